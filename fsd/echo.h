@@ -1,0 +1,67 @@
+/*
+ * The echo: a change made elsewhere becomes a real system call on this mount,
+ * by a thread of its own, so that the kernel raises the inotify events that a
+ * local change would (filesystem.md, facts 1-4, 13). change.c pushes; the
+ * handlers ask echo_caller() first and hand the echo thread's own requests to
+ * echo_op_*, which answer from the state *before* the change while everyone
+ * else sees the state after it.
+ *
+ * The queue holds ECHO_QUEUE_MAX changes. VALUE and ATTR of one node coalesce
+ * while they wait; what does not fit is counted (echo_overflows), never waited
+ * for. The loop's thread calls everything here.
+ */
+#ifndef ZABFS_FSD_ECHO_H
+#define ZABFS_FSD_ECHO_H
+
+#define FUSE_USE_VERSION 314
+#include "replica/lib/wire.h"
+
+#include <fuse_lowlevel.h>
+
+#define ECHO_QUEUE_MAX 65536
+
+struct echo;
+
+/*
+ * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
+ * absolute, borrowed. ref(arg, ino, count): an entry for ino was given to the
+ * kernel. NULL: errno says why.
+ */
+struct echo *echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
+    void *arg);
+
+/*
+ * Stops the thread. Its system calls need the loop to answer, so: echo_stop
+ * asks it, the loop goes on until echo_stopped, then echo_free.
+ */
+void echo_stop(struct echo *echo);
+bool echo_stopped(struct echo *echo);
+void echo_free(struct echo *echo);
+
+/*
+ * Queues one change (copied). ino: what a VALUE or ATTR is shown on, in a
+ * directory's `.zab` too (ino.h); otherwise the node.
+ */
+void echo_push(struct echo *echo, const struct wire_change *change);
+
+/* `.zab/session` or `DIR/.zab/data` has new content: MODIFY on the name below DIR's .zab. */
+void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino);
+
+uint64_t echo_overflows(const struct echo *echo);
+uint32_t echo_queued(struct echo *echo);
+
+/* Whether the request comes from the echo thread. */
+bool echo_caller(const struct echo *echo, fuse_req_t req);
+
+/* Answers for the echo thread; each sends exactly one reply. */
+void echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);
+void echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
+void echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
+void echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* mknod, mkdir, symlink */
+void echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* unlink, rmdir */
+void echo_op_rename(struct echo *echo, fuse_req_t req);
+void echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi); /* opendir too */
+void echo_op_write(struct echo *echo, fuse_req_t req, size_t size);
+void echo_op_release(struct echo *echo, fuse_req_t req);	/* releasedir too */
+
+#endif

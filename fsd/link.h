@@ -1,0 +1,76 @@
+/*
+ * The link to the replica: one session, kept over reconnects. Requests go in,
+ * each is answered exactly once, whatever happens to the connection: what was
+ * sent and not answered is sent again after a reattach (the replica knows a
+ * write by its rid), what cannot be answered in time fails with the errno of
+ * filesystem.md's table. The fsd handlers are its only users; echo and
+ * invalidation hang on `change`.
+ *
+ * Deadlines. The session's deadline starts at the moment the last answered
+ * ping was *sent*. While it has not passed, reads wait for a reconnect; after
+ * it they fail with ERR_NOQUORUM. A write waits up to the session timeout from
+ * its own start: then ERR_NOQUORUM if it was never sent, ERR_UNKNOWN if it was.
+ * At most WIRE_OUTSTANDING_MAX writes are on the wire; others wait here.
+ */
+#ifndef ZABFS_FSD_LINK_H
+#define ZABFS_FSD_LINK_H
+
+#include "replica/lib/wire.h"
+
+#include <event2/event.h>
+
+struct link;
+struct link_request;
+
+enum link_state { LINK_CONNECTING, LINK_CONNECTED, LINK_SUSPENDED, LINK_EXPIRED };
+
+struct link_handler {
+	/* A change made elsewhere (or ours, through .zab): in order, before any later reply. Borrowed. */
+	void (*change)(void *arg, const struct wire_change *change);
+	/* The log no longer reaches back: distrust everything that the kernel caches. */
+	void (*lost)(void *arg);
+	/* state changed: SUSPENDED when the deadline has passed, EXPIRED when the session
+	 * is known to be gone (its held nodes and ephemerals too); then a new one is made: CONNECTED. */
+	void (*state)(void *arg, enum link_state state);
+	/* For a reattach: call link_interest for each node that the kernel knows. */
+	void (*interests)(void *arg, struct link *link);
+};
+
+struct link_options {
+	const char *const *addresses; /* Unix socket paths, the local one first; borrowed */
+	size_t naddresses;
+	uint32_t timeout_ms;
+	const char *identity;
+};
+
+struct link *link_new(struct event_base *base, const struct link_options *options, const struct link_handler *handler,
+    void *arg);
+void link_free(struct link *link);
+
+/*
+ * Sends a request. msg->….rid is taken as it is (a FUSE unique); `acked` is
+ * filled in here. done() is called exactly once, never from inside
+ * link_request, unless link_cancel comes first. reply: borrowed; for a failure
+ * made here only code is set. msg is copied as far as it must live on.
+ */
+typedef void (*link_done)(void *arg, const struct wire_reply *reply);
+struct link_request *link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg);
+
+/* The caller does not wait any longer. True: it was never sent and never will be. */
+bool link_cancel(struct link *link, struct link_request *request);
+
+/* Takes `count` answers that named the node off the replica's interest. */
+void link_forget(struct link *link, uint64_t id, uint32_t count);
+void link_interest(struct link *link, uint64_t id, uint32_t count);
+
+/* Closes the session (ephemerals go at once); closed() when it is answered, or after `timeout_ms`. */
+void link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), void *arg);
+
+enum link_state link_get_state(const struct link *link);
+uint64_t link_session(const struct link *link); /* 0: none yet */
+uint64_t link_zxid(const struct link *link);	/* last seen */
+uint32_t link_timeout_ms(const struct link *link); /* as granted */
+uint32_t link_replica(const struct link *link);	   /* member id */
+bool link_poll(struct link *link); /* for a loop that spins: conn_poll */
+
+#endif

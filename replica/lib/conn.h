@@ -1,0 +1,54 @@
+/*
+ * A framed connection: whole wire messages in and out of a non-blocking
+ * socket on a libevent loop. It knows frames, not what they mean. Used by the
+ * replica (net/front.c) and by the front end (fsd/link.c).
+ *
+ * Input: every complete frame of one readable event is decoded and handed to
+ * `message`, in order. A frame that is longer than WIRE_FRAME_MAX, not msgpack
+ * or not a message closes the connection (ERR_PROTO).
+ * Output: conn_send buffers; everything that one turn of the loop produced
+ * leaves in one writev, at the latest when the loop is about to sleep.
+ */
+#ifndef ZABFS_LIB_CONN_H
+#define ZABFS_LIB_CONN_H
+
+#include "replica/lib/wire.h"
+
+#include <event2/event.h>
+
+struct conn;
+
+struct conn_handler {
+	/* msg and its blobs: borrowed until return. May call conn_free. */
+	void (*message)(void *arg, const struct wire_msg *msg);
+	/*
+	 * Once, never from inside conn_send: the other side left (code 0), or
+	 * a broken frame (ERR_PROTO), a socket error (ERR_IO), more than
+	 * `unsent_max` bytes unsent (ERR_BUSY). `why` is a text for one log
+	 * line. The owner calls conn_free, here or later.
+	 */
+	void (*closed)(void *arg, int code, const char *why);
+};
+
+/* Owns fd from now on (made non-blocking, close-on-exec). NULL: no memory, fd is closed. */
+struct conn *conn_new(struct event_base *base, int fd, const struct conn_handler *handler, void *arg,
+    size_t unsent_max);
+
+/* Closes the descriptor; unsent bytes are tried once. Safe inside the callbacks. NULL is fine. */
+void conn_free(struct conn *conn);
+
+/* Queues a copy. */
+void conn_send(struct conn *conn, const struct wire_msg *msg);
+
+/* Writes what is queued now, without waiting for the end of the loop's turn. */
+void conn_flush(struct conn *conn);
+
+/* Reads and dispatches what has arrived, without sleeping; for a loop that spins. True if anything came. */
+bool conn_poll(struct conn *conn);
+
+/* Bytes accepted by conn_send and not yet by the kernel. */
+size_t conn_unsent(const struct conn *conn);
+
+int conn_fd(const struct conn *conn);
+
+#endif

@@ -1,0 +1,34 @@
+/* The error table, expanded. See err.h. */
+#include "replica/lib/err.h"
+
+#include <errno.h>
+
+const char *
+err_text(int code)
+{
+	switch (code) {
+	case ERR_OK:
+		return "success";
+#define ERR_CASE(name, number, errnum, text)                                                       \
+	case name:                                                                                 \
+		return text;
+		ERR_TABLE(ERR_CASE)
+#undef ERR_CASE
+	}
+	return "unknown error";
+}
+
+int
+err_errno(int code)
+{
+	switch (code) {
+	case ERR_OK:
+		return 0;
+#define ERR_CASE(name, number, errnum, text)                                                       \
+	case name:                                                                                 \
+		return errnum;
+		ERR_TABLE(ERR_CASE)
+#undef ERR_CASE
+	}
+	return EIO;
+}

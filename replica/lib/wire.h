@@ -1,0 +1,323 @@
+/*
+ * The messages between a front end (fsd) and a replica, each declared once.
+ *
+ * A frame is a big-endian 32-bit length and that many bytes of msgpack: an
+ * array whose first element is the message's type, then its fields in the
+ * order below. A frame is at most WIRE_FRAME_MAX bytes.
+ *
+ * Order. Both directions are FIFO. The front end opens with HELLO; the replica
+ * answers WELCOME. A front end that reattaches then sends an INTEREST for each
+ * node that its kernel knows and RESUME; the replica answers with the CHANGEs
+ * since `seen` and RESUMED. A new session sends RESUME alone. Requests may
+ * follow RESUME at once. A message out of this order closes the connection.
+ *
+ * Changes before data: every CHANGE of a transaction is queued on a connection
+ * before any REPLY or PONG that carries its zxid or a later one.
+ *
+ * Interest: each REPLY that names a node (its stat.id) and each entry of a
+ * LIST with plus adds one to the connection's count for that node; FORGET takes
+ * off. While the count is positive the node's changes are sent. The root
+ * always counts.
+ *
+ * Exactly once: a write carries `rid`, unique in the session, and `acked`: the
+ * promise that no request with an id at or below it will be sent or resent. A
+ * write that was already executed, or is under way, is answered with its first
+ * result (filesystem.md fact 11: the kernel's request ids serve as rid).
+ */
+#ifndef ZABFS_LIB_WIRE_H
+#define ZABFS_LIB_WIRE_H
+
+#include "replica/lib/codec.h"
+
+#include <stdbool.h>
+
+#define WIRE_PROTO 1
+#define WIRE_NAME_MAX 255	/* bytes of a znode's name (NAME_MAX) */
+#define WIRE_VALUE_MAX 1044480	/* bytes of a value: 1 MiB - 4 KiB, filesystem.md fact 16 */
+#define WIRE_SECRET_LEN 16	/* bytes */
+#define WIRE_IDENTITY_MAX 512	/* bytes of a session's description, "HOST:MOUNTPOINT" */
+#define WIRE_LIST_MAX 131072	/* bytes of entries in one LIST reply */
+#define WIRE_FRAME_MAX (WIRE_VALUE_MAX + 4096)
+#define WIRE_OUTSTANDING_MAX 1024 /* writes of one session without a reply */
+
+/* What is known of a node; the fields of ZooKeeper's Stat under their names. */
+#define WIRE_STAT(F, S)                                                                            \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, parent, 0)                                                                       \
+	F(S, u32, mode, 0) /* S_IFDIR, S_IFREG or S_IFLNK, and permission bits */                  \
+	F(S, u32, uid, 0)                                                                          \
+	F(S, u32, gid, 0)                                                                          \
+	F(S, u32, size, 0) /* bytes of the value */                                                \
+	F(S, u32, children, 0)                                                                     \
+	F(S, u32, version, 0)                                                                      \
+	F(S, u32, cversion, 0)                                                                     \
+	F(S, u32, aversion, 0)                                                                     \
+	F(S, u64, czxid, 0)                                                                        \
+	F(S, u64, mzxid, 0)                                                                        \
+	F(S, u64, pzxid, 0)                                                                        \
+	F(S, u64, owner, 0)  /* session of an ephemeral, 0: persistent */                          \
+	F(S, u64, handle, 0) /* of a held node: the front end's open file, else 0 */               \
+	F(S, i64, birth_ns, 0) /* since the epoch of 1970, as all times here */                    \
+	F(S, i64, mtime_ns, 0) /* value; of a directory: children */                               \
+	F(S, i64, ctime_ns, 0) /* anything */
+
+struct wire_stat {
+	WIRE_STAT(CODEC_DECLARE, wire_stat)
+};
+
+/* Front end to replica. session 0: a new one; timeout_ms is a wish. */
+#define WIRE_HELLO(F, S)                                                                           \
+	F(S, u32, proto, 0)                                                                        \
+	F(S, u64, session, 0)                                                                      \
+	F(S, blob, secret, WIRE_SECRET_LEN)                                                        \
+	F(S, u64, seen, 0) /* the last zxid whose changes were all received */                     \
+	F(S, u32, timeout_ms, 0)                                                                   \
+	F(S, blob, identity, WIRE_IDENTITY_MAX)
+
+/* Only between WELCOME and RESUME. count: as many answers as named the node. */
+#define WIRE_INTEREST(F, S) F(S, u64, id, 0) F(S, u32, count, 0)
+#define WIRE_RESUME(F, S) F(S, u32, reserved, 0)
+#define WIRE_FORGET(F, S) F(S, u64, id, 0) F(S, u32, count, 0)
+/* sent_ns: the sender's monotonic clock, returned as it is. */
+#define WIRE_PING(F, S) F(S, u64, sent_ns, 0)
+/* Ends the session; its ephemerals go. Answered by BYE, after the commit. */
+#define WIRE_CLOSE(F, S) F(S, u32, reserved, 0)
+
+/* Reads: rid only matches the reply. */
+#define WIRE_LOOKUP(F, S) F(S, u64, rid, 0) F(S, u64, parent, 0) F(S, blob, name, WIRE_NAME_MAX)
+/* count: whether the reply counts as interest (a bare GETATTR does not). */
+#define WIRE_GETATTR(F, S) F(S, u64, rid, 0) F(S, u64, id, 0) F(S, u32, count, 0)
+/* The whole value, of one version, with its stat (never counts). */
+#define WIRE_READ(F, S) F(S, u64, rid, 0) F(S, u64, id, 0)
+/*
+ * Children in order of their ids, those greater than `after`. The reply's data
+ * is a run of wire_entry, at most `bytes` (bounded by WIRE_LIST_MAX); value of
+ * REPLY.more: whether there are others. plus: entries carry a stat and count.
+ */
+#define WIRE_LIST(F, S)                                                                            \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, after, 0)                                                                        \
+	F(S, u32, bytes, 0)                                                                        \
+	F(S, u32, plus, 0)
+/* A quorum round that begins after the request; the reply's zxid is its end. */
+#define WIRE_SYNC(F, S) F(S, u64, rid, 0)
+/* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
+#define WIRE_STATFS(F, S) F(S, u64, rid, 0)
+
+/*
+ * Writes. flags: WIRE_ECHO asks for the change to be sent to its own
+ * connection too, as if another had made it (operations through .zab/).
+ */
+#define WIRE_ECHO 1u
+
+/* owner: 0 persistent, 1 the session's ephemeral, 2 held by `handle`. */
+enum wire_owner { WIRE_PERSISTENT = 0, WIRE_EPHEMERAL = 1, WIRE_HELD = 2 };
+#define WIRE_CREATE(F, S)                                                                          \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, parent, 0)                                                                       \
+	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, u32, uid, 0)                                                                          \
+	F(S, u32, gid, 0)                                                                          \
+	F(S, u32, owner, 0)                                                                        \
+	F(S, u64, handle, 0)                                                                       \
+	F(S, blob, value, WIRE_VALUE_MAX) /* a symbolic link's target, or a first value */
+
+/*
+ * By name (parent, name; dir says which kind is meant: 1 rmdir, 0 unlink), or
+ * by id where parent is 0. id: 0, or the only node meant. version: -1, or the
+ * only version meant.
+ */
+#define WIRE_DELETE(F, S)                                                                          \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, parent, 0)                                                                       \
+	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, u32, dir, 0)                                                                          \
+	F(S, u64, id, 0)                                                                           \
+	F(S, i64, version, 0)
+
+/* AT: at offset, a hole is zeros. APPEND: at the end. REPLACE: the whole value is data. */
+enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
+#define WIRE_WRITE(F, S)                                                                           \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u32, how, 0)                                                                          \
+	F(S, u64, offset, 0)                                                                       \
+	F(S, blob, data, WIRE_VALUE_MAX)                                                           \
+	F(S, i64, version, 0)
+
+#define WIRE_SET_MODE 1u
+#define WIRE_SET_UID 2u
+#define WIRE_SET_GID 4u
+#define WIRE_SET_SIZE 8u
+#define WIRE_SET_MTIME 16u /* to now; nothing else is offered */
+#define WIRE_SETATTR(F, S)                                                                         \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u32, valid, 0) /* WIRE_SET_… */                                                       \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, u32, uid, 0)                                                                          \
+	F(S, u32, gid, 0)                                                                          \
+	F(S, u64, size, 0)
+
+/* how: 0, RENAME_NOREPLACE (1) or RENAME_EXCHANGE (2), as renameat2(2). */
+#define WIRE_RENAME(F, S)                                                                          \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, parent, 0)                                                                       \
+	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, u64, newparent, 0)                                                                    \
+	F(S, blob, newname, WIRE_NAME_MAX)                                                         \
+	F(S, u32, how, 0)
+
+/*
+ * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
+ * the secret is wrong), ERR_NOQUORUM (later), ERR_BUSY (behind `seen`).
+ */
+#define WIRE_WELCOME(F, S)                                                                         \
+	F(S, i32, code, 0)                                                                         \
+	F(S, u64, session, 0)                                                                      \
+	F(S, blob, secret, WIRE_SECRET_LEN)                                                        \
+	F(S, u32, timeout_ms, 0)                                                                   \
+	F(S, u32, replica, 0) /* member id */                                                      \
+	F(S, u64, zxid, 0)
+/* complete 0: the log no longer reaches back to `seen`; distrust all that is cached. */
+#define WIRE_RESUMED(F, S) F(S, u64, zxid, 0) F(S, u32, complete, 0)
+#define WIRE_PONG(F, S) F(S, u64, sent_ns, 0) F(S, u64, zxid, 0)
+#define WIRE_BYE(F, S) F(S, i32, code, 0)
+
+/* stat is a packed wire_stat, or empty. zxid: the write's own, or the last applied one. */
+#define WIRE_REPLY(F, S)                                                                           \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, i32, code, 0)                                                                         \
+	F(S, u64, zxid, 0)                                                                         \
+	F(S, blob, stat, 256)                                                                      \
+	F(S, u32, more, 0)                                                                         \
+	F(S, blob, data, WIRE_VALUE_MAX)
+
+/*
+ * One change of a transaction. last: the transaction's final one on this
+ * connection; only then is everything up to zxid seen.
+ *   ADD     id at (parent, name), mode
+ *   REMOVE  id from (parent, name), mode
+ *   MOVE    id from (parent, name) to (parent2, name2); id2: the node that
+ *           was replaced there and is gone, 0: none
+ *   SWAP    id and id2 exchange (parent, name) and (parent2, name2)
+ *   VALUE   id at (parent, name) has a new value
+ *   ATTR    id at (parent, name) has new attributes (or, for a file
+ *           truncated by setattr, also a new size: then VALUE is sent)
+ */
+enum wire_change_kind {
+	WIRE_ADD = 1,
+	WIRE_REMOVE,
+	WIRE_MOVE,
+	WIRE_SWAP,
+	WIRE_VALUE,
+	WIRE_ATTR,
+};
+#define WIRE_CHANGE(F, S)                                                                          \
+	F(S, u64, zxid, 0)                                                                         \
+	F(S, u32, last, 0)                                                                         \
+	F(S, u32, kind, 0)                                                                         \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, parent, 0)                                                                       \
+	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, u64, id2, 0)                                                                          \
+	F(S, u64, parent2, 0)                                                                      \
+	F(S, blob, name2, WIRE_NAME_MAX)                                                           \
+	F(S, u32, mode2, 0)
+
+/* An entry of LIST's data: packed arrays one after another; stat empty without plus. */
+#define WIRE_ENTRY(F, S)                                                                           \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, blob, stat, 256)
+
+struct wire_entry {
+	WIRE_ENTRY(CODEC_DECLARE, wire_entry)
+};
+
+/* Every message: NAME, name, number. Numbers never change their meaning. */
+#define WIRE_ALL(M)                                                                                \
+	M(HELLO, hello, 1)                                                                         \
+	M(INTEREST, interest, 2)                                                                   \
+	M(RESUME, resume, 3)                                                                       \
+	M(FORGET, forget, 4)                                                                       \
+	M(PING, ping, 5)                                                                           \
+	M(CLOSE, close, 6)                                                                         \
+	M(LOOKUP, lookup, 10)                                                                      \
+	M(GETATTR, getattr, 11)                                                                    \
+	M(READ, read, 12)                                                                          \
+	M(LIST, list, 13)                                                                          \
+	M(SYNC, sync, 14)                                                                          \
+	M(STATFS, statfs, 15)                                                                      \
+	M(CREATE, create, 20)                                                                      \
+	M(DELETE, delete, 21)                                                                      \
+	M(WRITE, write, 22)                                                                        \
+	M(SETATTR, setattr, 23)                                                                    \
+	M(RENAME, rename, 24)                                                                      \
+	M(WELCOME, welcome, 40)                                                                    \
+	M(RESUMED, resumed, 41)                                                                    \
+	M(PONG, pong, 42)                                                                          \
+	M(BYE, bye, 43)                                                                            \
+	M(REPLY, reply, 44)                                                                        \
+	M(CHANGE, change, 45)
+
+enum wire_type {
+#define WIRE_ENUM(NAME, name, number) WIRE_T_##NAME = number,
+	WIRE_ALL(WIRE_ENUM)
+#undef WIRE_ENUM
+};
+
+#define WIRE_STRUCT(NAME, name, number)                                                            \
+	struct wire_##name {                                                                       \
+		WIRE_##NAME(CODEC_DECLARE, wire_##name)                                            \
+	};
+WIRE_ALL(WIRE_STRUCT)
+#undef WIRE_STRUCT
+
+struct wire_msg {
+	enum wire_type type;
+	union {
+#define WIRE_MEMBER(NAME, name, number) struct wire_##name name;
+		WIRE_ALL(WIRE_MEMBER)
+#undef WIRE_MEMBER
+	};
+};
+
+/* Appends the message's msgpack (without the frame's length). */
+void wire_pack(msgpack_sbuffer *out, const struct wire_msg *msg);
+
+/*
+ * Decodes one frame's body. Blobs in `msg` are borrowed from `body`; `zone` is
+ * the caller's, cleared by it between messages. 0 or ERR_PROTO (not msgpack,
+ * rubbish behind it, unknown type, a field of the wrong type, range or length).
+ */
+int wire_unpack(const void *body, size_t len, msgpack_zone *zone, struct wire_msg *msg);
+
+void wire_stat_pack(msgpack_sbuffer *out, const struct wire_stat *stat);
+int wire_stat_unpack(struct blob in, struct wire_stat *stat);
+
+/* LIST's data. next: takes one entry off the front of `in`; 1, 0 at the end, ERR_PROTO. */
+void wire_entry_pack(msgpack_sbuffer *out, const struct wire_entry *entry);
+int wire_entry_next(struct blob *in, struct wire_entry *entry);
+
+/* "CREATE" and so on, for logs; "?" for an unknown number. */
+const char *wire_type_name(uint32_t type);
+
+/* Whether a front end's message is a write: CREATE … RENAME. */
+bool wire_is_write(enum wire_type type);
+
+#endif

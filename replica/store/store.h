@@ -1,0 +1,154 @@
+/*
+ * What is durable. Two SQLite databases in the data directory, and a file:
+ *
+ *   log.db     the authority: epochs, log rows, the log's base, the name of the
+ *              tree file in force. WAL, synchronous=FULL. Everything that must
+ *              be atomic for consensus is one transaction of it.
+ *   tree-N.db  the fuzzy image of the tree.
+ *   highwater  epoch and zxid last acknowledged, with a CRC: finds a log that
+ *              forgot what it had acknowledged (zab.md, "Storage").
+ *
+ * Threads. All functions are called from the loop's thread. The log thread
+ * owns log.db's writing connection (commits, checkpoints), the image thread
+ * owns tree-N.db's; each database has that one writer and mmap off. Work goes
+ * to them through queues with the stated bounds and comes back as completions:
+ * `wake` becomes readable, store_poll returns them in order.
+ *
+ * Errors. A failed fsync, EIO or corruption: the process says why and exits
+ * with EX_IOERR, nothing more is sent. A full disk: the transaction is rolled
+ * back as a whole and reported (STORE_FULL), nothing of it is on disk.
+ *
+ * Source: zab.md "What is durable", "Storage". Called by replica.c; knows no
+ * tree and no protocol.
+ */
+#ifndef ZABFS_STORE_STORE_H
+#define ZABFS_STORE_STORE_H
+
+#include "replica/lib/codec.h"
+
+#include <stdbool.h>
+
+struct store;
+
+struct store_options {
+	const char *dir;	/* borrowed until store_open returns */
+	bool found;		/* -I: make the databases; refuse where some exist */
+	uint32_t member;	/* checked against the one that founded them */
+	const char *cluster;	/* likewise */
+	uint64_t log_rows_min;	/* rows kept for DIFF, at least */
+	uint32_t log_tree_percent; /* or this share of the tree's nodes, if that is more */
+};
+
+struct store_state {
+	uint64_t accepted_epoch;
+	uint64_t accepted_sid;
+	uint64_t current_epoch;
+	uint64_t base_zxid; /* rows at or below it are gone; 0: none is */
+	uint64_t last_zxid; /* of the last row, or base_zxid */
+	uint64_t last_hash; /* chained */
+	uint64_t applied;   /* the image's: recovery replays the rows above */
+	uint64_t next_id;   /* the image's */
+};
+
+/*
+ * Opens and recovers: WAL checkpointed with TRUNCATE, directory fsynced, rows
+ * and chain contiguous, nothing acknowledged missing. On failure returns a
+ * sysexits(3) code and a clear line in err: EX_USAGE (found, but some exist),
+ * EX_NOINPUT (no databases), EX_DATAERR (corrupt, rows missing, another
+ * member's), EX_IOERR, EX_CANTCREAT, EX_TEMPFAIL (locked by another process).
+ */
+int store_open(const struct store_options *options, struct store **out, char *err, size_t errlen);
+
+/* Waits for both threads to finish what is queued, checkpoints, closes. */
+void store_close(struct store *store);
+
+/* As recovered by store_open; not updated later. */
+const struct store_state *store_state(const struct store *store);
+
+/*
+ * The log. Rows and epochs go through one FIFO to the log thread, which takes
+ * everything queued, makes one SQLite transaction and one fsync of it, and
+ * reports one completion: group commit.
+ */
+#define STORE_QUEUE_ROWS_MAX 65536	      /* beyond: store_append says ERR_BUSY */
+#define STORE_QUEUE_BYTES_MAX (256u << 20)
+
+struct store_row {
+	uint64_t zxid;
+	uint64_t prev_zxid;
+	struct blob payload; /* copied */
+};
+
+/* 0 or ERR_BUSY. zxid above, prev_zxid equal to, the last appended one's (CHECK). */
+int store_append(struct store *store, const struct store_row *row);
+
+/* Queued behind the rows before it; durable when a completion's `epochs` counts it. */
+void store_set_epochs(struct store *store, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
+
+enum store_done_type {
+	STORE_LOGGED, /* everything up to `zxid`, and `epochs` calls of store_set_epochs, is durable */
+	STORE_FULL,   /* the disk is full: of what was queued since the last STORE_LOGGED nothing
+		       * is on disk, the queue is empty again, the next row's prev_zxid is `zxid` */
+	STORE_PASSED,	   /* store_pass_end: the image is durable; rows were dropped as retention allows */
+	STORE_PASS_FAILED, /* the disk is full: the image's `applied` is as before, some of the pass's rows
+			    * may be in it */
+};
+struct store_done {
+	enum store_done_type type;
+	uint64_t zxid;
+	uint64_t epochs; /* STORE_LOGGED: how many calls so far since store_open */
+};
+int store_wake_fd(const struct store *store); /* poll for reading */
+bool store_poll(struct store *store, struct store_done *out);
+
+/* Rows queued and not yet completed. */
+uint64_t store_queued(const struct store *store);
+
+/*
+ * Calls row() for each durable row above `after`, in order, until it returns
+ * false. 0; ERR_NONODE where rows above `after` are gone already; ERR_IO
+ * (corrupt: the row's chained hash does not match). Payload: borrowed until row() returns.
+ */
+int store_read(struct store *store, uint64_t after, bool (*row)(void *arg, uint64_t zxid, struct blob payload),
+    void *arg);
+
+/* The image's rows. Blobs are borrowed. */
+struct store_node {
+	uint64_t id, parent, czxid, mzxid, pzxid, owner, handle;
+	uint32_t mode, uid, gid, version, cversion, aversion;
+	int64_t birth_ns, mtime_ns, ctime_ns;
+	struct blob name, value;
+};
+struct store_session {
+	uint64_t id, acked;
+	uint32_t timeout_ms;
+	struct blob secret, identity;
+	struct blob results; /* msgpack, the tree's business */
+};
+
+/* Each row carries a checksum that covers all of it. 0, ERR_IO (corrupt), or what the callback returned. */
+int store_image_load(struct store *store, int (*node)(void *arg, const struct store_node *row),
+    int (*session)(void *arg, const struct store_session *row), void *arg);
+
+/* A batch of image rows: one small transaction of tree-N.db. */
+struct store_batch;
+struct store_batch *store_batch_new(void);
+void store_batch_free(struct store_batch *batch);
+void store_batch_node(struct store_batch *batch, const struct store_node *row);
+void store_batch_node_gone(struct store_batch *batch, uint64_t id);
+void store_batch_session(struct store_batch *batch, const struct store_session *row);
+void store_batch_session_gone(struct store_batch *batch, uint64_t id);
+size_t store_batch_bytes(const struct store_batch *batch);
+
+/* Hands the batch to the image thread (owned by the store from now on). */
+void store_pass_put(struct store *store, struct store_batch *batch);
+/* Batches handed over and not yet written: the caller keeps this small. */
+uint32_t store_pass_queued(const struct store *store);
+/*
+ * The end of a pass: `applied` and `next_id` are recorded and everything is
+ * fsynced; then the log drops rows at or below `applied`, but keeps
+ * max(log_rows_min, log_tree_percent of nodes). STORE_PASSED follows.
+ */
+void store_pass_end(struct store *store, uint64_t applied, uint64_t next_id, uint64_t nodes);
+
+#endif

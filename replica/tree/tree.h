@@ -1,0 +1,81 @@
+/*
+ * The tree in memory: znodes and sessions, changed only by transactions.
+ * Deterministic: no clock, no randomness, no hash order. It serves every read;
+ * the store keeps a fuzzy image of it (image.h).
+ *
+ * Nodes have an immutable 64-bit id, unique for ever: st_ino, the FUSE node id,
+ * and the key of everything. Ids stay below 2^56 (the front end uses the byte
+ * above). The root is TREE_ROOT. (parent, name) -> id is the only other index.
+ */
+#ifndef ZABFS_TREE_TREE_H
+#define ZABFS_TREE_TREE_H
+
+#include "replica/tree/txn.h"
+
+#include <stdbool.h>
+
+#define TREE_ROOT 1u
+#define TREE_ID_MAX ((UINT64_C(1) << 56) - 1)
+
+struct tree;
+struct znode;
+struct session;
+
+/* An empty tree: the root alone, mode 0755, uid and gid 0, zxid 0. Aborts without memory. */
+struct tree *tree_new(void);
+void tree_free(struct tree *tree);
+
+/*
+ * Applies one transaction, zxid above the last. In service what it expects
+ * must hold (CHECK); between tree_recovery_begin and tree_recovery_end, over a
+ * fuzzy image, an expectation that does not hold is normal (tree.md).
+ */
+void tree_apply(struct tree *tree, const struct txn *txn);
+void tree_recovery_begin(struct tree *tree);
+/* CHECKs that nothing is left without its place. */
+void tree_recovery_end(struct tree *tree);
+
+uint64_t tree_applied(const struct tree *tree);	 /* zxid of the last transaction */
+uint64_t tree_hash(const struct tree *tree);	 /* sum of the nodes' and sessions' hashes */
+uint64_t tree_next_id(const struct tree *tree);	 /* the least id never used */
+uint64_t tree_nodes(const struct tree *tree);	 /* the root counts */
+uint64_t tree_bytes(const struct tree *tree);	 /* of all values */
+uint64_t tree_ephemerals(const struct tree *tree);
+
+/* Nodes: borrowed until the next tree_apply. NULL: none. */
+const struct znode *tree_node(const struct tree *tree, uint64_t id);
+const struct znode *tree_child(const struct tree *tree, uint64_t parent, struct blob name);
+/* The child with the least id above `after`; NULL: no more. */
+const struct znode *tree_next_child(const struct tree *tree, uint64_t parent, uint64_t after);
+void znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *out);
+struct blob znode_value(const struct znode *node);
+struct blob znode_name(const struct znode *node);
+uint64_t znode_id(const struct znode *node);
+uint32_t znode_mode(const struct znode *node);
+
+/*
+ * Sessions. Replicated like nodes: id, secret, timeout, identity, ephemerals,
+ * and the results of the writes that the front end has not yet acknowledged
+ * (the retry table; bounded by WIRE_OUTSTANDING_MAX, since `acked` trims it).
+ */
+struct session_result {
+	uint64_t rid;
+	uint64_t zxid;
+	uint64_t node; /* head.result_id */
+	int32_t code;
+};
+const struct session *tree_session(const struct tree *tree, uint64_t id);
+/* The session with the least id above `after`; NULL: no more. */
+const struct session *tree_next_session(const struct tree *tree, uint64_t after);
+uint64_t session_id(const struct session *session);
+struct blob session_secret(const struct session *session);
+uint32_t session_timeout_ms(const struct session *session);
+struct blob session_identity(const struct session *session);
+uint64_t session_acked(const struct session *session);
+/* The kept result of a write; NULL: none (never seen, or acknowledged). */
+const struct session_result *session_result(const struct session *session, uint64_t rid);
+uint32_t session_results(const struct session *session);
+/* The ephemeral with the least id above `after`: true and its id and handle (0: not held). */
+bool session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle);
+
+#endif
