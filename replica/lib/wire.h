@@ -236,7 +236,8 @@ enum wire_change_kind {
 	F(S, u64, id2, 0)                                                                          \
 	F(S, u64, parent2, 0)                                                                      \
 	F(S, blob, name2, WIRE_NAME_MAX)                                                           \
-	F(S, u32, mode2, 0)
+	F(S, u32, mode2, 0)                                                                        \
+	F(S, blob, stat, 256) /* of id as it is now, packed; empty: it is gone */
 
 /* An entry of LIST's data: packed arrays one after another; stat empty without plus. */
 #define WIRE_ENTRY(F, S)                                                                           \

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ZAB_OUTSTANDING_MAX 65536 /* proposals without a commit */
+#define ZAB_OUTSTANDING_MAX 65536 /* proposals not yet applied */
 
 enum zab_role { ZAB_LOOKING, ZAB_LEADING };
 
@@ -26,7 +26,7 @@ struct zab {
 	uint64_t last_proposed;	   /* zxid of the last row handed out */
 	uint64_t last_logged;	   /* durable here */
 	uint64_t committed;	   /* quorum has it */
-	uint64_t outstanding;	   /* proposed, not committed */
+	uint64_t outstanding;	   /* proposed, not applied */
 };
 
 enum zab_event_type {
@@ -34,6 +34,7 @@ enum zab_event_type {
 	ZAB_EVENT_EPOCHS_LOGGED, /* the epochs of the last output are durable */
 	ZAB_EVENT_PROPOSE,	 /* one proposal, with the zxid that zab_next_zxid gave */
 	ZAB_EVENT_LOGGED,	 /* rows up to .zxid are durable */
+	ZAB_EVENT_DELIVERED,	 /* .count delivered rows were applied: they are no longer outstanding */
 	ZAB_EVENT_LOG_LOST,	 /* rows above .zxid will never be (disk full): step down */
 	ZAB_EVENT_TICK,		 /* a leaderless member tries again */
 };
@@ -41,6 +42,7 @@ enum zab_event_type {
 struct zab_event {
 	enum zab_event_type type;
 	uint64_t zxid;
+	uint64_t count;
 	struct {
 		uint64_t accepted_epoch, current_epoch, last_zxid;
 	} start;
