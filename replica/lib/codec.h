@@ -48,14 +48,29 @@ struct schema {
 #define CODEC_DECLARE(tag, type, name, max) field_##type name;
 #define CODEC_ROW(tag, type, name, max) { FIELD_##type, offsetof(struct tag, name), max, #name },
 
-/* Appends one array of nfields elements. */
+/*
+ * Appends one array of nfields elements. A blob beyond its max is the caller's
+ * bug (CHECK): the other side would refuse it. No memory: CHECK.
+ */
 void codec_pack(msgpack_packer *pk, const struct schema *schema, const void *in);
+
+/* The elements alone, for an array that has others before or behind them. */
+void codec_pack_fields(msgpack_packer *pk, const struct schema *schema, const void *in);
 
 /*
  * Fills `out` (schema->size bytes) from a msgpack array's `n` elements. Blobs
  * are borrowed from the decoded buffer. 0 or ERR_PROTO: wrong count, type,
  * range or length.
  */
-int codec_unpack(const struct schema *schema, const msgpack_object *elements, uint32_t n, void *out);
+int codec_unpack(const struct schema *schema, const msgpack_object *elements, uint32_t n,
+    void *out);
+
+/*
+ * Decodes one flat array (integers and bin only, at most `max` elements) from
+ * data + *off and moves *off behind it. Allocates nothing, whatever the input
+ * claims: a nested container is refused at its first byte. 0 or ERR_PROTO.
+ */
+int codec_flat(const uint8_t *data, size_t len, size_t *off, msgpack_object *elements,
+    uint32_t max, uint32_t *n);
 
 #endif
