@@ -19,13 +19,14 @@
 #include <fuse_lowlevel.h>
 
 #define ECHO_QUEUE_MAX 65536
+/* The handle of the echo's own opens: a RELEASE says nothing else of who sends it. */
+#define ECHO_FH UINT64_MAX
 
 struct echo;
 
 /*
  * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
- * absolute, borrowed. ref(arg, ino, count): an entry for ino was given to the
- * kernel. NULL: errno says why.
+ * absolute, borrowed. ref(arg, ino): an entry for ino was given to the kernel. NULL: errno says why.
  */
 struct echo *echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
     void *arg);
@@ -47,6 +48,12 @@ void echo_push(struct echo *echo, const struct wire_change *change);
 /* `.zab/session` or `DIR/.zab/data` has new content: MODIFY on the name below DIR's .zab. */
 void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino);
 
+/*
+ * A process of this mount has just removed or moved the node: what still waits
+ * to be told of it would come after the kernel's own event, so it isn't told.
+ */
+void echo_own(struct echo *echo, uint64_t ino);
+
 uint64_t echo_overflows(const struct echo *echo);
 uint32_t echo_queued(struct echo *echo);
 
@@ -55,13 +62,13 @@ bool echo_caller(const struct echo *echo, fuse_req_t req);
 
 /* Answers for the echo thread; each sends exactly one reply. */
 void echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);
-void echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
+/* False, and no reply: not about the change's own node, answer as for anybody. */
+bool echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
 void echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
 void echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* mknod, mkdir, symlink */
 void echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* unlink, rmdir */
 void echo_op_rename(struct echo *echo, fuse_req_t req);
 void echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi); /* opendir too */
 void echo_op_write(struct echo *echo, fuse_req_t req, size_t size);
-void echo_op_release(struct echo *echo, fuse_req_t req);	/* releasedir too */
 
 #endif

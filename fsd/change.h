@@ -1,0 +1,16 @@
+/*
+ * What a change made elsewhere does to this mount: first the kernel's cached
+ * attributes and our cached value go, then the echo raises the events. link.c
+ * hands the changes in, before any later reply (tree.md, "Change stream").
+ */
+#ifndef ZABFS_FSD_CHANGE_H
+#define ZABFS_FSD_CHANGE_H
+
+#include "replica/lib/wire.h"
+
+struct fsd;
+
+/* change: borrowed until return. */
+void change_apply(struct fsd *fsd, const struct wire_change *change);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * Shared between the echo's thread (echo.c, echo_run.c) and its answers on the
+ * loop's thread (echo_ops.c). Nobody else includes it.
+ *
+ * One job runs at a time. While its system call waits in the kernel for our
+ * answer, the loop's thread may read `current` and write `wrong` and
+ * `answered`; otherwise they belong to the echo thread. The mutex guards the
+ * queue and makes the hand-over visible.
+ */
+#ifndef ZABFS_FSD_ECHO_INTERNAL_H
+#define ZABFS_FSD_ECHO_INTERNAL_H
+
+#include "fsd/echo.h"
+#include "fsd/ino.h"
+
+#include <bsd/sys/queue.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <uthash.h>
+
+/*
+ * Where the kernel has forgotten a directory, an event of a node that is still
+ * known is raised in a place that nobody watches: two names in the root's
+ * `.zab`, which exist for the echo thread alone. ECHO_DOOR is a file there
+ * that gives open_by_handle_at(2) a descriptor on the mount.
+ */
+#define ECHO_NOWHERE ".echo-a"
+#define ECHO_NOWHERE2 ".echo-b"
+#define ECHO_DOOR ".echo"
+#define ECHO_DOOR_INO ino_make((enum ino_kind)15, 1)
+
+enum echo_kind {
+	ECHO_ADD = WIRE_ADD,
+	ECHO_REMOVE = WIRE_REMOVE,
+	ECHO_MOVE = WIRE_MOVE,
+	ECHO_SWAP = WIRE_SWAP,
+	ECHO_VALUE = WIRE_VALUE,
+	ECHO_ATTR = WIRE_ATTR,
+	ECHO_ZAB, /* new content of a file in a directory's .zab */
+};
+
+struct echo_job {
+	STAILQ_ENTRY(echo_job) next;
+	UT_hash_handle hh; /* in echo.waiting, by ino: the latest job of a node */
+	enum echo_kind kind;
+	uint64_t ino;	  /* the node that the event is about */
+	uint64_t ino2;	  /* replaced or exchanged */
+	uint32_t mode, mode2;
+	uint64_t parent, parent2; /* as the kernel numbers directories */
+	char name[WIRE_NAME_MAX + 1];
+	char name2[WIRE_NAME_MAX + 1];
+	bool has_stat;
+	struct wire_stat stat; /* of ino, after the change */
+	bool cancelled;
+};
+STAILQ_HEAD(echo_jobs, echo_job);
+
+struct echo {
+	struct fuse_session *se;
+	const char *mountpoint;
+	void (*ref)(void *arg, uint64_t ino);
+	void *arg;
+
+	pthread_t thread;
+	pid_t tid;
+	pthread_mutex_t mutex;
+	pthread_cond_t work;
+	struct echo_jobs queue;
+	struct echo_job *waiting;
+	uint32_t queued;
+	uint64_t overflows;
+	bool started, stopping, stopped;
+
+	struct echo_job *current;
+	bool wrong;    /* the kernel knew another node by the name */
+	bool answered; /* the operation itself arrived, and was granted */
+
+	/* The echo thread's descriptors, for one run of the queue. */
+	int door;
+};
+
+/* Runs one job on the echo thread. */
+void echo_run(struct echo *echo, struct echo_job *job);
+/* Closes what echo_run keeps open between jobs, so that the mount isn't busy. */
+void echo_rest(struct echo *echo);
+
+#endif

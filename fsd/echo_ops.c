@@ -1,0 +1,182 @@
+/*
+ * The answers to the echo thread's own requests, from the state before the
+ * change that it is raising: the loop's thread, called by the handlers once
+ * echo_caller() has said yes. Nothing that is answered here is kept by the
+ * kernel (time limits 0), so everybody else asks again.
+ */
+#include "fsd/echo_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NS_PER_S 1000000000
+
+/* Attributes of a node; what isn't known of one that is gone stays 0. */
+static void
+attr_fill(struct stat *attr, uint64_t ino, uint32_t mode, const struct wire_stat *known)
+{
+	memset(attr, 0, sizeof *attr);
+	attr->st_ino = ino_node(ino);
+	attr->st_mode = mode;
+	attr->st_nlink = 1;
+	if (known == NULL)
+		return;
+	attr->st_mode = known->mode;
+	attr->st_uid = known->uid;
+	attr->st_gid = known->gid;
+	attr->st_size = known->size;
+	attr->st_mtim.tv_sec = known->mtime_ns / NS_PER_S;
+	attr->st_mtim.tv_nsec = known->mtime_ns % NS_PER_S;
+	attr->st_atim = attr->st_mtim;
+	attr->st_ctim.tv_sec = known->ctime_ns / NS_PER_S;
+	attr->st_ctim.tv_nsec = known->ctime_ns % NS_PER_S;
+}
+
+/* ino with what the job knows of it. */
+static void
+attr_of(const struct echo_job *job, uint64_t ino, struct stat *attr)
+{
+	if (ino == job->ino)
+		attr_fill(attr, ino, job->mode, job->has_stat ? &job->stat : NULL);
+	else if (ino == job->ino2 && ino != 0)
+		attr_fill(attr, ino, job->mode2, NULL);
+	else
+		attr_fill(attr, ino, ino_kind(ino) == INO_ZAB ? S_IFDIR | 0755 : S_IFREG | 0644, NULL);
+}
+
+static void
+reply_entry(struct echo *echo, fuse_req_t req, uint64_t ino)
+{
+	struct fuse_entry_param entry;
+
+	memset(&entry, 0, sizeof entry);
+	entry.ino = ino;
+	attr_of(echo->current, ino, &entry.attr);
+	/* The kernel has the reference as soon as the reply is written. */
+	echo->ref(echo->arg, ino);
+	fuse_reply_entry(req, &entry);
+}
+
+/* Whether the request names what the job calls (parent, name), be it nowhere. */
+static bool
+names(uint64_t parent, const char *name, uint64_t job_parent, const char *job_name, const char *nowhere)
+{
+	if (parent == job_parent && strcmp(name, job_name) == 0)
+		return true;
+	return parent == ino_make(INO_ZAB, FUSE_ROOT_ID) && strcmp(name, nowhere) == 0;
+}
+
+/* What stood at the name before the change; 0: nothing. */
+static uint64_t
+before(const struct echo_job *job, uint64_t parent, const char *name)
+{
+	if (names(parent, name, job->parent, job->name, ECHO_NOWHERE))
+		return job->kind == ECHO_ADD ? 0 : job->ino;
+	if ((job->kind == ECHO_MOVE || job->kind == ECHO_SWAP) &&
+	    names(parent, name, job->parent2, job->name2, ECHO_NOWHERE2))
+		return job->ino2;
+	return 0;
+}
+
+void
+echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	uint64_t ino;
+
+	ino = before(echo->current, parent, name);
+	if (ino == 0 && ino_kind(parent) == INO_ZNODE && strcmp(name, ".zab") == 0)
+		ino = ino_make(INO_ZAB, parent);
+	if (ino == 0 && parent == ino_make(INO_ZAB, FUSE_ROOT_ID) && strcmp(name, ECHO_DOOR) == 0)
+		ino = ECHO_DOOR_INO;
+	if (ino == 0)
+		fuse_reply_err(req, ENOENT);
+	else
+		reply_entry(echo, req, ino);
+}
+
+bool
+echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
+{
+	struct stat attr;
+
+	if (ino != echo->current->ino && ino != echo->current->ino2 && ino != ECHO_DOOR_INO)
+		return false;
+	attr_of(echo->current, ino, &attr);
+	fuse_reply_attr(req, &attr, 0);
+	return true;
+}
+
+void
+echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
+{
+	struct stat attr;
+
+	if (ino != echo->current->ino) {
+		echo->wrong = true;
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	echo->answered = true;
+	attr_of(echo->current, ino, &attr);
+	fuse_reply_attr(req, &attr, 0);
+}
+
+void
+echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct echo_job *job = echo->current;
+
+	if (job->kind != ECHO_ADD || !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
+	echo->answered = true;
+	reply_entry(echo, req, job->ino);
+}
+
+void
+echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct echo_job *job = echo->current;
+
+	if (job->kind != ECHO_REMOVE || !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
+	echo->answered = true;
+	fuse_reply_err(req, 0);
+}
+
+void
+echo_op_rename(struct echo *echo, fuse_req_t req)
+{
+	struct echo_job *job = echo->current;
+
+	if (job->kind != ECHO_MOVE && job->kind != ECHO_SWAP) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
+	echo->answered = true;
+	fuse_reply_err(req, 0);
+}
+
+void
+echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	if (ino != ECHO_DOOR_INO && ino != echo->current->ino) {
+		echo->wrong = true;
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	fi->direct_io = 1;
+	fi->noflush = 1;
+	fi->fh = ECHO_FH;
+	fuse_reply_open(req, fi);
+}
+
+void
+echo_op_write(struct echo *echo, fuse_req_t req, size_t size)
+{
+	echo->answered = true;
+	fuse_reply_write(req, size);
+}

@@ -1,0 +1,260 @@
+/*
+ * The echo thread's system calls: one function per kind of change. Names that
+ * the kernel may remember wrongly are dropped first (filesystem.md, facts 2
+ * and 13), lost races are run again. Called by echo.c on the echo thread.
+ *
+ * Directories are reached by their number through open_by_handle_at(2), which
+ * raises no event and needs no path; with O_PATH, so nothing is opened.
+ */
+#include "fsd/echo_internal.h"
+
+#include "replica/lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRIES_MAX 16	/* lost races on one name; then the event is given up and logged */
+#define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
+#define FUSE_HANDLE_WORDS 3
+
+/* A name in a directory, as the kernel is to be asked for it. */
+struct place {
+	int fd;
+	uint64_t dir; /* its number, for invalidations */
+	const char *name;
+};
+
+static int
+path_open(const struct echo *echo, const char *below, int flags)
+{
+	char path[4096 + 32];
+	int n = snprintf(path, sizeof path, "%s%s", echo->mountpoint, below);
+
+	if (n < 0 || (size_t)n >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(path, flags | O_CLOEXEC);
+}
+
+/* The directory with this number; -1 and ESTALE: the kernel doesn't know it. */
+static int
+dir_open(struct echo *echo, uint64_t ino)
+{
+	struct {
+		struct file_handle head;
+		uint32_t words[FUSE_HANDLE_WORDS];
+	} handle;
+	uint32_t words[FUSE_HANDLE_WORDS] = { (uint32_t)(ino >> 32), (uint32_t)ino, 0 };
+
+	if (ino == FUSE_ROOT_ID)
+		return path_open(echo, "", O_PATH | O_DIRECTORY);
+	if (ino == ino_make(INO_ZAB, FUSE_ROOT_ID))
+		return path_open(echo, "/.zab", O_PATH | O_DIRECTORY);
+	if (echo->door < 0)
+		echo->door = path_open(echo, "/.zab/" ECHO_DOOR, O_RDONLY);
+	if (echo->door < 0)
+		return -1;
+	memset(&handle, 0, sizeof handle);
+	handle.head.handle_bytes = sizeof words;
+	handle.head.handle_type = FUSE_HANDLE_TYPE;
+	memcpy(handle.head.f_handle, words, sizeof words);
+	return open_by_handle_at(echo->door, &handle.head, O_PATH | O_CLOEXEC);
+}
+
+void
+echo_rest(struct echo *echo)
+{
+	if (echo->door >= 0)
+		close(echo->door);
+	echo->door = -1;
+}
+
+/* Where the kernel forgot the directory, the place is nowhere. */
+static bool
+place_open(struct echo *echo, struct place *place, uint64_t dir, const char *name, const char *nowhere)
+{
+	place->dir = dir;
+	place->name = name;
+	place->fd = dir_open(echo, dir);
+	if (place->fd < 0 && errno == ESTALE) {
+		place->dir = ino_make(INO_ZAB, FUSE_ROOT_ID);
+		place->name = nowhere;
+		place->fd = path_open(echo, "/.zab", O_PATH | O_DIRECTORY);
+	}
+	return place->fd >= 0;
+}
+
+static void
+place_close(struct place *place)
+{
+	if (place->fd >= 0)
+		close(place->fd);
+}
+
+/* The kernel forgets the name, so that it asks us for it. */
+static void
+forget_name(struct echo *echo, const struct place *place)
+{
+	fuse_lowlevel_notify_inval_entry(echo->se, place->dir, place->name, strlen(place->name));
+}
+
+static int
+try_add(struct echo *echo, const struct echo_job *job, const struct place *at)
+{
+	(void)echo;
+	if (S_ISDIR(job->mode))
+		return mkdirat(at->fd, at->name, job->mode & 07777);
+	if (S_ISLNK(job->mode))
+		return symlinkat("echo", at->fd, at->name);
+	return mknodat(at->fd, at->name, S_IFREG | (job->mode & 07777), 0);
+}
+
+static int
+try_remove(struct echo *echo, const struct echo_job *job, const struct place *at)
+{
+	forget_name(echo, at);
+	return unlinkat(at->fd, at->name, S_ISDIR(job->mode) ? AT_REMOVEDIR : 0);
+}
+
+static int
+try_value(struct echo *echo, const struct echo_job *job, const struct place *at)
+{
+	int fd, error;
+
+	(void)echo;
+	(void)job;
+	fd = openat(at->fd, at->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	error = write(fd, "", 1) == 1 ? 0 : errno;
+	close(fd);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+static int
+try_attr(struct echo *echo, const struct echo_job *job, const struct place *at)
+{
+	(void)echo;
+	if (S_ISLNK(job->mode))
+		return fchownat(at->fd, at->name, job->has_stat ? job->stat.uid : 0, (gid_t)-1,
+		    AT_SYMLINK_NOFOLLOW);
+	return fchmodat(at->fd, at->name, job->mode & 07777, 0);
+}
+
+/* A lost race: somebody else's lookup put a name into the kernel in between. */
+static bool
+lost_race(const struct echo *echo, int error)
+{
+	return echo->wrong || error == EEXIST || error == ESTALE;
+}
+
+static void
+give_up(const struct echo_job *job, int error)
+{
+	if (error == ENOENT || error == ESTALE || error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
+		return; /* the place is gone, and with it whoever watched it; or the mount is */
+	log_warn("an inotify event was not raised kind=%d ino=%llu name=%s reason=\"%s\"", (int)job->kind,
+	    (unsigned long long)job->ino, job->name, strerror(error));
+}
+
+static void
+run_at(struct echo *echo, struct echo_job *job,
+    int (*try)(struct echo *echo, const struct echo_job *job, const struct place *at))
+{
+	struct place at;
+	int error, i;
+
+	if (!place_open(echo, &at, job->parent, job->name, ECHO_NOWHERE)) {
+		give_up(job, errno);
+		return;
+	}
+	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
+		echo->wrong = false;
+		echo->answered = false;
+		error = try(echo, job, &at) == 0 ? 0 : errno;
+		if (echo->answered || !lost_race(echo, error))
+			break;
+		forget_name(echo, &at);
+	}
+	if (!echo->answered && error != 0)
+		give_up(job, error);
+	place_close(&at);
+}
+
+static void
+run_move(struct echo *echo, struct echo_job *job)
+{
+	struct place from = { .fd = -1 }, to = { .fd = -1 };
+	struct stat st;
+	int error, i;
+
+	if (!place_open(echo, &from, job->parent, job->name, ECHO_NOWHERE) ||
+	    !place_open(echo, &to, job->parent2, job->name2, ECHO_NOWHERE2)) {
+		give_up(job, errno);
+		goto out;
+	}
+	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
+		echo->wrong = false;
+		echo->answered = false;
+		forget_name(echo, &from);
+		forget_name(echo, &to);
+		/* A directory that changes its parent is ESTALE unless it was looked up before (fact 13). */
+		if (S_ISDIR(job->mode))
+			fstatat(from.fd, from.name, &st, AT_SYMLINK_NOFOLLOW);
+		if (job->kind == ECHO_SWAP && S_ISDIR(job->mode2))
+			fstatat(to.fd, to.name, &st, AT_SYMLINK_NOFOLLOW);
+		error = renameat2(from.fd, from.name, to.fd, to.name,
+			    job->kind == ECHO_SWAP ? RENAME_EXCHANGE : 0) == 0 ?
+		    0 :
+		    errno;
+		if (echo->answered || !lost_race(echo, error))
+			break;
+	}
+	if (!echo->answered && error != 0)
+		give_up(job, error);
+out:
+	place_close(&from);
+	place_close(&to);
+}
+
+/* The root has no name: its attributes are touched through the mount point itself. */
+static void
+run_root(struct echo *echo, const struct echo_job *job)
+{
+	echo->wrong = false;
+	echo->answered = false;
+	if (fchmodat(AT_FDCWD, echo->mountpoint, job->mode & 07777, 0) != 0)
+		give_up(job, errno);
+}
+
+void
+echo_run(struct echo *echo, struct echo_job *job)
+{
+	switch (job->kind) {
+	case ECHO_ADD:
+		run_at(echo, job, try_add);
+		break;
+	case ECHO_REMOVE:
+		run_at(echo, job, try_remove);
+		break;
+	case ECHO_MOVE:
+	case ECHO_SWAP:
+		run_move(echo, job);
+		break;
+	case ECHO_VALUE:
+	case ECHO_ZAB:
+		run_at(echo, job, try_value);
+		break;
+	case ECHO_ATTR:
+		if (job->ino == FUSE_ROOT_ID)
+			run_root(echo, job);
+		else
+			run_at(echo, job, try_attr);
+		break;
+	}
+}

@@ -1,0 +1,175 @@
+/*
+ * zabfs-replica: one member's daemon. Arguments, configuration, signals; the
+ * work is replica.c's. See zabfs-replica(8).
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/daemon.h"
+#include "replica/lib/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct arguments {
+	const char *conf, *dir, *socket;
+	uint32_t member;
+	bool foreground, check_only, found;
+	int verbose;
+};
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dInv]\n");
+	exit(EX_USAGE);
+}
+
+static uint32_t
+member_number(const char *text)
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || end == text || number == 0 || number > UINT32_MAX) {
+		fprintf(stderr, "zabfs-replica: -i %s: not a member's id\n", text);
+		exit(EX_USAGE);
+	}
+	return (uint32_t)number;
+}
+
+static void
+arguments_parse(int argc, char **argv, struct arguments *args)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "f:i:D:s:dnvI")) != -1) {
+		switch (c) {
+		case 'f':
+			args->conf = optarg;
+			break;
+		case 'i':
+			args->member = member_number(optarg);
+			break;
+		case 'D':
+			args->dir = optarg;
+			break;
+		case 's':
+			args->socket = optarg;
+			break;
+		case 'd':
+			args->foreground = true;
+			break;
+		case 'n':
+			args->check_only = true;
+			break;
+		case 'v':
+			args->verbose++;
+			break;
+		case 'I':
+			args->found = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || args->conf == NULL)
+		usage();
+	if (!args->check_only && (args->member == 0 || args->dir == NULL))
+		usage();
+}
+
+static struct conf *
+conf_read(const struct arguments *args)
+{
+	struct conf *conf;
+	char err[512];
+	size_t i;
+	int code;
+
+	code = conf_load(args->conf, &conf, err, sizeof err);
+	if (code != 0) {
+		fprintf(stderr, "zabfs-replica: %s\n", err);
+		exit(EX_CONFIG);
+	}
+	if (conf->nmembers != 1) {
+		fprintf(stderr, "zabfs-replica: %s: member: %zu members, but this version serves an ensemble of one\n",
+		    args->conf, conf->nmembers);
+		exit(EX_CONFIG);
+	}
+	for (i = 0; args->member != 0 && i < conf->nmembers; i++)
+		if (conf->members[i].id == args->member)
+			return conf;
+	if (args->member == 0)
+		return conf;
+	fprintf(stderr, "zabfs-replica: %s: member: none has id %u\n", args->conf, (unsigned)args->member);
+	exit(EX_CONFIG);
+}
+
+static void
+on_signal(evutil_socket_t number, short events, void *arg)
+{
+	(void)events;
+	log_info("ending signal=%d", (int)number);
+	event_base_loopbreak(arg);
+}
+
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+	daemon_ready();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	struct replica_options options;
+	struct event *term, *interrupt;
+	struct event_base *base;
+	struct replica *replica;
+	struct conf *conf;
+	char err[512];
+	int code;
+
+	arguments_parse(argc, argv, &args);
+	conf = conf_read(&args);
+	if (args.check_only) {
+		conf_free(conf);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	daemon_start(args.foreground);
+	log_init("zabfs-replica", args.foreground, args.verbose);
+
+	base = event_base_new();
+	if (base == NULL)
+		fatal(EX_OSERR, "no event loop");
+	options = (struct replica_options){ .conf = conf, .member = args.member, .dir = args.dir,
+		.socket = args.socket != NULL ? args.socket : conf->socket, .found = args.found };
+	code = replica_new(base, &options, &replica, err, sizeof err);
+	if (code != 0)
+		fatal(code, "%s", err);
+	replica->ready = on_ready;
+	term = evsignal_new(base, SIGTERM, on_signal, base);
+	interrupt = evsignal_new(base, SIGINT, on_signal, base);
+	if (term == NULL || interrupt == NULL || evsignal_add(term, NULL) != 0 || evsignal_add(interrupt, NULL) != 0)
+		fatal(EX_OSERR, "no signal events");
+
+	order_start(replica);
+	event_base_dispatch(base);
+
+	replica_free(replica);
+	event_free(term);
+	event_free(interrupt);
+	event_base_free(base);
+	conf_free(conf);
+	log_info("ended");
+	return 0;
+}

@@ -1,0 +1,157 @@
+/*
+ * Reads, answered at once from the tree in memory. Called by replica.c.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static void
+fail(struct replica *replica, struct front *front, uint64_t rid, int code)
+{
+	front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
+}
+
+static void
+found(struct replica *replica, struct front *front, uint64_t rid, const struct znode *node, bool count,
+    const struct blob *data)
+{
+	struct wire_stat stat;
+
+	znode_stat(replica->tree, node, &stat);
+	if (count)
+		front_interest_add(front, stat.id, 1);
+	front_reply(front, rid, ERR_OK, tree_applied(replica->tree), &stat, data, false);
+}
+
+static void
+lookup(struct replica *replica, struct front *front, const struct wire_lookup *msg)
+{
+	const struct znode *node = tree_child(replica->tree, msg->parent, msg->name);
+
+	if (node == NULL)
+		fail(replica, front, msg->rid, ERR_NONODE);
+	else
+		found(replica, front, msg->rid, node, true, NULL);
+}
+
+static void
+getattr(struct replica *replica, struct front *front, const struct wire_getattr *msg)
+{
+	const struct znode *node = tree_node(replica->tree, msg->id);
+
+	if (node == NULL)
+		fail(replica, front, msg->rid, ERR_NONODE);
+	else
+		found(replica, front, msg->rid, node, msg->count != 0, NULL);
+}
+
+static void
+read_value(struct replica *replica, struct front *front, const struct wire_read *msg)
+{
+	const struct znode *node = tree_node(replica->tree, msg->id);
+	struct blob value;
+
+	if (node == NULL) {
+		fail(replica, front, msg->rid, ERR_NONODE);
+		return;
+	}
+	value = znode_value(node);
+	found(replica, front, msg->rid, node, false, &value);
+}
+
+static void
+entry_pack(struct replica *replica, struct front *front, const struct znode *child, bool plus)
+{
+	struct wire_entry entry = { .id = znode_id(child), .mode = znode_mode(child), .name = znode_name(child) };
+	struct wire_stat stat;
+	msgpack_sbuffer packed;
+
+	if (!plus) {
+		wire_entry_pack(&replica->scratch, &entry);
+		return;
+	}
+	msgpack_sbuffer_init(&packed);
+	znode_stat(replica->tree, child, &stat);
+	wire_stat_pack(&packed, &stat);
+	entry.stat.data = (const uint8_t *)packed.data;
+	entry.stat.len = (uint32_t)packed.size;
+	wire_entry_pack(&replica->scratch, &entry);
+	msgpack_sbuffer_destroy(&packed);
+	front_interest_add(front, entry.id, 1);
+}
+
+static void
+list(struct replica *replica, struct front *front, const struct wire_list *msg)
+{
+	const struct znode *dir = tree_node(replica->tree, msg->id), *child;
+	size_t bytes_max = msg->bytes < WIRE_LIST_MAX ? msg->bytes : WIRE_LIST_MAX;
+	uint64_t after = msg->after;
+	struct wire_stat stat;
+	struct blob data;
+
+	if (dir == NULL || !S_ISDIR(znode_mode(dir))) {
+		fail(replica, front, msg->rid, dir == NULL ? ERR_NONODE : ERR_NOTDIR);
+		return;
+	}
+	msgpack_sbuffer_clear(&replica->scratch);
+	for (;;) {
+		child = tree_next_child(replica->tree, msg->id, after);
+		/* The first one always fits: a page never comes out empty before the end. */
+		if (child == NULL || (replica->scratch.size != 0 &&
+		    replica->scratch.size + WIRE_NAME_MAX + 320 > bytes_max))
+			break;
+		entry_pack(replica, front, child, msg->plus != 0);
+		after = znode_id(child);
+	}
+	data.data = (const uint8_t *)replica->scratch.data;
+	data.len = (uint32_t)replica->scratch.size;
+	znode_stat(replica->tree, dir, &stat);
+	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, &data, child != NULL);
+}
+
+static void
+stat_fs(struct replica *replica, struct front *front, const struct wire_statfs *msg)
+{
+	struct wire_stat stat;
+	struct statvfs disk;
+
+	memset(&stat, 0, sizeof stat);
+	stat.children = (uint32_t)tree_nodes(replica->tree);
+	stat.czxid = tree_bytes(replica->tree);
+	if (statvfs(replica->dir, &disk) == 0)
+		stat.mzxid = (uint64_t)disk.f_bavail * disk.f_frsize;
+	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, NULL, false);
+}
+
+void
+read_request(struct replica *replica, struct front *front, const struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_T_LOOKUP:
+		lookup(replica, front, &msg->lookup);
+		break;
+	case WIRE_T_GETATTR:
+		getattr(replica, front, &msg->getattr);
+		break;
+	case WIRE_T_READ:
+		read_value(replica, front, &msg->read);
+		break;
+	case WIRE_T_LIST:
+		list(replica, front, &msg->list);
+		break;
+	case WIRE_T_SYNC:
+		/* The quorum is this member: what it has applied is what any round would confirm. */
+		fail(replica, front, msg->sync.rid, ERR_OK);
+		break;
+	case WIRE_T_STATFS:
+		stat_fs(replica, front, &msg->statfs);
+		break;
+	default:
+		front_kick(front, "not a request");
+	}
+}

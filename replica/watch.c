@@ -1,0 +1,118 @@
+/*
+ * The change stream: what a transaction changed goes to every front end whose
+ * kernel knows one of the nodes, before any reply that reflects it. The same
+ * stream comes from the log for a front end that reattaches.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+#include "replica/tree/change.h"
+
+#include <sysexits.h>
+
+
+static bool
+concerns(const struct front *front, const struct wire_change *change)
+{
+	return front_interested(front, change->id) || front_interested(front, change->parent) ||
+	    (change->id2 != 0 && front_interested(front, change->id2)) ||
+	    (change->parent2 != 0 && front_interested(front, change->parent2));
+}
+
+/* The kernel of the session that asked has made its own change already. */
+static bool
+own(const struct front *front, const struct txn *txn)
+{
+	return txn->head.session == front_session(front) && (txn->head.flags & WIRE_ECHO) == 0;
+}
+
+static void
+send_change(struct replica *replica, struct front *front, const struct wire_change *change)
+{
+	const struct znode *node = tree_node(replica->tree, change->id);
+	struct wire_msg msg = { .type = WIRE_T_CHANGE, .change = *change };
+	msgpack_sbuffer packed;
+	struct wire_stat stat;
+
+	msgpack_sbuffer_init(&packed);
+	if (node != NULL) {
+		znode_stat(replica->tree, node, &stat);
+		wire_stat_pack(&packed, &stat);
+		msg.change.stat.data = (const uint8_t *)packed.data;
+		msg.change.stat.len = (uint32_t)packed.size;
+	}
+	front_send(front, &msg);
+	msgpack_sbuffer_destroy(&packed);
+}
+
+/* `last` marks the transaction's final change on this connection: so each is sent when the next is known. */
+static void
+send_txn(struct replica *replica, struct front *front, const struct txn *txn)
+{
+	struct wire_change change, held;
+	bool any = false;
+	uint32_t i;
+
+	if (own(front, txn))
+		return;
+	for (i = 0; i < txn->nops; i++) {
+		if (!change_of(txn, i, &change) || !concerns(front, &change))
+			continue;
+		if (any)
+			send_change(replica, front, &held);
+		held = change;
+		any = true;
+	}
+	if (!any)
+		return;
+	held.last = 1;
+	send_change(replica, front, &held);
+}
+
+void
+watch_send(struct replica *replica, const struct txn *txn)
+{
+	struct front *front;
+
+	for (front = front_next(replica->fronts, NULL); front != NULL; front = front_next(replica->fronts, front))
+		if (front_resumed(front))
+			send_txn(replica, front, txn);
+}
+
+struct resume {
+	struct replica *replica;
+	struct front *front;
+	bool broken;
+};
+
+static bool
+resume_row(void *arg, uint64_t zxid, struct blob payload)
+{
+	struct resume *resume = arg;
+	struct txn txn;
+
+	/* What is logged and not yet applied will come live. */
+	if (zxid > tree_applied(resume->replica->tree))
+		return false;
+	resume->broken = txn_unpack(payload, zxid, resume->replica->zone, &txn) != 0;
+	if (!resume->broken)
+		send_txn(resume->replica, resume->front, &txn);
+	msgpack_zone_clear(resume->replica->zone);
+	return !resume->broken;
+}
+
+void
+watch_resume(struct replica *replica, struct front *front)
+{
+	struct resume resume = { .replica = replica, .front = front };
+	uint64_t seen = front_seen(front), applied = tree_applied(replica->tree);
+	int code = ERR_OK;
+
+	if (seen < applied)
+		code = store_read(replica->store, seen, resume_row, &resume);
+	if (code == ERR_IO || resume.broken)
+		fatal(EX_IOERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)seen);
+	front_resume_done(front, applied, code == ERR_OK);
+}
