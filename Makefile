@@ -1,0 +1,70 @@
+# zabfs. `make` builds into build/ (SAN=1: build-san/, with ASan and UBSan);
+# V=1 shows commands, WERROR=1 makes warnings errors.
+
+CC = gcc
+PREFIX = /usr/local
+PKGS_REPLICA = libevent_core libevent_pthreads msgpack sqlite3 libconfuse libxxhash
+PKGS_FSD = fuse3 libevent_core libevent_pthreads msgpack libconfuse libxxhash
+O = build$(if $(SAN),-san)
+
+CPPFLAGS = -D_GNU_SOURCE -I. -MMD -MP
+CPPFLAGS += $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS_REPLICA) fuse3))
+CFLAGS = -std=c17 -O2 -g -pthread -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wvla
+CFLAGS += $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=address,undefined -fno-omit-frame-pointer)
+LDFLAGS = -pthread $(if $(SAN),-fsanitize=address,undefined)
+LIBS_REPLICA = $(shell pkg-config --libs $(PKGS_REPLICA)) -lJudy -lbsd
+LIBS_FSD = $(shell pkg-config --libs $(PKGS_FSD)) -lJudy -lbsd
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
+
+LIB_SRC = $(wildcard replica/lib/*.c)
+REPLICA_SRC = $(wildcard replica/*.c replica/zab/*.c replica/tree/*.c replica/store/*.c replica/net/*.c) $(LIB_SRC)
+FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
+MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c
+UNIT_SRC = $(wildcard tests/unit/*_test.c)
+BENCH_SRC = $(wildcard tests/bench/*.c)
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
+UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
+BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
+
+all: $(PROGRAMS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(O)/libreplica.a: $(call obj,$(filter-out replica/main.c,$(REPLICA_SRC)))
+$(O)/libfsd.a: $(call obj,$(filter-out fsd/main.c,$(FSD_SRC)))
+$(O)/%.a:
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(O)/zabfs-replica: $(call obj,$(REPLICA_SRC))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
+$(O)/zabfs-fsd: $(call obj,$(FSD_SRC))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FSD)
+$(O)/zabfs-mountd: $(call obj,$(MOUNTD_SRC))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+
+$(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FSD) -lcmocka
+$(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
+$(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
+
+tests-build: $(PROGRAMS) $(UNIT)
+
+clean:
+	$(Q)rm -rf build build-san
+
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(BENCH_SRC))
+
+.PHONY: all clean tests-build
+.SECONDARY:
