@@ -1,0 +1,276 @@
+/*
+ * The configuration, read and checked. See conf.h. libconfuse parses and
+ * knows the line; each value's range is checked as soon as it is parsed, so
+ * that the message can name the line.
+ */
+#include "replica/lib/conf.h"
+
+#include "replica/lib/wire.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMBER_ID_MAX 255
+
+/* libconfuse's error callback has no argument of ours. conf_load is not reentrant. */
+static char *the_err;
+static size_t the_errlen;
+
+static void __attribute__((format(printf, 2, 0)))
+on_error(cfg_t *cfg, const char *format, va_list args)
+{
+	char text[256];
+
+	if (the_err[0] != '\0')
+		return; /* the first one is the cause */
+	vsnprintf(text, sizeof text, format, args);
+	if (cfg != NULL && cfg->line > 0)
+		snprintf(the_err, the_errlen, "%s:%d: %s", cfg->filename, cfg->line, text);
+	else
+		snprintf(the_err, the_errlen, "%s: %s", cfg != NULL ? cfg->filename : "?", text);
+}
+
+struct range {
+	const char *key;
+	long min, max;
+};
+
+static const struct range ranges[] = {
+	{ "tick", 10, 10000 },
+	{ "init_limit", 1, 1000 },
+	{ "sync_limit", 1, 1000 },
+	{ "value_max", 1, WIRE_VALUE_MAX },
+	{ "log_rows_min", 1, 2147483647 },
+	{ "log_tree_percent", 0, 1000 },
+	{ "pass_interval", 1, 86400 },
+	{ "session_timeout_min", 100, 3600000 },
+	{ "session_timeout_max", 100, 3600000 },
+};
+
+static int
+check_range(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *key = cfg_opt_name(opt);
+	long value = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+	size_t i;
+
+	for (i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+		if (strcmp(ranges[i].key, key) != 0)
+			continue;
+		if (value >= ranges[i].min && value <= ranges[i].max)
+			return 0;
+		cfg_error(cfg, "%s: %ld is not between %ld and %ld", key, value, ranges[i].min, ranges[i].max);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+check_socket(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *value = cfg_opt_getnstr(opt, 0);
+
+	if (value[0] != '/') {
+		cfg_error(cfg, "socket: \"%s\" is not an absolute path", value);
+		return -1;
+	}
+	if (strlen(value) <= CONF_SOCKET_MAX)
+		return 0;
+	cfg_error(cfg, "socket: the path is longer than %d bytes", CONF_SOCKET_MAX);
+	return -1;
+}
+
+static int
+check_cluster(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *value = cfg_opt_getnstr(opt, 0);
+
+	if (value[0] != '\0' && strlen(value) <= 64)
+		return 0;
+	cfg_error(cfg, "cluster: a name of 1 to 64 bytes is wanted");
+	return -1;
+}
+
+static int
+check_address(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *value = cfg_opt_getnstr(opt, 0), *colon = strrchr(value, ':');
+	char *end;
+	long port;
+
+	if (colon != NULL && colon != value && colon[1] != '\0') {
+		port = strtol(colon + 1, &end, 10);
+		if (*end == '\0' && port >= 1 && port <= 65535)
+			return 0;
+	}
+	cfg_error(cfg, "%s: \"%s\" is not HOST:PORT", cfg_opt_name(opt), value);
+	return -1;
+}
+
+static int
+check_member(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *member = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	const char *title = cfg_title(member);
+	char *end;
+	long id = strtol(title, &end, 10);
+
+	if (*end != '\0' || id < 1 || id > MEMBER_ID_MAX) {
+		cfg_error(cfg, "member: id \"%s\" is not a number between 1 and %d", title, MEMBER_ID_MAX);
+		return -1;
+	}
+	if (cfg_size(member, "peer") == 0 || cfg_getstr(member, "peer") == NULL) {
+		cfg_error(cfg, "member %ld: peer is missing", id);
+		return -1;
+	}
+	if (cfg_getstr(member, "front") == NULL) {
+		cfg_error(cfg, "member %ld: front is missing", id);
+		return -1;
+	}
+	if (cfg_opt_size(opt) > CONF_MEMBERS_MAX) {
+		cfg_error(cfg, "member: more than %d", CONF_MEMBERS_MAX);
+		return -1;
+	}
+	return 0;
+}
+
+static char *
+copy(const char *text)
+{
+	char *to = text == NULL ? NULL : strdup(text);
+
+	if (text != NULL && to == NULL)
+		abort();
+	return to;
+}
+
+/* What only the whole file can tell. */
+static int
+check_whole(const char *path, cfg_t *cfg, char *err, size_t errlen)
+{
+	if (cfg_getstr(cfg, "cluster") == NULL)
+		snprintf(err, errlen, "%s: cluster: missing", path);
+	else if (cfg_size(cfg, "member") == 0)
+		snprintf(err, errlen, "%s: member: at least one is needed", path);
+	else if (cfg_getint(cfg, "session_timeout_min") > cfg_getint(cfg, "session_timeout_max"))
+		snprintf(err, errlen, "%s: session_timeout_min: above session_timeout_max", path);
+	else
+		return 0;
+	return -1;
+}
+
+static struct conf *
+convert(cfg_t *cfg)
+{
+	struct conf *conf = calloc(1, sizeof *conf);
+	struct conf_member *member;
+	cfg_t *section;
+	size_t i;
+
+	if (conf == NULL)
+		abort();
+	conf->cluster = copy(cfg_getstr(cfg, "cluster"));
+	conf->socket = copy(cfg_getstr(cfg, "socket"));
+	conf->tick_ms = (uint32_t)cfg_getint(cfg, "tick");
+	conf->init_limit = (uint32_t)cfg_getint(cfg, "init_limit");
+	conf->sync_limit = (uint32_t)cfg_getint(cfg, "sync_limit");
+	conf->value_max = (uint32_t)cfg_getint(cfg, "value_max");
+	conf->log_rows_min = (uint64_t)cfg_getint(cfg, "log_rows_min");
+	conf->log_tree_percent = (uint32_t)cfg_getint(cfg, "log_tree_percent");
+	conf->pass_interval = (uint32_t)cfg_getint(cfg, "pass_interval");
+	conf->session_timeout_min = (uint32_t)cfg_getint(cfg, "session_timeout_min");
+	conf->session_timeout_max = (uint32_t)cfg_getint(cfg, "session_timeout_max");
+	conf->nmembers = cfg_size(cfg, "member");
+	conf->members = calloc(conf->nmembers, sizeof *conf->members);
+	if (conf->members == NULL)
+		abort();
+	for (i = 0; i < conf->nmembers; i++) {
+		section = cfg_getnsec(cfg, "member", (unsigned)i);
+		member = &conf->members[i];
+		member->id = (uint32_t)strtoul(cfg_title(section), NULL, 10);
+		member->peer = copy(cfg_getstr(section, "peer"));
+		member->front = copy(cfg_getstr(section, "front"));
+		member->http = copy(cfg_getstr(section, "http"));
+	}
+	return conf;
+}
+
+static cfg_t *
+parser_new(void)
+{
+	static cfg_opt_t member[] = {
+		CFG_STR("peer", NULL, CFGF_NODEFAULT),
+		CFG_STR("front", NULL, CFGF_NODEFAULT),
+		CFG_STR("http", NULL, CFGF_NODEFAULT),
+		CFG_END(),
+	};
+	static cfg_opt_t all[] = {
+		CFG_STR("cluster", NULL, CFGF_NODEFAULT),
+		CFG_STR("socket", "/run/zabfs/front.sock", CFGF_NONE),
+		CFG_INT("tick", 200, CFGF_NONE),
+		CFG_INT("init_limit", 10, CFGF_NONE),
+		CFG_INT("sync_limit", 5, CFGF_NONE),
+		CFG_INT("value_max", WIRE_VALUE_MAX, CFGF_NONE),
+		CFG_INT("log_rows_min", 100000, CFGF_NONE),
+		CFG_INT("log_tree_percent", 10, CFGF_NONE),
+		CFG_INT("pass_interval", 30, CFGF_NONE),
+		CFG_INT("session_timeout_min", 1000, CFGF_NONE),
+		CFG_INT("session_timeout_max", 600000, CFGF_NONE),
+		CFG_SEC("member", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_END(),
+	};
+	cfg_t *cfg = cfg_init(all, CFGF_NONE);
+	size_t i;
+
+	if (cfg == NULL)
+		abort();
+	cfg_set_error_function(cfg, on_error);
+	for (i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+		cfg_set_validate_func(cfg, ranges[i].key, check_range);
+	cfg_set_validate_func(cfg, "socket", check_socket);
+	cfg_set_validate_func(cfg, "cluster", check_cluster);
+	cfg_set_validate_func(cfg, "member", check_member);
+	cfg_set_validate_func(cfg, "member|peer", check_address);
+	cfg_set_validate_func(cfg, "member|front", check_address);
+	cfg_set_validate_func(cfg, "member|http", check_address);
+	return cfg;
+}
+
+int
+conf_load(const char *path, struct conf **out, char *err, size_t errlen)
+{
+	cfg_t *cfg = parser_new();
+	int code;
+
+	the_err = err;
+	the_errlen = errlen;
+	err[0] = '\0';
+	code = cfg_parse(cfg, path);
+	if (code == CFG_FILE_ERROR)
+		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+	else if (code != CFG_SUCCESS && err[0] == '\0')
+		snprintf(err, errlen, "%s: not a configuration", path);
+	if (code == CFG_SUCCESS && check_whole(path, cfg, err, errlen) == 0)
+		*out = convert(cfg);
+	cfg_free(cfg);
+	return err[0] == '\0' ? 0 : -1;
+}
+
+void
+conf_free(struct conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < conf->nmembers; i++) {
+		free(conf->members[i].peer);
+		free(conf->members[i].front);
+		free(conf->members[i].http);
+	}
+	free(conf->members);
+	free(conf->cluster);
+	free(conf->socket);
+	free(conf);
+}
