@@ -1,0 +1,51 @@
+/*
+ * Shared between one front end's connection (front.c) and the server that
+ * accepts them (front_server.c). Nobody else includes it.
+ */
+#ifndef ZABFS_NET_FRONT_INTERNAL_H
+#define ZABFS_NET_FRONT_INTERNAL_H
+
+#include "replica/lib/conn.h"
+#include "replica/net/front.h"
+#include "replica/net/unixsock.h"
+
+#include <Judy.h>
+#include <bsd/sys/queue.h>
+#include <event2/listener.h>
+#include <time.h>
+
+enum front_state { OPENING, GREETED, WELCOMED, RESUMING, SERVING, ENDED };
+
+struct front {
+	struct front_server *server;
+	TAILQ_ENTRY(front) entry;
+	struct conn *conn;
+	struct event *end; /* a timer while the opening lasts; active: the end */
+	enum front_state state;
+	pid_t pid;
+	uint64_t session, seen;
+	Pvoid_t interests; /* JudyL: id -> count */
+	uint64_t ninterests;
+};
+
+struct front_server {
+	struct event_base *base;
+	const struct front_handler *handler;
+	void *arg;
+	char *path;
+	struct unixsock sock;
+	struct evconnlistener *listener;
+	struct event *retry; /* after accept(2) failed */
+	TAILQ_HEAD(, front) fronts;
+	uint32_t nfronts;
+	msgpack_sbuffer stat; /* front_reply's, kept for its memory */
+	struct timespec refused_logged;
+	uint64_t refused; /* since then */
+};
+
+/* Takes over an accepted descriptor as one of the server's fronts. NULL: no memory, fd closed. */
+struct front *front_new(struct front_server *server, int fd, pid_t pid);
+/* Without gone(). Its connection goes with it. */
+void front_free(struct front *front);
+
+#endif
