@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MEMBER_ID_MAX 255
 
@@ -242,9 +243,16 @@ parser_new(void)
 int
 conf_load(const char *path, struct conf **out, char *err, size_t errlen)
 {
-	cfg_t *cfg = parser_new();
+	struct stat st;
+	cfg_t *cfg;
 	int code;
 
+	/* The scanner ends the process where the file cannot be read as one. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		snprintf(err, errlen, "%s: not a regular file", path);
+		return -1;
+	}
+	cfg = parser_new();
 	the_err = err;
 	the_errlen = errlen;
 	err[0] = '\0';
