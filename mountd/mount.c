@@ -1,0 +1,76 @@
+/* Mounting and unmounting. See mountd.h. */
+#include "mountd/mountd.h"
+
+#include "replica/lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* A mount whose daemon is dead answers ENOTCONN, to realpath(3) too. */
+static void
+stale_remove(const char *mountpoint)
+{
+	struct stat st;
+
+	if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+		return;
+	if (umount2(mountpoint, MNT_DETACH) == 0)
+		log_info("stale mount removed mountpoint=%s", mountpoint);
+}
+
+int
+mount_resolve(struct mountd *mountd, const char *mountpoint)
+{
+	struct stat st;
+
+	stale_remove(mountpoint);
+	if (realpath(mountpoint, mountd->mountpoint) == NULL || stat(mountd->mountpoint, &st) != 0) {
+		log_error("mount point %s: %s", mountpoint, strerror(errno));
+		return EX_NOINPUT;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		log_error("mount point %s: not a directory", mountpoint);
+		return EX_NOINPUT;
+	}
+	return 0;
+}
+
+int
+mount_make(struct mountd *mountd)
+{
+	char data[128];
+
+	mountd->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (mountd->fuse_fd < 0) {
+		log_error("/dev/fuse: %s", strerror(errno));
+		return EX_UNAVAILABLE;
+	}
+	snprintf(data, sizeof data, "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
+	    mountd->fuse_fd);
+	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs", mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0)
+		return 0;
+	log_error("mounting %s: %s", mountd->mountpoint, strerror(errno));
+	close(mountd->fuse_fd);
+	return errno == EPERM ? EX_NOPERM : EX_OSERR;
+}
+
+void
+mount_remove(struct mountd *mountd)
+{
+	struct stat st;
+
+	/* Closing our descriptor first aborts what still hangs on it: nobody waits for a dead fsd. */
+	close(mountd->fuse_fd);
+	/* Only what is ours: after umount(8) another file system may be mounted here. */
+	if (stat(mountd->mountpoint, &st) == 0 || errno != ENOTCONN)
+		return;
+	if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
+		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
+}
