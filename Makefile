@@ -59,12 +59,52 @@ $(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
+run: all-installed
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/node run
+
+stop:
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/node stop
+
+# What is missing on a bare machine has to be there before pkg-config is asked: a second make.
+all-installed:
+	$(Q)tests/install
+	$(Q)$(MAKE) --no-print-directory all
+
 tests-build: $(PROGRAMS) $(UNIT)
 
+test:
+	$(Q)tests/install
+	$(Q)$(MAKE) --no-print-directory tests-build
+	$(Q)tests/lint/direction.sh $(O)
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run
+
+test-unit: tests-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run unit
+
+test-fs: tests-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run fs
+
+lint: all
+	$(Q)tests/lint/direction.sh $(O)
+	$(Q)shellcheck .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
+	$(Q)for page in man/*.[1-9]; do mandoc -T lint -W warning $$page || exit 1; done
+
+bench: $(PROGRAMS) $(BENCH)
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5
+	install -d $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	ln -sf zabfs-mountd $(DESTDIR)$(PREFIX)/sbin/mount.zabfs
+	for page in man/*.[578]; do \
+		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
+
 clean:
-	$(Q)rm -rf build build-san
+	$(Q)[ ! -d run ] || tests/node stop
+	$(Q)rm -rf build build-san run
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(BENCH_SRC))
 
-.PHONY: all clean tests-build
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint bench install clean
 .SECONDARY:

@@ -1,0 +1,226 @@
+# shellcheck shell=bash
+# The harness of the tests on real mounts: each script has a node of its own in
+# a folder of its own, so that they run side by side, and leaves nothing
+# behind, also when it fails. Sourced by tests/fs/*.t; output is TAP.
+#
+#   node_start [CONF-LINE…]   configuration, replica
+#   node_stop | replica_kill9 | replica_restart | replica_start
+#   mount_start NAME [mountd options…]      mounts at $T/NAME
+#   mount_stop NAME
+#   wait_for SECONDS COMMAND…               polls; false after the deadline
+#   watch_start DIR FILE [inotifywait args] and watch_events FILE
+#   ok COMMAND-STATUS TEXT, is GOT WANTED TEXT, done_testing
+#   allow_error PATTERN                     error lines that the test provokes
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${ZABFS_BUILD:-$here/build}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/zabfs-test.XXXXXX")
+declare -A mountd_pid
+watch_pids=()
+allowed=()
+replica_pid=
+count=0
+failed=0
+
+ok() {
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+		return 0
+	fi
+	failed=$((failed + 1))
+	echo "not ok $count - $2"
+	return 1
+}
+
+is() {
+	local status=0
+	[ "$1" = "$2" ] || status=1
+	ok $status "$3" && return 0
+	printf '%s\n' "got:" "$1" "wanted:" "$2" | sed 's/^/# /'
+	return 1
+}
+
+allow_error() {
+	allowed+=("$1")
+}
+
+wait_for() {
+	local deadline
+	deadline=$(($(date +%s%3N) + $1 * 1000))
+	shift
+	until "$@"; do
+		[ "$(date +%s%3N)" -lt "$deadline" ] || return 1
+		sleep 0.02
+	done
+}
+
+conf_write() {
+	cat >"$T/zabfs.conf" <<END
+cluster = "test"
+socket = "$T/front.sock"
+session_timeout_min = 200
+member 1 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }
+END
+	local line
+	for line in "$@"; do
+		echo "$line" >>"$T/zabfs.conf"
+	done
+}
+
+# Further arguments go to the replica.
+replica_start() {
+	local found=()
+	[ -e "$T/data/log.db" ] || found=(-I)
+	mkdir -p "$T/data"
+	"$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -d "${found[@]}" "$@" \
+		>>"$T/replica.log" 2>&1 </dev/null &
+	replica_pid=$!
+	replica_leads
+}
+
+# Its last line of this kind is younger than its start.
+replica_leads() {
+	wait_for 30 grep -qs "zabfs-replica\[$replica_pid\] info: leading" "$T/replica.log" && return 0
+	echo "# the replica does not lead:"
+	tail -n 5 "$T/replica.log" | sed 's/^/# /'
+	return 1
+}
+
+node_start() {
+	conf_write "$@"
+	replica_start
+}
+
+process_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+replica_end() {
+	[ -n "$replica_pid" ] || return 0
+	kill "-$1" "$replica_pid" 2>/dev/null
+	wait "$replica_pid" 2>/dev/null
+	replica_pid=
+}
+
+replica_kill9() {
+	replica_end KILL
+}
+
+node_stop() {
+	replica_end TERM
+}
+
+replica_restart() {
+	node_stop
+	replica_start
+}
+
+mounted() {
+	timeout 5 cat "$1/.zab/session" >/dev/null 2>&1
+}
+
+mount_start() {
+	local name=$1
+	shift
+	mkdir -p "$T/$name"
+	"$build/zabfs-mountd" -f "$T/zabfs.conf" -d "$@" "$T/$name" >>"$T/mount-$name.log" 2>&1 </dev/null &
+	mountd_pid[$name]=$!
+	wait_for 20 mounted "$T/$name" && return 0
+	echo "# $name is not mounted:"
+	tail -n 5 "$T/mount-$name.log" | sed 's/^/# /'
+	return 1
+}
+
+mount_stop() {
+	local pid=${mountd_pid[$1]:-}
+	[ -n "$pid" ] || return 0
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	unset "mountd_pid[$1]"
+}
+
+# Returns when inotifywait is watching.
+watch_start() {
+	local dir=$1 file=$2
+	shift 2
+	inotifywait -m "$@" "$dir" >"$file" 2>"$file.err" &
+	watch_pids+=($!)
+	wait_for 10 grep -q 'Watches established' "$file.err"
+}
+
+watch_events() {
+	cat "$1"
+}
+
+watch_stop() {
+	local pid
+	for pid in "${watch_pids[@]}"; do
+		kill "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	watch_pids=()
+}
+
+# Error lines and sanitizer reports that nobody announced.
+bad_lines() {
+	local pattern lines
+	lines=$(cat "$T"/*.log 2>/dev/null | grep -aE '\] error:|ERROR: [A-Za-z]*Sanitizer|runtime error:')
+	for pattern in "${allowed[@]}"; do
+		lines=$(grep -vE -e "$pattern" <<<"$lines")
+	done
+	printf '%s' "$lines"
+}
+
+cleanup_done=
+cleanup() {
+	local name pid dir device bad
+	[ -z "$cleanup_done" ] || return 0
+	cleanup_done=1
+	watch_stop
+	for name in "${!mountd_pid[@]}"; do
+		mount_stop "$name"
+	done
+	# A mount that is still there hangs on a daemon that isn't: cut it.
+	for dir in "$T"/*/; do
+		device=$(awk -v dir="${dir%/}" '$5 == dir { print $3 }' /proc/self/mountinfo)
+		[ -n "$device" ] || continue
+		echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort" 2>/dev/null
+		umount -l "${dir%/}" 2>/dev/null
+	done
+	replica_end TERM
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	bad=$(bad_lines)
+	if [ -n "$bad" ]; then
+		failed=$((failed + 1))
+		count=$((count + 1))
+		echo "not ok $count - no error line in a daemon's log"
+		printf '%s\n' "$bad" | head -n 20 | sed 's/^/# /'
+	fi
+	if [ "$failed" -ne 0 ] && [ -n "${KEEP:-}" ]; then
+		echo "# kept: $T"
+	else
+		rm -rf --one-file-system "$T"
+	fi
+}
+
+# Ends the script: the plan, and the status that prove reads.
+done_testing() {
+	cleanup
+	echo "1..$count"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+on_exit() {
+	local status=$?
+	cleanup
+	exit "$status"
+}
+trap on_exit EXIT
+trap 'exit 1' INT TERM
