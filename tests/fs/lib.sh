@@ -70,12 +70,11 @@ END
 	done
 }
 
-# Further arguments go to the replica.
 replica_start() {
 	local found=()
 	[ -e "$T/data/log.db" ] || found=(-I)
 	mkdir -p "$T/data"
-	"$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -d "${found[@]}" "$@" \
+	"$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -d "${found[@]}" \
 		>>"$T/replica.log" 2>&1 </dev/null &
 	replica_pid=$!
 	replica_leads
