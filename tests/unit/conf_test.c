@@ -1,0 +1,142 @@
+/* zabfs.conf: defaults, and that each mistake is named with file, line and key. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replica/lib/conf.h"
+
+#define MEMBER "member 1 { peer = \"127.0.0.1:1\" front = \"127.0.0.1:2\" }\n"
+
+static char path[64];
+
+static int
+load(const char *text, struct conf **conf, char err[512])
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	return conf_load(path, conf, err, 512);
+}
+
+/* The message is FILE:LINE: and then `wanted`; line 0: no line is to blame. */
+static void
+refused(const char *text, int line, const char *wanted)
+{
+	char err[512], where[128];
+	struct conf *conf;
+
+	assert_int_equal(load(text, &conf, err), -1);
+	if (line != 0)
+		snprintf(where, sizeof where, "%s:%d: ", path, line);
+	else
+		snprintf(where, sizeof where, "%s: ", path);
+	assert_memory_equal(err, where, strlen(where));
+	if (strstr(err, wanted) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err, wanted);
+	assert_null(strchr(err, '\n'));
+}
+
+static void
+test_defaults(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(load("cluster = \"c\"\n" MEMBER, &conf, err), 0);
+	assert_string_equal(conf->cluster, "c");
+	assert_string_equal(conf->socket, "/run/zabfs/front.sock");
+	assert_int_equal(conf->tick_ms, 200);
+	assert_int_equal(conf->value_max, 1044480);
+	assert_int_equal(conf->log_rows_min, 100000);
+	assert_int_equal(conf->log_tree_percent, 10);
+	assert_int_equal(conf->pass_interval, 30);
+	assert_int_equal(conf->session_timeout_min, 1000);
+	assert_int_equal(conf->session_timeout_max, 600000);
+	assert_int_equal(conf->nmembers, 1);
+	assert_int_equal(conf->members[0].id, 1);
+	assert_string_equal(conf->members[0].peer, "127.0.0.1:1");
+	assert_null(conf->members[0].http);
+	conf_free(conf);
+}
+
+static void
+test_members(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(load("cluster = \"c\"\n" MEMBER
+			      "member 7 { peer = \"h:1\" front = \"h:2\" http = \"h:3\" }\n", &conf, err), 0);
+	assert_int_equal(conf->nmembers, 2);
+	assert_int_equal(conf->members[1].id, 7);
+	assert_string_equal(conf->members[1].http, "h:3");
+	conf_free(conf);
+}
+
+static void
+test_mistakes_are_named(void **state)
+{
+	(void)state;
+	refused("cluster = \"c\"\nfoo = 1\n" MEMBER, 2, "foo");
+	refused("cluster = \"c\"\ntick = 5\n" MEMBER, 2, "tick: 5");
+	refused("cluster = \"c\"\ntick = fast\n" MEMBER, 2, "tick");
+	refused("cluster = \"c\"\nvalue_max = 1044481\n" MEMBER, 2, "value_max: 1044481");
+	refused("cluster = \"c\"\nsocket = \"front.sock\"\n" MEMBER, 2, "socket");
+	refused("cluster = \"\"\n" MEMBER, 1, "cluster");
+	refused("cluster \"c\"\n" MEMBER, 1, "equal sign");
+	refused("cluster = \"c\"\n" MEMBER MEMBER, 3, "duplicate");
+	refused("cluster = \"c\"\nmember x { peer = \"h:1\" front = \"h:2\" }\n", 2, "\"x\"");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h\" front = \"h:2\" }\n", 2, "peer: \"h\"");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h:99999\" front = \"h:2\" }\n", 2, "peer");
+	refused("cluster = \"c\"\nmember 1 { front = \"h:2\" }\n", 2, "peer is missing");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" }\n", 2, "front is missing");
+	refused(MEMBER, 0, "cluster: missing");
+	refused("cluster = \"c\"\n", 0, "member");
+	refused("cluster = \"c\"\nsession_timeout_min = 2000\nsession_timeout_max = 1000\n" MEMBER, 0,
+	    "session_timeout_min");
+}
+
+static void
+test_what_is_no_file(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(conf_load("/nonexistent/zabfs.conf", &conf, err, sizeof err), -1);
+	assert_non_null(strstr(err, "/nonexistent/zabfs.conf: No such file"));
+	assert_int_equal(conf_load("/", &conf, err, sizeof err), -1);
+	assert_non_null(strstr(err, "not a regular file"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_mistakes_are_named),
+		cmocka_unit_test(test_what_is_no_file),
+	};
+	int failed, fd;
+
+	snprintf(path, sizeof path, "/tmp/zabfs-conf.XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0)
+		return 1;
+	close(fd);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return failed;
+}
