@@ -4,7 +4,7 @@
 # defined here. Sourced, never run.
 # shellcheck disable=SC2034,SC2154 # replica_first_us and work are run's
 
-bench_build=${BENCH_BUILD:-build}
+bench_build=${ZABFS_BUILD:-build}
 bench_replica_pid=
 declare -A bench_mountd_pid=()
 
@@ -79,7 +79,7 @@ replica_idle() {
 }
 
 mounted() {
-	mountpoint -q "$1" && [[ -d $1/. ]]
+	mountpoint -q "$1" && timeout 5 cat "$1/.zab/session" >/dev/null 2>&1
 }
 
 # mount_start DIR NAME: DIR/NAME is a mount of the node.
@@ -91,12 +91,16 @@ mount_start() {
 }
 
 mount_stop() {
-	local pid=${bench_mountd_pid[$1/$2]:-}
+	local pid=${bench_mountd_pid[$1/$2]:-} device
 	[[ -n $pid ]] || return 0
 	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	unset "bench_mountd_pid[$1/$2]"
-	! mountpoint -q "$1/$2" || umount -l "$1/$2"
+	# A mount that is still there hangs on a daemon that isn't: cut it.
+	device=$(awk -v dir="$1/$2" '$5 == dir { print $3 }' /proc/self/mountinfo)
+	[[ -n $device ]] || return 0
+	echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"
+	umount -l "$1/$2"
 }
 
 fsd_pid() {

@@ -388,8 +388,8 @@ first(const char *path, size_t deadline_ms)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: bench_wire first SOCKET MILLISECONDS | load SOCKET NODES PER-DIRECTORY BYTES PREFIX |\n"
-	    "\twrite|read SOCKET N OUTSTANDING\n");
+	fprintf(stderr, "usage: bench_wire first SOCKET MILLISECONDS |\n"
+			"\tload SOCKET NODES PER-DIRECTORY BYTES PREFIX | write|read SOCKET N OUTSTANDING\n");
 	exit(64);
 }
 
