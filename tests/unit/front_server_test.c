@@ -1,0 +1,213 @@
+/*
+ * net/front_server.c and unixsock.c, and what one connection may cost: the
+ * socket's file, limits of number, time and memory, polling, the end.
+ */
+#include "tests/unit/front_peer.h"
+
+static void
+test_the_socket(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct front_server *second;
+	char other[80], err[256], longer[200];
+	struct stat st, st2;
+	int fd;
+
+	(void)state;
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
+
+	/* a live one is refused, and not disturbed */
+	assert_null(front_listen(base, path, &handler, &replica, err, sizeof(err)));
+	assert_non_null(strstr(err, "another process listens"));
+	assert_int_equal(lstat(path, &st2), 0);
+	assert_true(st.st_ino == st2.st_ino);
+
+	/* a dead one is replaced */
+	snprintf(other, sizeof(other), "%s/stale", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", other);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	close(fd);
+	second = front_listen(base, other, &handler, &replica, err, sizeof(err));
+	assert_non_null(second);
+	close(connect_to(other));
+
+	/* its file is its own: a successor's stays */
+	assert_int_equal(unlink(other), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	front_server_free(second);
+	assert_int_equal(lstat(other, &st), 0);
+	close(fd);
+	unlink(other);
+
+	/* what isn't a socket is left alone */
+	assert_int_equal(symlink("nowhere", other), 0);
+	assert_null(front_listen(base, other, &handler, &replica, err, sizeof(err)));
+	assert_non_null(strstr(err, "not a socket"));
+	unlink(other);
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_null(front_listen(base, longer, &handler, &replica, err, sizeof(err)));
+	assert_non_null(strstr(err, "1 to 107 bytes"));
+	assert_null(front_listen(base, "/nowhere/at/all", &handler, &replica, err, sizeof(err)));
+	assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
+}
+
+static void
+test_the_opening_has_a_time_limit(void **state)
+{
+	struct client silent, greeted, half, served;
+
+	(void)state;
+	client_serve(&served);
+	client_open(&silent);
+	client_open(&half); /* welcomed, no RESUME */
+	client_send(&half, WIRE_T_HELLO);
+	settle();
+	replica.welcome = 1;
+	client_open(&greeted); /* not its fault */
+	client_send(&greeted, WIRE_T_HELLO);
+	settle();
+	assert_int_equal(front_connections(server), 4);
+	skipped_s += FRONT_OPENING_MS / 1000 - 2;
+	settle();
+	assert_int_equal(replica.gone, 0);
+	skipped_s += 3;
+	settle();
+	assert_int_equal(replica.gone, 2);
+	assert_int_equal(warnings, 2);
+	assert_int_equal(silent.closed + half.closed, 2);
+	assert_int_equal(greeted.closed + served.closed, 0);
+	conn_free(silent.conn);
+	conn_free(greeted.conn);
+	conn_free(half.conn);
+	conn_free(served.conn);
+}
+
+static void
+test_polling(void **state)
+{
+	struct client client, other;
+	struct front *front;
+	char buf[64];
+
+	(void)state;
+	client_serve(&other);
+	front = client_serve(&client);
+	assert_false(front_poll(server));
+	client_send(&client, WIRE_T_PING);
+	conn_flush(client.conn);
+	front_send(front_next(server, NULL), &(struct wire_msg){ .type = WIRE_T_PONG });
+	assert_true(front_poll(server));
+	assert_int_equal(replica.requests, 1);
+	assert_true(recv(client.fd, buf, sizeof(buf), MSG_DONTWAIT) > 0);
+	assert_true(recv(other.fd, buf, sizeof(buf), MSG_DONTWAIT) > 0);
+	assert_ptr_equal(front_next(server, front_next(server, NULL)), front);
+	assert_null(front_next(server, front));
+	conn_free(client.conn);
+	front_poll(server);
+	assert_int_equal(front_connections(server), 1);
+	conn_free(other.conn);
+}
+
+static void
+test_at_most_so_many_connections(void **state)
+{
+	static int fds[FRONT_CONNECTIONS_MAX + 10];
+	struct rlimit limit;
+	char byte;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (size_t i = 0; i < FRONT_CONNECTIONS_MAX + 10; i++) {
+		fds[i] = connect_to(path);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	settle();
+	assert_int_equal(front_connections(server), FRONT_CONNECTIONS_MAX);
+	assert_true(warnings >= 1 && warnings <= 2); /* ten refusals, a line a second */
+	assert_int_equal(recv(fds[0], &byte, 1, MSG_DONTWAIT), -1);
+	for (size_t i = FRONT_CONNECTIONS_MAX; i < FRONT_CONNECTIONS_MAX + 10; i++)
+		assert_int_equal(recv(fds[i], &byte, 1, MSG_DONTWAIT), 0);
+	close(fds[0]);
+	settle();
+	assert_int_equal(front_connections(server), FRONT_CONNECTIONS_MAX - 1);
+	for (size_t i = 1; i < FRONT_CONNECTIONS_MAX + 10; i++)
+		close(fds[i]);
+}
+
+static void
+test_ended_by_the_server(void **state)
+{
+	struct client client;
+	char err[256];
+
+	(void)state;
+	client_serve(&client);
+	front_server_free(server);
+	settle();
+	assert_int_equal(client.closed, 1);
+	assert_int_equal(replica.gone, 0);
+	conn_free(client.conn);
+	server = front_listen(base, path, &handler, &replica, err, sizeof(err));
+	assert_non_null(server);
+}
+
+static void
+test_replies(void **state)
+{
+	static uint8_t value[WIRE_VALUE_MAX];
+	struct wire_stat stat = { .id = 5, .owner = UINT64_MAX, .mtime_ns = INT64_MIN };
+	struct blob data = { value, sizeof(value) };
+	struct client client;
+	struct front *front = client_serve(&client);
+
+	(void)state;
+	front_reply(front, 9, ERR_NONODE, 77, NULL, NULL, false);
+	settle();
+	assert_true(client.reply.rid == 9 && client.reply.zxid == 77);
+	assert_int_equal(client.reply.code, ERR_NONODE);
+	assert_int_equal(client.reply.stat.len, 0);
+	front_reply(front, 10, 0, 78, &stat, &data, true);
+	for (int i = 0; i < 1000 && client.reply.rid != 10; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_true(client.reply.rid == 10);
+	assert_int_equal(client.reply.more, 1);
+	assert_int_equal(client.reply.data.len, sizeof(value));
+	assert_true(client.reply.stat.len > 18);
+
+	/* one that never reads loses its connection, not the replica its memory */
+	conn_pause(client.conn, true);
+	for (int i = 0; i < 70 && replica.gone == 0; i++) {
+		front_reply(front, 11, 0, 79, NULL, &data, false);
+		if (i % 8 == 0)
+			settle();
+	}
+	settle();
+	assert_int_equal(replica.gone, 1);
+	assert_int_equal(warnings, 1);
+	assert_non_null(strstr(warning, "does not read"));
+	conn_free(client.conn);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_the_socket),
+		TEST(test_the_opening_has_a_time_limit),
+		TEST(test_polling),
+		TEST(test_at_most_so_many_connections),
+		TEST(test_ended_by_the_server),
+		TEST(test_replies),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("front server", tests, make_dir, remove_dir);
+}
