@@ -41,6 +41,7 @@ struct link_options {
 	size_t naddresses;
 	uint32_t timeout_ms;
 	const char *identity;
+	bool stale; /* reads go on after the deadline, as long as a replica answers */
 };
 
 struct link *link_new(struct event_base *base, const struct link_options *options, const struct link_handler *handler,
@@ -48,15 +49,19 @@ struct link *link_new(struct event_base *base, const struct link_options *option
 void link_free(struct link *link);
 
 /*
- * Sends a request. msg->….rid is taken as it is (a FUSE unique); `acked` is
- * filled in here. done() is called exactly once, never from inside
- * link_request, unless link_cancel comes first. reply: borrowed; for a failure
- * made here only code is set. msg is copied as far as it must live on.
+ * Sends a request. A write's rid is taken as it is (a FUSE unique: above those
+ * of all writes before), `acked` is filled in here; a read's rid is chosen
+ * here. done() is called exactly once, never from inside link_request, unless
+ * link_cancel says true. reply: borrowed; for a failure made here only code is
+ * set. msg is copied as far as it must live on.
  */
 typedef void (*link_done)(void *arg, const struct wire_reply *reply);
 struct link_request *link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg);
 
-/* The caller does not wait any longer. True: it was never sent and never will be. */
+/*
+ * The caller does not wait any longer. True: it isn't executed, never will be,
+ * and done is not called. False: it is on its way, and done will be called.
+ */
 bool link_cancel(struct link *link, struct link_request *request);
 
 /* Takes `count` answers that named the node off the replica's interest. */
@@ -71,6 +76,7 @@ uint64_t link_session(const struct link *link); /* 0: none yet */
 uint64_t link_zxid(const struct link *link);	/* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */
 uint32_t link_replica(const struct link *link);	   /* member id */
+uint64_t link_rid_last(const struct link *link);   /* the highest of any write so far */
 bool link_poll(struct link *link); /* for a loop that spins: conn_poll */
 
 #endif

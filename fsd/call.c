@@ -1,0 +1,172 @@
+/* Requests that wait for the replica. See call.h; used by the handlers. */
+#include "fsd/call.h"
+
+#include "fsd/inode.h"
+#include "fsd/interrupt.h"
+#include "fsd/kernel.h"
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+uint64_t
+fsd_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+struct fsd *
+call_fsd(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+struct call *
+call_new(struct fsd *fsd, fuse_req_t req)
+{
+	struct call *call = calloc(1, sizeof *call);
+
+	if (call == NULL) {
+		if (req != NULL)
+			fuse_reply_err(req, ENOMEM);
+		return NULL;
+	}
+	call->fsd = fsd;
+	call->req = req;
+	call->rid = kernel_unique(fsd->kernel);
+	call->started_ns = fsd_now_ns();
+	if (req != NULL) {
+		call->tid = fuse_req_ctx(req)->pid;
+		interrupt_watch(call);
+	}
+	return call;
+}
+
+void
+call_free(struct call *call)
+{
+	CHECK(call->request == NULL && call->req == NULL);
+	interrupt_forget(call);
+	free(call);
+}
+
+/* Whether the replica counts this answer as interest in the node that it names (wire.h). */
+static bool
+counts(enum wire_type type)
+{
+	return type == WIRE_T_LOOKUP || wire_is_write(type);
+}
+
+/* Each entry of a LIST with plus counts; `with` is inode_answered, then inode_settle. */
+static void
+entries_each(struct fsd *fsd, struct blob data, void (*with)(struct fsd *fsd, uint64_t id))
+{
+	struct wire_entry entry;
+
+	while (wire_entry_next(&data, &entry) == 1)
+		with(fsd, entry.id);
+}
+
+static void
+answered(void *arg, const struct wire_reply *reply)
+{
+	static const struct wire_reply broken = { .code = ERR_PROTO };
+	struct call *call = arg;
+	struct fsd *fsd = call->fsd;
+	bool plus = call->plus && call->type == WIRE_T_LIST, count = counts(call->type), known = false;
+	struct blob data = reply->data;
+	struct wire_stat stat;
+
+	call->request = NULL;
+	interrupt_forget(call);
+	if (reply->stat.len != 0) {
+		known = wire_stat_unpack(reply->stat, &stat) == 0;
+		if (!known)
+			reply = &broken;
+	}
+	if (known && stat.id != 0 && count)
+		inode_answered(fsd, stat.id);
+	else if (known && stat.id != 0)
+		inode_seen(fsd, stat.id);
+	if (plus)
+		entries_each(fsd, data, inode_answered);
+
+	call->done(call, reply, known ? &stat : NULL);
+
+	if (known && stat.id != 0 && count)
+		inode_settle(fsd, stat.id);
+	if (plus)
+		entries_each(fsd, data, inode_settle);
+}
+
+void
+call_send(struct call *call, struct wire_msg *msg, call_done done)
+{
+	/* rid and the like are the first fields of every request (wire.h). */
+	msg->getattr.rid = call->rid;
+	call->type = msg->type;
+	call->done = done;
+	call->request = link_request(call->fsd->link, msg, answered, call);
+}
+
+void
+call_getattr(struct call *call, uint64_t id, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_GETATTR, .getattr = { .id = id } };
+
+	call_send(call, &msg, done);
+}
+
+void
+call_read(struct call *call, uint64_t id, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_READ, .read = { .id = id } };
+
+	call_send(call, &msg, done);
+}
+
+void
+call_lookup(struct call *call, uint64_t parent, const char *name, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_LOOKUP, .lookup = { .parent = parent, .name = call_blob(name) } };
+
+	call_send(call, &msg, done);
+}
+
+bool
+call_name(struct call *call, char to[WIRE_NAME_MAX + 1], const char *name)
+{
+	if (strlen(name) <= WIRE_NAME_MAX) {
+		memcpy(to, name, strlen(name) + 1);
+		return true;
+	}
+	fuse_reply_err(call->req, ENAMETOOLONG);
+	call->req = NULL;
+	call_free(call);
+	return false;
+}
+
+struct blob
+call_blob(const char *text)
+{
+	return (struct blob){ (const uint8_t *)text, (uint32_t)strlen(text) };
+}
+
+void
+call_abandon(struct call *call)
+{
+	static const struct wire_reply interrupted = { .code = ERR_INTR };
+
+	if (link_cancel(call->fsd->link, call->request)) {
+		/* Withdrawn: the handler itself says so, and cleans up. */
+		answered(call, &interrupted);
+		return;
+	}
+	fuse_reply_err(call->req, EINTR);
+	call->req = NULL;
+}

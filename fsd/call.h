@@ -1,0 +1,74 @@
+/*
+ * A request of the kernel that waits for the replica: what the handler needs
+ * to remember until the answer comes. One call may send several messages, one
+ * after another.
+ *
+ * The process may stop waiting (interrupt.c): then req is NULL, and the answer
+ * is still handled when it comes, for what it changes here. So every reply goes
+ * through reply.h, which says whether the kernel took it, and a handler that
+ * gave something away (a reference, a file handle) takes it back if not.
+ */
+#ifndef ZABFS_FSD_CALL_H
+#define ZABFS_FSD_CALL_H
+
+#include "fsd/fsd.h"
+#include "fsd/handle.h"
+
+#include <bsd/sys/queue.h>
+#include <errno.h>
+
+struct call;
+
+/*
+ * The answer. stat: the reply's, NULL if it has none. A failure has reply->code
+ * set, and no stat. Either sends another message or ends with call_free.
+ */
+typedef void (*call_done)(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
+
+struct call {
+	struct fsd *fsd;
+	fuse_req_t req; /* NULL: nobody waits any longer */
+	uint64_t rid;	/* of a write: the kernel's id of the request */
+	int32_t tid;
+	uint64_t started_ns;
+	TAILQ_ENTRY(call) wait; /* interrupt.c */
+	bool interrupted;
+
+	struct link_request *request;
+	enum wire_type type;
+	bool plus; /* a LIST whose entries count as interest */
+	call_done done;
+
+	/* What handlers remember, each what it needs. */
+	uint64_t ino, parent, newparent;
+	uint64_t fh;
+	int flags;
+	uint32_t mode;
+	size_t size;
+	int64_t offset;
+	char name[WIRE_NAME_MAX + 1];
+	char newname[WIRE_NAME_MAX + 1];
+};
+
+struct fsd *call_fsd(fuse_req_t req);
+
+/* NULL: no memory, and the request has been answered so. req NULL: nobody waits. */
+struct call *call_new(struct fsd *fsd, fuse_req_t req);
+void call_free(struct call *call);
+
+/* Sends msg (a write's rid is filled in) and calls done with the answer, later. */
+void call_send(struct call *call, struct wire_msg *msg, call_done done);
+
+/* The commonest messages. */
+void call_getattr(struct call *call, uint64_t id, call_done done);
+void call_read(struct call *call, uint64_t id, call_done done);
+void call_lookup(struct call *call, uint64_t parent, const char *name, call_done done);
+
+/* A name copied into a call; false: longer than a name may be, and the request has been answered so. */
+bool call_name(struct call *call, char to[WIRE_NAME_MAX + 1], const char *name);
+struct blob call_blob(const char *text);
+
+/* interrupt.c: nobody waits any longer. */
+void call_abandon(struct call *call);
+
+#endif

@@ -1,0 +1,110 @@
+/* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
+#include "fsd/handle.h"
+
+#include "replica/lib/check.h"
+
+#include <Judy.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct handles {
+	Pvoid_t table; /* JudyL: fh -> struct handle * */
+	uint64_t next;
+};
+
+struct handles *
+handles_new(void)
+{
+	struct handles *handles = calloc(1, sizeof *handles);
+
+	CHECK(handles != NULL);
+	handles->next = ((uint64_t)time(NULL) << 32) + 1;
+	return handles;
+}
+
+void
+handles_free(struct handles *handles)
+{
+	Word_t fh = 0;
+	PPvoid_t slot;
+
+	if (handles == NULL)
+		return;
+	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(handles->table, &fh, PJE0)) {
+		value_unref(((struct handle *)*slot)->value);
+		free(*slot);
+	}
+	JudyLFreeArray(&handles->table, PJE0);
+	free(handles);
+}
+
+static struct handle *
+insert(struct handles *handles, uint64_t fh, uint64_t ino, int flags)
+{
+	struct handle *handle = calloc(1, sizeof *handle);
+	PPvoid_t slot = JudyLIns(&handles->table, fh, PJE0);
+
+	CHECK(handle != NULL && slot != NULL && slot != PPJERR && *slot == NULL);
+	handle->fh = fh;
+	handle->ino = ino;
+	handle->flags = flags;
+	*slot = handle;
+	return handle;
+}
+
+struct handle *
+handle_new(struct fsd *fsd, uint64_t ino, int flags)
+{
+	struct handle *handle = insert(fsd->handles, fsd->handles->next++, ino, flags);
+
+	handle->trunc = (flags & O_TRUNC) != 0;
+	return handle;
+}
+
+struct handle *
+handle_find(const struct fsd *fsd, uint64_t fh)
+{
+	PPvoid_t slot = JudyLGet(fsd->handles->table, fh, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+struct handle *
+handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
+{
+	struct handle *handle = handle_find(fsd, fi->fh);
+
+	if (handle != NULL)
+		return handle;
+	/* Whether an O_TRUNC is still due is lost with the old process: destroying a value is the worse guess. */
+	handle = insert(fsd->handles, fi->fh, ino, fi->flags);
+	handle->adopted = true;
+	return handle;
+}
+
+void
+handle_free(struct fsd *fsd, struct handle *handle)
+{
+	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
+	value_unref(handle->value);
+	free(handle);
+}
+
+void
+handle_pin(struct handle *handle, struct value *value)
+{
+	value_unref(handle->value);
+	handle->value = value;
+	if (value != NULL)
+		handle->stat = value->stat;
+}
+
+bool
+handle_expired(const struct fsd *fsd, const struct handle *handle)
+{
+	if (!handle->held)
+		return false;
+	return handle->session != link_session(fsd->link) || link_get_state(fsd->link) == LINK_SUSPENDED;
+}

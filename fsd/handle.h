@@ -1,0 +1,45 @@
+/*
+ * Open files and directories. A handle's number is unique on every mount that
+ * ever was (seconds since 1970 of this process's start, and a counter): the
+ * replica keeps it for held nodes. A number that is not in the table (it was
+ * given out by this mount's earlier process) gets a handle made from the node's
+ * number and the open flags.
+ */
+#ifndef ZABFS_FSD_HANDLE_H
+#define ZABFS_FSD_HANDLE_H
+
+#include "fsd/fsd.h"
+#include "fsd/value.h"
+
+struct handle {
+	uint64_t fh;
+	uint64_t ino;
+	int flags;		/* open(2)'s */
+	bool adopted;		/* made from an unknown number */
+	bool trunc;		/* O_TRUNC waits for the first write */
+	bool wrote;		/* a write was tried: RELEASE doesn't truncate */
+	bool fresh;		/* value was pinned by OPEN and not read yet */
+	bool held;		/* its node goes with it */
+	uint64_t session;	/* of a held one */
+	struct value *value;	/* the snapshot that is read; NULL: none yet */
+	struct wire_stat stat;	/* as last seen; id 0: never. A directory's at OPENDIR */
+};
+
+struct handles;
+
+/* Aborts without memory. */
+struct handles *handles_new(void);
+void handles_free(struct handles *handles);
+
+struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags);
+struct handle *handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi);
+/* NULL: not in the table. */
+struct handle *handle_find(const struct fsd *fsd, uint64_t fh);
+void handle_free(struct fsd *fsd, struct handle *handle);
+
+/* Takes the reference over. */
+void handle_pin(struct handle *handle, struct value *value);
+/* A held node whose session may be gone: its descriptor answers ESTALE. */
+bool handle_expired(const struct fsd *fsd, const struct handle *handle);
+
+#endif

@@ -1,0 +1,250 @@
+/* The table of what the kernel knows. See inode.h; called by the handlers and change.c. */
+#include "fsd/inode_internal.h"
+
+#include "fsd/ino.h"
+#include "replica/lib/check.h"
+
+#include <stdlib.h>
+
+/* Interest is counted in 32 bits on the wire: long before that the surplus is given back. */
+#define ANSWERS_MAX 1000000000u
+
+struct inodes *
+inodes_new(struct fsd *fsd)
+{
+	struct inodes *inodes = calloc(1, sizeof *inodes);
+
+	CHECK(inodes != NULL);
+	inodes->fsd = fsd;
+	TAILQ_INIT(&inodes->lru);
+	inode_notify_init(inodes);
+	return inodes;
+}
+
+struct inode *
+inode_find(const struct inodes *inodes, uint64_t ino)
+{
+	PPvoid_t slot = JudyLGet(inodes->table, ino, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+static struct inode *
+get(struct inodes *inodes, uint64_t ino)
+{
+	PPvoid_t slot = JudyLIns(&inodes->table, ino, PJE0);
+	struct inode *inode;
+
+	CHECK(slot != NULL && slot != PPJERR);
+	if (*slot != NULL)
+		return *slot;
+	inode = calloc(1, sizeof *inode);
+	CHECK(inode != NULL);
+	inode->ino = ino;
+	*slot = inode;
+	inodes->count++;
+	return inode;
+}
+
+static void
+drop(struct inodes *inodes, struct inode *inode)
+{
+	inode_name_forget(inodes, inode);
+	inode_value_forget(inodes, inode);
+	JudyLDel(&inodes->table, inode->ino, PJE0);
+	inodes->count--;
+	free(inode);
+}
+
+void
+inodes_free(struct inodes *inodes)
+{
+	Word_t ino = 0;
+	PPvoid_t slot;
+
+	if (inodes == NULL)
+		return;
+	for (slot = JudyLFirst(inodes->table, &ino, PJE0); slot != NULL;
+	     slot = JudyLNext(inodes->table, &ino, PJE0)) {
+		value_unref(((struct inode *)*slot)->value);
+		free(*slot);
+	}
+	JudyLFreeArray(&inodes->table, PJE0);
+	JudyLFreeArray(&inodes->names, PJE0);
+	inode_notify_free(inodes);
+	free(inodes);
+}
+
+uint64_t
+inode_count(const struct fsd *fsd)
+{
+	return fsd->inodes->count;
+}
+
+/* Ends the interest in a znode that the kernel doesn't know, and the entry. */
+static void
+release(struct fsd *fsd, struct inode *inode)
+{
+	if (inode->ino == FUSE_ROOT_ID || inode->nlookup != 0)
+		return;
+	if (inode->answers != 0)
+		link_forget(fsd->link, inode->ino, (uint32_t)inode->answers);
+	drop(fsd->inodes, inode);
+}
+
+void
+inode_ref(struct fsd *fsd, uint64_t ino)
+{
+	get(fsd->inodes, ino)->nlookup++;
+}
+
+void
+inode_forget(struct fsd *fsd, uint64_t ino, uint64_t nlookup)
+{
+	struct inode *inode = inode_find(fsd->inodes, ino);
+
+	if (inode == NULL)
+		return;
+	inode->nlookup -= nlookup < inode->nlookup ? nlookup : inode->nlookup;
+	release(fsd, inode);
+}
+
+bool
+inode_known(const struct fsd *fsd, uint64_t ino)
+{
+	const struct inode *inode;
+
+	if (ino == FUSE_ROOT_ID)
+		return true;
+	inode = inode_find(fsd->inodes, ino);
+	return inode != NULL && inode->nlookup != 0;
+}
+
+void
+inode_answered(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = get(fsd->inodes, id);
+
+	inode->answers++;
+	inode->gone = false;
+	inode->unsure = false;
+	if (inode->answers > ANSWERS_MAX) {
+		link_forget(fsd->link, id, (uint32_t)(inode->answers - 1));
+		inode->answers = 1;
+	}
+}
+
+void
+inode_settle(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode != NULL)
+		release(fsd, inode);
+}
+
+void
+inode_seen(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode != NULL)
+		inode->unsure = false;
+}
+
+void
+inode_interests(struct fsd *fsd, struct link *link)
+{
+	const struct inode *inode;
+	Word_t ino = FUSE_ROOT_ID + 1;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL && ino_kind(ino) == INO_ZNODE;
+	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0)) {
+		inode = *slot;
+		if (inode->answers != 0)
+			link_interest(link, ino, (uint32_t)inode->answers);
+	}
+}
+
+void
+inode_gone(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode == NULL)
+		return;
+	inode->gone = true;
+	inode_value_forget(fsd->inodes, inode);
+}
+
+/* What was cached may be used: the session's deadline has not passed. */
+static bool
+trusted(const struct fsd *fsd)
+{
+	enum link_state state = link_get_state(fsd->link);
+
+	return state == LINK_CONNECTED || (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
+}
+
+static bool
+live(const struct fsd *fsd, const struct inode *inode)
+{
+	return inode != NULL && inode->answers != 0 && !inode->gone && !inode->unsure && trusted(fsd);
+}
+
+bool
+inode_live(const struct fsd *fsd, uint64_t id)
+{
+	return live(fsd, inode_find(fsd->inodes, id));
+}
+
+struct value *
+inode_value(const struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode == NULL || inode->value == NULL || !live(fsd, inode))
+		return NULL;
+	TAILQ_REMOVE(&fsd->inodes->lru, inode, lru);
+	TAILQ_INSERT_TAIL(&fsd->inodes->lru, inode, lru);
+	return inode->value;
+}
+
+void
+inode_value_keep(struct fsd *fsd, uint64_t id, struct value *value)
+{
+	struct inodes *inodes = fsd->inodes;
+	struct inode *inode = inode_find(inodes, id);
+
+	if (inode == NULL || inode->nlookup == 0 || !live(fsd, inode))
+		return;
+	inode_value_forget(inodes, inode);
+	inode->value = value_ref(value);
+	TAILQ_INSERT_TAIL(&inodes->lru, inode, lru);
+	inodes->value_bytes += sizeof *value + value->len;
+	while (inodes->value_bytes > INODE_VALUES_MAX)
+		inode_value_forget(inodes, TAILQ_FIRST(&inodes->lru));
+}
+
+void
+inode_value_drop(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode != NULL)
+		inode_value_forget(fsd->inodes, inode);
+}
+
+void
+inode_distrust(struct fsd *fsd)
+{
+	Word_t ino = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0)) {
+		((struct inode *)*slot)->unsure = true;
+		inode_value_forget(fsd->inodes, *slot);
+	}
+}

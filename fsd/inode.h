@@ -1,0 +1,68 @@
+/*
+ * What the kernel knows: for each number (ino.h) how often it was told, and
+ * for a znode how many of the replica's answers named it (the interest to take
+ * back on FORGET), its cached value, and the name it was last found by.
+ *
+ * An entry without references from the kernel lives only while an answer is
+ * handled: inode_answered, the handler, inode_settle.
+ */
+#ifndef ZABFS_FSD_INODE_H
+#define ZABFS_FSD_INODE_H
+
+#include "fsd/fsd.h"
+#include "fsd/value.h"
+
+#define INODE_VALUES_MAX (64u << 20) /* bytes of cached values */
+
+struct inodes;
+
+/* Aborts without memory. */
+struct inodes *inodes_new(struct fsd *fsd);
+void inodes_free(struct inodes *inodes);
+uint64_t inode_count(const struct fsd *fsd);
+
+/* An entry for ino was given to the kernel; `arg` of echo_new's ref is the fsd. */
+void inode_ref(struct fsd *fsd, uint64_t ino);
+void inode_forget(struct fsd *fsd, uint64_t ino, uint64_t nlookup);
+/* The root always is. */
+bool inode_known(const struct fsd *fsd, uint64_t ino);
+
+/* A reply named the znode and counts as interest; settle it when the handler is done. */
+void inode_answered(struct fsd *fsd, uint64_t id);
+/* Takes the interest back if the kernel doesn't know the znode. */
+void inode_settle(struct fsd *fsd, uint64_t id);
+/* A reply showed the znode (counted or not): it exists. */
+void inode_seen(struct fsd *fsd, uint64_t id);
+/* link_interest for each znode that the kernel knows. */
+void inode_interests(struct fsd *fsd, struct link *link);
+
+/* The znode was removed. */
+void inode_gone(struct fsd *fsd, uint64_t id);
+/* Whether the znode exists for sure, as far as this session may trust what it has seen. */
+bool inode_live(const struct fsd *fsd, uint64_t id);
+/* The change stream has a gap: nothing is sure, no value is kept. */
+void inode_distrust(struct fsd *fsd);
+
+/*
+ * Makes the kernel ask for the attributes again. The kernel may not have
+ * consumed yet the reply that tells it of ino: then it is tried again every
+ * millisecond until it has, or has forgotten.
+ */
+void inode_invalidate(struct fsd *fsd, uint64_t ino);
+void inode_invalidate_all(struct fsd *fsd);
+/* The directory's attributes are shown by what lives in its .zab, too. */
+void inode_invalidate_zab(struct fsd *fsd, uint64_t dir);
+/* Makes the kernel forget a name, from a thread of its own: that call takes the directory's lock. */
+void inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name);
+
+/* The cached value, borrowed; NULL: none, or not to be trusted now. */
+struct value *inode_value(const struct fsd *fsd, uint64_t id);
+/* Keeps a READ's value if changes of the znode will be told. A reference is taken. */
+void inode_value_keep(struct fsd *fsd, uint64_t id, struct value *value);
+void inode_value_drop(struct fsd *fsd, uint64_t id);
+
+/* Which znode the kernel was last told stands at a name; 0: it doesn't know. */
+void inode_name_set(struct fsd *fsd, uint64_t parent, const char *name, uint64_t id);
+uint64_t inode_name_get(const struct fsd *fsd, uint64_t parent, const char *name);
+
+#endif

@@ -1,0 +1,38 @@
+/* Shared by inode.c (the table), inode_value.c (values, names) and inode_notify.c. Nobody else. */
+#ifndef ZABFS_FSD_INODE_INTERNAL_H
+#define ZABFS_FSD_INODE_INTERNAL_H
+
+#include "fsd/inode.h"
+
+#include <Judy.h>
+#include <bsd/sys/queue.h>
+
+struct inode {
+	TAILQ_ENTRY(inode) lru; /* while it has a value */
+	uint64_t ino;
+	uint64_t nlookup;
+	uint64_t answers;
+	uint64_t name; /* key in inodes.names; 0: none */
+	struct value *value;
+	bool gone;
+	bool unsure;
+};
+
+struct inodes {
+	struct fsd *fsd;
+	Pvoid_t table; /* JudyL: ino -> struct inode * */
+	Pvoid_t names; /* JudyL: hash of (parent, name) -> id */
+	Pvoid_t retry; /* Judy1: numbers whose invalidation the kernel didn't know yet */
+	struct event *retry_timer;
+	TAILQ_HEAD(, inode) lru; /* least recently used first */
+	size_t value_bytes;
+	uint64_t count;
+};
+
+struct inode *inode_find(const struct inodes *inodes, uint64_t ino);
+void inode_notify_init(struct inodes *inodes);
+void inode_notify_free(struct inodes *inodes);
+void inode_name_forget(struct inodes *inodes, struct inode *inode);
+void inode_value_forget(struct inodes *inodes, struct inode *inode);
+
+#endif

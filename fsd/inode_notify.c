@@ -1,0 +1,123 @@
+/*
+ * Telling the kernel that what it caches is old. See inode.h.
+ *
+ * Attributes are invalidated without page ranges (offset -1): that takes no
+ * lock that a request which waits for us may hold. Names are another matter,
+ * so that call gets a thread of its own.
+ */
+#include "fsd/inode_internal.h"
+
+#include "fsd/ino.h"
+#include "replica/lib/check.h"
+#include "replica/lib/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct timeval retry_after = { .tv_usec = 1000 };
+
+/* False: the kernel doesn't know the number yet. */
+static bool
+tell(struct fsd *fsd, uint64_t ino)
+{
+	return fuse_lowlevel_notify_inval_inode(fsd->se, ino, -1, 0) != -ENOENT;
+}
+
+static void
+on_retry(evutil_socket_t fd, short events, void *arg)
+{
+	struct inodes *inodes = arg;
+	Word_t ino = 0;
+	int found;
+
+	(void)fd;
+	(void)events;
+	for (found = Judy1First(inodes->retry, &ino, PJE0); found == 1;
+	     found = Judy1Next(inodes->retry, &ino, PJE0))
+		if (!inode_known(inodes->fsd, ino) || tell(inodes->fsd, ino))
+			Judy1Unset(&inodes->retry, ino, PJE0);
+	if (Judy1Count(inodes->retry, 0, (Word_t)-1, PJE0) != 0)
+		event_add(inodes->retry_timer, &retry_after);
+}
+
+void
+inode_notify_init(struct inodes *inodes)
+{
+	inodes->retry_timer = evtimer_new(inodes->fsd->base, on_retry, inodes);
+	CHECK(inodes->retry_timer != NULL);
+}
+
+void
+inode_notify_free(struct inodes *inodes)
+{
+	event_free(inodes->retry_timer);
+	Judy1FreeArray(&inodes->retry, PJE0);
+}
+
+void
+inode_invalidate(struct fsd *fsd, uint64_t ino)
+{
+	if (!inode_known(fsd, ino) || tell(fsd, ino))
+		return;
+	CHECK(Judy1Set(&fsd->inodes->retry, ino, PJE0) != JERR);
+	if (!event_pending(fsd->inodes->retry_timer, EV_TIMEOUT, NULL))
+		event_add(fsd->inodes->retry_timer, &retry_after);
+}
+
+void
+inode_invalidate_all(struct fsd *fsd)
+{
+	Word_t ino = 0;
+	PPvoid_t slot;
+
+	inode_invalidate(fsd, FUSE_ROOT_ID);
+	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0))
+		inode_invalidate(fsd, ino);
+}
+
+void
+inode_invalidate_zab(struct fsd *fsd, uint64_t dir)
+{
+	static const enum ino_kind kinds[] = { INO_ZAB, INO_STATS, INO_EPHEMERAL, INO_HELD };
+	size_t i;
+
+	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		inode_invalidate(fsd, ino_make(kinds[i], dir));
+}
+
+struct entry_drop {
+	struct fuse_session *se;
+	uint64_t parent;
+	char name[WIRE_NAME_MAX + 1];
+};
+
+static void *
+entry_drop_main(void *arg)
+{
+	struct entry_drop *drop = arg;
+
+	fuse_lowlevel_notify_inval_entry(drop->se, drop->parent, drop->name, strlen(drop->name));
+	free(drop);
+	return NULL;
+}
+
+void
+inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
+{
+	struct entry_drop *drop = calloc(1, sizeof *drop);
+	pthread_t thread;
+
+	CHECK(drop != NULL && strlen(name) <= WIRE_NAME_MAX);
+	drop->se = fsd->se;
+	drop->parent = parent;
+	memcpy(drop->name, name, strlen(name));
+	if (pthread_create(&thread, NULL, entry_drop_main, drop) != 0) {
+		log_warn("no thread to drop a name from the kernel's cache");
+		free(drop);
+		return;
+	}
+	pthread_detach(thread);
+}

@@ -1,0 +1,26 @@
+/*
+ * Interrupted requests (filesystem.md, fact 20). FUSE_INTERRUPT also comes for
+ * signals that the program handles, so a request ends early only where the
+ * signal is fatal, or where it has been waiting for so long that it must be
+ * waiting for a connection or a quorum. There is no second INTERRUPT: looked at
+ * again every INTERRUPT_LOOK_MS while such requests exist.
+ */
+#ifndef ZABFS_FSD_INTERRUPT_H
+#define ZABFS_FSD_INTERRUPT_H
+
+#include "fsd/call.h"
+
+#define INTERRUPT_LOOK_MS 100
+#define INTERRUPT_PATIENCE_MS 1000
+
+struct waits;
+
+/* Aborts without memory. */
+struct waits *waits_new(struct fsd *fsd);
+void waits_free(struct waits *waits);
+
+void interrupt_watch(struct call *call);
+/* The call no longer waits; it may wait again with its next message. */
+void interrupt_forget(struct call *call);
+
+#endif

@@ -1,0 +1,202 @@
+/* The /dev/fuse side. See kernel.h; made by main.c, polled by spin.c. */
+#include "fsd/kernel.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MAX_WRITE (1u << 20) /* fact 16 */
+#define BUFFER_SIZE (MAX_WRITE + 4096)
+#define BATCH 32		     /* requests of one turn of the loop: the link is to be heard, too */
+#define RESEND_BIT (UINT64_C(1) << 63) /* FUSE_UNIQUE_RESEND; fact 11 */
+#define BACKGROUND_MAX 256 /* RELEASEs that wait for the replica are among them */
+
+struct kernel {
+	struct fsd *fsd;
+	int fd;
+	struct event *event;
+	const struct kernel_handler *handler;
+	void *arg;
+	char *buffer;
+	uint64_t unique;
+	uint64_t init_unique; /* of the INIT that is unanswered; 0: none */
+	uint32_t init_flags;  /* what the kernel offered in it */
+	bool gone;
+};
+
+static ssize_t
+io_read(int fd, void *buffer, size_t len, void *userdata)
+{
+	(void)userdata;
+	return read(fd, buffer, len);
+}
+
+/* Also called by the echo's thread, for notifications; those have no unique. */
+static ssize_t
+io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct fsd *fsd = userdata;
+	struct kernel *kernel = fsd->kernel;
+	const struct fuse_out_header *header = iov[0].iov_base;
+	struct fuse_init_out *init;
+	bool ready = false;
+	ssize_t written;
+
+	if (header->unique != 0 && kernel != NULL && header->unique == kernel->init_unique && header->error == 0 &&
+	    count > 1) {
+		init = iov[1].iov_base;
+		init->flags |= kernel->init_flags & FUSE_PARALLEL_DIROPS;
+		kernel->init_unique = 0;
+		ready = true;
+	}
+	written = writev(fd, iov, count);
+	if (ready && written >= 0 && kernel->handler->ready != NULL)
+		kernel->handler->ready(kernel->arg);
+	return written;
+}
+
+void
+kernel_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+	    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT);
+	conn->want |= conn->capable & (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+	    FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+	conn->max_write = MAX_WRITE;
+	conn->max_background = BACKGROUND_MAX;
+	conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
+	conn->time_gran = 1;
+}
+
+static void
+process(struct kernel *kernel, size_t len)
+{
+	const struct fuse_in_header *header = (const struct fuse_in_header *)(const void *)kernel->buffer;
+	struct fuse_buf buf = { .size = len, .mem = kernel->buffer };
+
+	if (len < sizeof *header) {
+		log_error("a request of the kernel is too short bytes=%zu", len);
+		return;
+	}
+	if (header->opcode == FUSE_INIT && len >= sizeof *header + offsetof(struct fuse_init_in, flags2)) {
+		kernel->init_unique = header->unique;
+		kernel->init_flags = ((const struct fuse_init_in *)(header + 1))->flags;
+	}
+	/* Ids are given out in the order of the queue; only these get theirs when they are read. */
+	if (header->opcode != FUSE_INTERRUPT && header->opcode != FUSE_FORGET &&
+	    header->opcode != FUSE_BATCH_FORGET)
+		kernel->unique = header->unique & ~RESEND_BIT;
+	fuse_session_process_buf(kernel->fsd->se, &buf);
+}
+
+static void
+lost(struct kernel *kernel, int errnum)
+{
+	kernel->gone = true;
+	event_del(kernel->event);
+	if (errnum != ENODEV)
+		log_error("reading /dev/fuse: %s", strerror(errnum));
+	kernel->handler->gone(kernel->arg, errnum);
+}
+
+bool
+kernel_poll(struct kernel *kernel)
+{
+	ssize_t len;
+	int i;
+
+	for (i = 0; i < BATCH && !kernel->gone; i++) {
+		len = read(kernel->fd, kernel->buffer, BUFFER_SIZE);
+		if (len > 0) {
+			process(kernel, (size_t)len);
+			continue;
+		}
+		/* ENOENT: the request was taken back between being queued and being read. */
+		if (len < 0 && (errno == EINTR || errno == ENOENT))
+			continue;
+		if (len < 0 && errno == EAGAIN)
+			break;
+		lost(kernel, len == 0 ? ENODEV : errno);
+	}
+	return i > 0;
+}
+
+static void
+on_readable(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	kernel_poll(arg);
+}
+
+static bool
+session_make(struct kernel *kernel)
+{
+	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
+	char program[] = "zabfs-fsd";
+	char *argv[] = { program, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	struct fsd *fsd = kernel->fsd;
+	int error;
+
+	fsd->se = fuse_session_new(&args, &fsd_ops, sizeof fsd_ops, fsd);
+	fuse_opt_free_args(&args);
+	if (fsd->se == NULL) {
+		errno = ENOMEM;
+		return false;
+	}
+	error = fuse_session_custom_io(fsd->se, &io, kernel->fd);
+	if (error == 0)
+		return true;
+	fuse_session_destroy(fsd->se);
+	fsd->se = NULL;
+	errno = -error;
+	return false;
+}
+
+struct kernel *
+kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *arg)
+{
+	struct kernel *kernel = calloc(1, sizeof *kernel);
+	void *buffer = NULL;
+	int flags = fcntl(fd, F_GETFL);
+
+	CHECK(kernel != NULL && posix_memalign(&buffer, 4096, BUFFER_SIZE) == 0);
+	*kernel = (struct kernel){ .fsd = fsd, .fd = fd, .handler = handler, .arg = arg, .buffer = buffer };
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || !session_make(kernel)) {
+		free(buffer);
+		free(kernel);
+		return NULL;
+	}
+	kernel->event = event_new(fsd->base, fd, EV_READ | EV_PERSIST, on_readable, kernel);
+	CHECK(kernel->event != NULL && event_add(kernel->event, NULL) == 0);
+	fsd->kernel = kernel;
+	return kernel;
+}
+
+void
+kernel_free(struct kernel *kernel)
+{
+	if (kernel == NULL)
+		return;
+	event_free(kernel->event);
+	fuse_session_destroy(kernel->fsd->se); /* closes the descriptor */
+	kernel->fsd->se = NULL;
+	kernel->fsd->kernel = NULL;
+	free(kernel->buffer);
+	free(kernel);
+}
+
+uint64_t
+kernel_unique(const struct kernel *kernel)
+{
+	return kernel->unique;
+}

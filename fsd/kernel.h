@@ -1,0 +1,37 @@
+/*
+ * The /dev/fuse side: reads requests from the non-blocking descriptor when the
+ * loop says so, hands them to libfuse one by one, writes libfuse's answers.
+ * What libfuse hides or forgets is known here: the request's id (its `unique`),
+ * and FUSE_PARALLEL_DIROPS in the INIT answer (filesystem.md, fact 19).
+ */
+#ifndef ZABFS_FSD_KERNEL_H
+#define ZABFS_FSD_KERNEL_H
+
+#include "fsd/fsd.h"
+
+struct kernel;
+
+struct kernel_handler {
+	void (*ready)(void *arg); /* INIT was answered */
+	/* Unmounted (errnum ENODEV), or the device fails. Once; nothing is read afterwards. */
+	void (*gone)(void *arg, int errnum);
+};
+
+/*
+ * Makes the session on fd (owned from now on) and starts to read; requests are
+ * handled by fsd_ops with `fsd` as their userdata. fsd->se and fsd->kernel are
+ * set. NULL: errno says why.
+ */
+struct kernel *kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *arg);
+void kernel_free(struct kernel *kernel);
+
+/* The id of the request that is being handled, resend bit cleared; or of the last one. */
+uint64_t kernel_unique(const struct kernel *kernel);
+
+/* Handles what has arrived, without sleeping; for a loop that spins. True: anything came. */
+bool kernel_poll(struct kernel *kernel);
+
+/* What libfuse is to ask for: fsd_ops' init. */
+void kernel_init(void *userdata, struct fuse_conn_info *conn);
+
+#endif

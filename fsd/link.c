@@ -1,0 +1,191 @@
+/* The session with the replica: its life and its interface. See link.h, link_internal.h. */
+#include "fsd/link_internal.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+uint64_t
+link_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+static void
+on_retry(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	link_connect(arg);
+}
+
+static void
+on_again(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	link_pump(arg);
+}
+
+struct link *
+link_new(struct event_base *base, const struct link_options *options, const struct link_handler *handler, void *arg)
+{
+	struct link *link = calloc(1, sizeof *link);
+
+	CHECK(options->naddresses > 0);
+	if (link == NULL)
+		return NULL;
+	link->base = base;
+	link->options = *options;
+	link->handler = handler;
+	link->arg = arg;
+	link->timeout_ms = options->timeout_ms;
+	link->retry_ms = LINK_RETRY_MS_MIN;
+	TAILQ_INIT(&link->waiting);
+	TAILQ_INIT(&link->wired);
+	link->retry = evtimer_new(base, on_retry, link);
+	link->again = evtimer_new(base, on_again, link);
+	link_clock_init(link);
+	CHECK(link->retry != NULL && link->again != NULL && link->clock != NULL);
+	/* The first attempt is made by the loop: no callback comes from here. */
+	event_active(link->retry, EV_TIMEOUT, 1);
+	return link;
+}
+
+static int
+all_dead(struct link *link, const struct link_request *request)
+{
+	(void)link;
+	return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
+}
+
+void
+link_free(struct link *link)
+{
+	if (link == NULL)
+		return;
+	link->phase = PHASE_DOWN;
+	link_unwire(link);
+	/* An answer may make a handler ask for more. */
+	while (!TAILQ_EMPTY(&link->waiting))
+		link_fail(link, all_dead);
+	conn_free(link->conn);
+	event_free(link->retry);
+	event_free(link->again);
+	event_free(link->clock);
+	JudyLFreeArray(&link->by_rid, PJE0);
+	Judy1FreeArray(&link->abandoned, PJE0);
+	free(link);
+}
+
+void
+link_set_state(struct link *link, enum link_state state)
+{
+	if (link->state == state)
+		return;
+	link->state = state;
+	if (link->handler->state != NULL)
+		link->handler->state(link->arg, state);
+}
+
+void
+link_saw(struct link *link, uint64_t zxid)
+{
+	if (zxid > link->seen)
+		link->seen = zxid;
+}
+
+void
+link_forget(struct link *link, uint64_t id, uint32_t count)
+{
+	struct wire_msg msg = { .type = WIRE_T_FORGET, .forget = { .id = id, .count = count } };
+
+	/* Without a connection there is no interest: the next one's begins with what is known then. */
+	if (link->phase == PHASE_UP)
+		conn_send(link->conn, &msg);
+}
+
+void
+link_interest(struct link *link, uint64_t id, uint32_t count)
+{
+	struct wire_msg msg = { .type = WIRE_T_INTEREST, .interest = { .id = id, .count = count } };
+
+	CHECK(link->phase == PHASE_HELLO);
+	conn_send(link->conn, &msg);
+}
+
+void
+link_finished(struct link *link)
+{
+	void (*closed)(void *arg) = link->closed;
+
+	link->closed = NULL;
+	if (closed != NULL)
+		closed(link->closed_arg);
+}
+
+void
+link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), void *arg)
+{
+	struct wire_msg msg = { .type = WIRE_T_CLOSE };
+
+	CHECK(link->closed == NULL && closed != NULL);
+	link->closed = closed;
+	link->closed_arg = arg;
+	link->close_ns = link_now_ns() + timeout_ms * NS_PER_MS;
+	/* Otherwise the opening that is under way ends with it, or the clock does. */
+	if (link->phase == PHASE_UP) {
+		conn_send(link->conn, &msg);
+		conn_flush(link->conn);
+	}
+	event_active(link->clock, EV_TIMEOUT, 1);
+}
+
+enum link_state
+link_get_state(const struct link *link)
+{
+	return link->state;
+}
+
+uint64_t
+link_session(const struct link *link)
+{
+	return link->session;
+}
+
+uint64_t
+link_zxid(const struct link *link)
+{
+	return link->seen;
+}
+
+uint32_t
+link_timeout_ms(const struct link *link)
+{
+	return link->timeout_ms;
+}
+
+uint32_t
+link_replica(const struct link *link)
+{
+	return link->replica;
+}
+
+uint64_t
+link_rid_last(const struct link *link)
+{
+	return link->rid_last;
+}
+
+bool
+link_poll(struct link *link)
+{
+	return link->conn != NULL && conn_poll(link->conn);
+}

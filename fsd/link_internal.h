@@ -1,0 +1,106 @@
+/*
+ * Shared by the link's files: link.c (the session and its interface),
+ * link_conn.c (the connection and its opening), link_queue.c (requests and
+ * answers), link_clock.c (deadlines and pings). Nobody else includes it.
+ *
+ * A request is in `waiting` or, once it is on the present connection, in
+ * `wired`; both are in the order of link_request. What is wired goes back to
+ * `waiting` when the connection ends.
+ */
+#ifndef ZABFS_FSD_LINK_INTERNAL_H
+#define ZABFS_FSD_LINK_INTERNAL_H
+
+#include "fsd/link.h"
+#include "replica/lib/conn.h"
+
+#include <Judy.h>
+#include <bsd/sys/queue.h>
+
+#define LINK_RETRY_MS_MIN 10
+#define LINK_RETRY_MS_MAX 500
+#define LINK_BUSY_MS 10		 /* a write that the replica couldn't take is sent again after */
+#define LINK_UNSENT_MAX (256u << 20) /* WIRE_OUTSTANDING_MAX writes of moderate size */
+#define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
+
+struct link_request {
+	TAILQ_ENTRY(link_request) next;
+	struct wire_msg msg; /* its blobs are in `blobs` */
+	uint64_t rid;
+	uint64_t order;	 /* of link_request */
+	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
+	uint64_t started_ns;
+	bool write;
+	bool wired; /* in which of the queues */
+	int code;   /* link_fail's */
+	link_done done;
+	void *arg;
+	uint8_t blobs[];
+};
+TAILQ_HEAD(link_requests, link_request);
+
+enum link_phase { PHASE_DOWN, PHASE_HELLO, PHASE_UP };
+
+struct link {
+	struct event_base *base;
+	struct link_options options; /* addresses and identity: borrowed */
+	const struct link_handler *handler;
+	void *arg;
+
+	enum link_state state;
+	enum link_phase phase;
+	struct conn *conn;
+	bool resumed; /* RESUMED has come on this connection */
+	size_t address;
+	uint32_t retry_ms;
+	bool told; /* that there is no connection */
+
+	uint64_t session;
+	uint8_t secret[WIRE_SECRET_LEN];
+	uint32_t timeout_ms;
+	uint32_t replica;
+	uint64_t seen;
+	bool seen_known; /* before the first WELCOME there is nothing to have seen */
+
+	uint64_t deadline_ns;
+	uint64_t hello_ns;  /* sent */
+	uint64_t ping_ns;   /* sent */
+	uint64_t heard_ns;
+	struct event *retry;	/* connect again */
+	struct event *clock;	/* deadlines, pings */
+	struct event *again;	/* pump after ERR_BUSY */
+	uint64_t busy_until_ns;
+
+	struct link_requests waiting, wired;
+	Pvoid_t by_rid;	   /* JudyL: rid -> request; writes come first */
+	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
+	uint64_t orders, numbers, reads;
+	uint64_t rid_last;
+
+	void (*closed)(void *arg);
+	void *closed_arg;
+	uint64_t close_ns; /* when waiting for BYE ends */
+};
+
+uint64_t link_now_ns(void);
+void link_set_state(struct link *link, enum link_state state);
+void link_saw(struct link *link, uint64_t zxid);
+void link_finished(struct link *link); /* link_close's callback, once */
+
+/* link_conn.c */
+void link_connect(struct link *link);
+void link_drop(struct link *link, const char *why);
+void link_expire(struct link *link);
+
+/* link_queue.c */
+void link_pump(struct link *link);
+void link_reply(struct link *link, const struct wire_reply *reply);
+/* Everything that was on the connection waits again. */
+void link_unwire(struct link *link);
+/* Ends those for which `dead` says a code. */
+void link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request));
+
+/* link_clock.c */
+void link_clock_init(struct link *link);
+uint32_t link_ping_ms(const struct link *link);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * Requests on their way and their answers. See link_internal.h.
+ *
+ * Order: writes and reads of a session leave in the order of link_request, so
+ * a read behind a write sees it. Exactly once: a write keeps its rid over
+ * reconnects; `acked` promises only what lies below every unanswered write.
+ */
+#include "fsd/link_internal.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The blobs of a request, for its copy: at most two. */
+static size_t
+blobs_of(struct wire_msg *msg, struct blob *blobs[2])
+{
+	size_t n = 0;
+
+	switch (msg->type) {
+	case WIRE_T_LOOKUP:
+		blobs[n++] = &msg->lookup.name;
+		break;
+	case WIRE_T_CREATE:
+		blobs[n++] = &msg->create.name;
+		blobs[n++] = &msg->create.value;
+		break;
+	case WIRE_T_DELETE:
+		blobs[n++] = &msg->delete.name;
+		break;
+	case WIRE_T_WRITE:
+		blobs[n++] = &msg->write.data;
+		break;
+	case WIRE_T_RENAME:
+		blobs[n++] = &msg->rename.name;
+		blobs[n++] = &msg->rename.newname;
+		break;
+	default:
+		break;
+	}
+	return n;
+}
+
+static struct link_request *
+copy(const struct wire_msg *msg)
+{
+	struct wire_msg own = *msg;
+	struct link_request *request;
+	struct blob *blobs[2];
+	size_t n = blobs_of(&own, blobs), i, len = 0;
+	uint8_t *at;
+
+	for (i = 0; i < n; i++)
+		len += blobs[i]->len;
+	request = malloc(sizeof *request + len);
+	CHECK(request != NULL);
+	memset(request, 0, sizeof *request);
+	at = request->blobs;
+	for (i = 0; i < n; i++) {
+		if (blobs[i]->len != 0)
+			memcpy(at, blobs[i]->data, blobs[i]->len);
+		blobs[i]->data = at;
+		at += blobs[i]->len;
+	}
+	request->msg = own;
+	return request;
+}
+
+/* Each request's rid is its first field, each write's acked the second (wire.h). */
+static void
+set_rid(struct wire_msg *msg, uint64_t rid)
+{
+	msg->getattr.rid = rid;
+}
+
+static struct link_request *
+find(const struct link *link, uint64_t rid)
+{
+	PPvoid_t slot = JudyLGet(link->by_rid, rid, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+/* The unanswered write with the least rid; NULL: none. */
+static struct link_request *
+least_write(const struct link *link)
+{
+	Word_t rid = 0;
+	PPvoid_t slot = JudyLFirst(link->by_rid, &rid, PJE0);
+
+	return slot == NULL || (rid & LINK_READ_BIT) != 0 ? NULL : *slot;
+}
+
+static void
+take_out(struct link *link, struct link_request *request)
+{
+	if (request->wired)
+		TAILQ_REMOVE(&link->wired, request, next);
+	else
+		TAILQ_REMOVE(&link->waiting, request, next);
+	JudyLDel(&link->by_rid, request->rid, PJE0);
+}
+
+struct link_request *
+link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg)
+{
+	struct link_request *request = copy(msg);
+	PPvoid_t slot;
+
+	request->write = wire_is_write(msg->type);
+	request->rid = request->write ? msg->getattr.rid : (++link->reads | LINK_READ_BIT);
+	CHECK((request->rid & LINK_READ_BIT) == 0 || !request->write);
+	set_rid(&request->msg, request->rid);
+	if (request->write && request->rid > link->rid_last)
+		link->rid_last = request->rid;
+	request->order = ++link->orders;
+	request->started_ns = link_now_ns();
+	request->done = done;
+	request->arg = arg;
+	slot = JudyLIns(&link->by_rid, request->rid, PJE0);
+	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
+	*slot = request;
+	TAILQ_INSERT_TAIL(&link->waiting, request, next);
+	link_pump(link);
+	/* What cannot be answered any more fails in the loop's next turn. */
+	if (!request->wired && link->state == LINK_SUSPENDED)
+		event_active(link->clock, EV_TIMEOUT, 1);
+	return request;
+}
+
+bool
+link_cancel(struct link *link, struct link_request *request)
+{
+	if (request->wired || request->number != 0)
+		return false;
+	take_out(link, request);
+	free(request);
+	return true;
+}
+
+/* Whether the replica would still have to keep too many results (wire.h: WIRE_OUTSTANDING_MAX). */
+static bool
+window_full(const struct link *link)
+{
+	const struct link_request *least = least_write(link);
+
+	return least != NULL && least->number != 0 && link->numbers + 1 - least->number >= WIRE_OUTSTANDING_MAX;
+}
+
+static void
+put_on_wire(struct link *link, struct link_request *request)
+{
+	if (request->write) {
+		if (request->number == 0)
+			request->number = ++link->numbers;
+		request->msg.create.acked = least_write(link)->rid - 1;
+	}
+	TAILQ_REMOVE(&link->waiting, request, next);
+	TAILQ_INSERT_TAIL(&link->wired, request, next);
+	request->wired = true;
+	conn_send(link->conn, &request->msg);
+}
+
+/* Reads are refused when the deadline has passed, unless the mount wants old state rather than none. */
+static bool
+may_send(const struct link *link, const struct link_request *request)
+{
+	if (request->write)
+		return request->number != 0 || !window_full(link);
+	return link->state != LINK_SUSPENDED || link->options.stale;
+}
+
+void
+link_pump(struct link *link)
+{
+	struct link_request *request;
+
+	if (link->phase != PHASE_UP || link->closed != NULL || link_now_ns() < link->busy_until_ns)
+		return;
+	while ((request = TAILQ_FIRST(&link->waiting)) != NULL && may_send(link, request))
+		put_on_wire(link, request);
+}
+
+/* Back among the waiting, at its place in the order. */
+static void
+wait_again(struct link *link, struct link_request *request)
+{
+	struct link_request *at;
+
+	TAILQ_REMOVE(&link->wired, request, next);
+	request->wired = false;
+	TAILQ_FOREACH (at, &link->waiting, next)
+		if (at->order > request->order)
+			break;
+	if (at != NULL)
+		TAILQ_INSERT_BEFORE(at, request, next);
+	else
+		TAILQ_INSERT_TAIL(&link->waiting, request, next);
+}
+
+void
+link_unwire(struct link *link)
+{
+	struct link_request *request;
+
+	TAILQ_FOREACH (request, &link->wired, next)
+		request->wired = false;
+	/* Everything that was sent came before everything that waits. */
+	TAILQ_CONCAT(&link->wired, &link->waiting, next);
+	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
+}
+
+/* An answer to a write that was given up: the kernel was told that nobody knows, so it may hold old state. */
+static void
+late(struct link *link, uint64_t rid)
+{
+	if (Judy1Unset(&link->abandoned, rid, PJE0) == 1 && link->handler->lost != NULL)
+		link->handler->lost(link->arg);
+}
+
+/* The replica did not execute the write: not now (it is sent again), or no longer in this session. */
+static bool
+not_executed(struct link *link, struct link_request *request, int code)
+{
+	static const struct timeval after = { .tv_usec = LINK_BUSY_MS * 1000 };
+
+	if (!request->write || (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED))
+		return false;
+	request->number = 0;
+	wait_again(link, request);
+	if (code == ERR_EXPIRED) {
+		link_expire(link);
+		return true;
+	}
+	link->busy_until_ns = link_now_ns() + LINK_BUSY_MS * UINT64_C(1000000);
+	event_add(link->again, &after);
+	return true;
+}
+
+void
+link_reply(struct link *link, const struct wire_reply *reply)
+{
+	struct link_request *request = find(link, reply->rid);
+
+	link_saw(link, reply->zxid);
+	if (request == NULL || !request->wired) {
+		late(link, reply->rid);
+		return;
+	}
+	if (not_executed(link, request, reply->code))
+		return;
+	take_out(link, request);
+	request->done(request->arg, reply);
+	free(request);
+	if (!TAILQ_EMPTY(&link->waiting))
+		link_pump(link);
+}
+
+void
+link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request))
+{
+	struct link_requests all = TAILQ_HEAD_INITIALIZER(all), *queues[] = { &link->wired, &link->waiting };
+	struct link_request *request, *next;
+	struct wire_reply reply = { 0 };
+	size_t i;
+
+	/* Taken out first: an answer may make a handler send more. */
+	for (i = 0; i < 2; i++) {
+		TAILQ_FOREACH_SAFE (request, queues[i], next, next) {
+			request->code = dead(link, request);
+			if (request->code == 0)
+				continue;
+			take_out(link, request);
+			TAILQ_INSERT_TAIL(&all, request, next);
+		}
+	}
+	while ((request = TAILQ_FIRST(&all)) != NULL) {
+		TAILQ_REMOVE(&all, request, next);
+		reply.code = request->code;
+		if (reply.code == ERR_UNKNOWN)
+			CHECK(Judy1Set(&link->abandoned, request->rid, PJE0) != JERR);
+		request->done(request->arg, &reply);
+		free(request);
+	}
+}

@@ -1,0 +1,265 @@
+/*
+ * zabfs-fsd: the FUSE front end of one mount, started by zabfs-mountd with an
+ * open /dev/fuse and a control socket. Wiring, and the two ends of a life:
+ *
+ * ready: INIT is answered and the session stands; mountd is told.
+ * ending: SIGTERM, unmounted, or mountd is gone. The echo's thread stops first
+ * (its system calls need us), then the session is closed, so that its
+ * ephemerals go at once.
+ */
+#include "fsd/call.h"
+#include "fsd/inode.h"
+#include "fsd/interrupt.h"
+#include "fsd/kernel.h"
+#include "fsd/options.h"
+#include "fsd/session.h"
+#include "fsd/spin.h"
+#include "fsd/stray.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/conf.h"
+#include "replica/lib/log.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define CLOSE_MS 2000	  /* for the session's end, if the replica answers at all */
+#define ECHO_STOP_MS 2000 /* a system call of the echo that never ends doesn't keep us */
+
+struct life {
+	struct fsd fsd;
+	struct options options;
+	struct conf *conf;
+	struct event *term, *interrupt, *control, *ending;
+	uint64_t ending_ns; /* 0: not yet */
+	bool initialised, connected, told;
+};
+
+/* One datagram; mountd logs what failed. */
+static void
+tell(const struct life *life, const char *text)
+{
+	if (life->options.control_fd >= 0 &&
+	    send(life->options.control_fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		log_warn("mountd does not listen");
+}
+
+static _Noreturn void hopeless(const struct life *life, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static _Noreturn void
+hopeless(const struct life *life, int code, const char *format, ...)
+{
+	char text[480], datagram[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	snprintf(datagram, sizeof datagram, "failed: %s", text);
+	tell(life, datagram);
+	fatal(code, "%s", text);
+}
+
+static void
+maybe_ready(struct life *life)
+{
+	if (!life->initialised || !life->connected || life->told)
+		return;
+	life->told = true;
+	tell(life, "ready");
+	log_info("ready mountpoint=%s session=0x%llx", life->options.mountpoint,
+	    (unsigned long long)link_session(life->fsd.link));
+}
+
+static void
+on_init(void *arg)
+{
+	struct life *life = arg;
+
+	life->initialised = true;
+	maybe_ready(life);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct life *life = arg;
+
+	life->connected = true;
+	maybe_ready(life);
+}
+
+static void
+on_echo_ref(void *arg, uint64_t ino)
+{
+	inode_ref(arg, ino);
+}
+
+static void
+on_closed(void *arg)
+{
+	struct life *life = arg;
+
+	event_base_loopbreak(life->fsd.base);
+}
+
+/* Until the echo has stopped, then the session's end. */
+static void
+on_ending(evutil_socket_t fd, short events, void *arg)
+{
+	static const struct timeval again = { .tv_usec = 1000 };
+	struct life *life = arg;
+	bool patient = fsd_now_ns() - life->ending_ns < ECHO_STOP_MS * UINT64_C(1000000);
+
+	(void)fd;
+	(void)events;
+	if (!echo_stopped(life->fsd.echo) && patient)
+		event_add(life->ending, &again);
+	else
+		link_close(life->fsd.link, CLOSE_MS, on_closed, life);
+}
+
+static void
+end(struct life *life, const char *why)
+{
+	if (life->ending_ns != 0)
+		return;
+	log_info("ending reason=\"%s\"", why);
+	life->ending_ns = fsd_now_ns();
+	echo_stop(life->fsd.echo);
+	event_active(life->ending, EV_TIMEOUT, 1);
+}
+
+static void
+on_gone(void *arg, int errnum)
+{
+	end(arg, errnum == ENODEV ? "unmounted" : "/dev/fuse failed");
+}
+
+static void
+on_signal(evutil_socket_t number, short events, void *arg)
+{
+	(void)events;
+	end(arg, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* mountd says nothing; only its end is of interest. */
+static void
+on_control(evutil_socket_t fd, short events, void *arg)
+{
+	struct life *life = arg;
+	char ignored[64];
+
+	(void)events;
+	if (recv(fd, ignored, sizeof ignored, MSG_DONTWAIT) > 0)
+		return;
+	event_del(life->control);
+	end(life, "mountd is gone");
+}
+
+static void
+events_make(struct life *life)
+{
+	struct event_base *base = life->fsd.base;
+
+	life->term = evsignal_new(base, SIGTERM, on_signal, life);
+	life->interrupt = evsignal_new(base, SIGINT, on_signal, life);
+	life->ending = evtimer_new(base, on_ending, life);
+	CHECK(life->term != NULL && life->interrupt != NULL && life->ending != NULL);
+	CHECK(event_add(life->term, NULL) == 0 && event_add(life->interrupt, NULL) == 0);
+	if (life->options.control_fd < 0)
+		return;
+	/* No program that we start, none that a crash handler starts, keeps mountd waiting. */
+	fcntl(life->options.control_fd, F_SETFD, FD_CLOEXEC);
+	life->control = event_new(base, life->options.control_fd, EV_READ | EV_PERSIST, on_control, life);
+	CHECK(life->control != NULL && event_add(life->control, NULL) == 0);
+}
+
+static void
+rooms_make(struct life *life)
+{
+	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
+	static char identity[WIRE_IDENTITY_MAX];
+	static const char *address;
+	struct link_options link = { .addresses = &address, .naddresses = 1, .identity = identity,
+		.timeout_ms = life->options.timeout_ms, .stale = life->options.stale };
+	struct fsd *fsd = &life->fsd;
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	snprintf(identity, sizeof identity, "%s:%s", host, life->options.mountpoint);
+	address = life->options.socket != NULL ? life->options.socket : life->conf->socket;
+
+	fsd->stale = life->options.stale;
+	fsd->connected = on_connected;
+	fsd->connected_arg = life;
+	fsd->inodes = inodes_new(fsd);
+	fsd->handles = handles_new();
+	fsd->waits = waits_new(fsd);
+	fsd->strays = strays_new(fsd);
+	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)
+		hopeless(life, EX_OSERR, "/dev/fuse: %s", strerror(errno));
+	fsd->echo = echo_new(fsd->se, life->options.mountpoint, on_echo_ref, fsd);
+	if (fsd->echo == NULL)
+		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
+	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);
+	CHECK(fsd->link != NULL);
+}
+
+/* The answers to what is still open go to the kernel before its descriptor is closed. */
+static void
+rooms_free(struct life *life)
+{
+	struct fsd *fsd = &life->fsd;
+	bool stopped = echo_stopped(fsd->echo);
+
+	link_free(fsd->link);
+	/* With a system call that hangs the thread can't be joined, and its memory is in use. */
+	if (!stopped)
+		_exit(0);
+	kernel_free(fsd->kernel);
+	echo_free(fsd->echo);
+	strays_free(fsd->strays);
+	waits_free(fsd->waits);
+	handles_free(fsd->handles);
+	inodes_free(fsd->inodes);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct life life;
+	char err[480];
+
+	options_parse(argc, argv, &life.options);
+	log_init("zabfs-fsd", life.options.foreground, life.options.verbose);
+	signal(SIGPIPE, SIG_IGN);
+	if (conf_load(life.options.conf, &life.conf, err, sizeof err) != 0)
+		hopeless(&life, EX_CONFIG, "%s", err);
+	life.fsd.base = event_base_new();
+	if (life.fsd.base == NULL)
+		hopeless(&life, EX_OSERR, "no event loop");
+	events_make(&life);
+	rooms_make(&life);
+
+	spin_loop(&life.fsd);
+
+	rooms_free(&life);
+	event_free(life.term);
+	event_free(life.interrupt);
+	event_free(life.ending);
+	if (life.control != NULL)
+		event_free(life.control);
+	event_base_free(life.fsd.base);
+	conf_free(life.conf);
+	log_info("ended");
+	return 0;
+}

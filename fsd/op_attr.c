@@ -1,0 +1,231 @@
+/* GETATTR, SETATTR, STATFS. See fsd.h. */
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define STATFS_BLOCK 4096
+#define STATFS_NODE 256 /* bytes of disk that a small node takes, for the free ones */
+
+static double
+timeout_of(uint64_t ino)
+{
+	return ino_kind(ino) == INO_ZNODE ? REPLY_FOREVER : 0;
+}
+
+/* fstat of a file that was deleted: as it was, without a name. */
+static bool
+deleted_attr(struct call *call)
+{
+	const struct handle *handle = call->fh == 0 ? NULL : handle_find(call->fsd, call->fh);
+	struct stat attr;
+
+	if (handle == NULL || handle->stat.id == 0)
+		return false;
+	zab_attr(handle->ino, &handle->stat, &attr);
+	attr.st_nlink = 0;
+	reply_attr(call, &attr, 0);
+	return true;
+}
+
+static void
+got(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct stat attr;
+
+	if (reply->code == ERR_NONODE) {
+		if (call->req != NULL && !deleted_attr(call))
+			reply_err(call, call->fh != 0 ? ENOENT : reply_vanished(call->fsd, call->tid));
+	} else if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else {
+		zab_attr(call->ino, stat, &attr);
+		reply_attr(call, &attr, timeout_of(call->ino));
+	}
+	call_free(call);
+}
+
+void
+op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct call *call;
+
+	if (echo_caller(fsd->echo, req) && echo_op_getattr(fsd->echo, req, ino))
+		return;
+	call = call_new(fsd, req);
+	if (call == NULL)
+		return;
+	call->ino = ino;
+	call->fh = fi == NULL ? 0 : fi->fh;
+	if (ino_kind(ino) == INO_ZNODE || ino_kind(ino) == INO_ALIAS)
+		call_getattr(call, ino_node(ino), got);
+	else
+		zab_getattr(call, ino);
+}
+
+/* WIRE_SET_… of what libfuse says; -1: a time other than now. */
+static int
+wire_valid(int valid)
+{
+	int set = 0;
+
+	if (((valid & FUSE_SET_ATTR_MTIME) != 0 && (valid & FUSE_SET_ATTR_MTIME_NOW) == 0) ||
+	    ((valid & FUSE_SET_ATTR_ATIME) != 0 && (valid & FUSE_SET_ATTR_ATIME_NOW) == 0))
+		return -1;
+	if ((valid & FUSE_SET_ATTR_MODE) != 0)
+		set |= (int)WIRE_SET_MODE;
+	if ((valid & FUSE_SET_ATTR_UID) != 0)
+		set |= (int)WIRE_SET_UID;
+	if ((valid & FUSE_SET_ATTR_GID) != 0)
+		set |= (int)WIRE_SET_GID;
+	if ((valid & FUSE_SET_ATTR_SIZE) != 0)
+		set |= (int)WIRE_SET_SIZE;
+	if ((valid & FUSE_SET_ATTR_MTIME_NOW) != 0)
+		set |= (int)WIRE_SET_MTIME;
+	return set;
+}
+
+static void
+set(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct fsd *fsd = call->fsd;
+	uint64_t id = ino_node(call->ino);
+	struct handle *handle = call->fh == 0 ? NULL : handle_find(fsd, call->fh);
+	struct stat attr;
+
+	if ((call->mode & WIRE_SET_SIZE) != 0) {
+		inode_value_drop(fsd, id);
+		if (handle != NULL && call->req != NULL)
+			handle_pin(handle, NULL);
+	}
+	if (reply->code == ERR_NONODE) {
+		reply_err(call, call->fh != 0 ? ENOENT : reply_vanished(fsd, call->tid));
+	} else if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else {
+		if (S_ISDIR(stat->mode))
+			inode_invalidate_zab(fsd, id);
+		if (ino_kind(call->ino) != INO_ZNODE)
+			inode_invalidate(fsd, ino_make(INO_ZNODE, id));
+		zab_attr(call->ino, stat, &attr);
+		if (!reply_attr(call, &attr, timeout_of(call->ino)))
+			inode_invalidate(fsd, call->ino);
+	}
+	call_free(call);
+}
+
+/* ftruncate of a file whose O_TRUNC is still due: both at once. */
+static void
+set_size_anew(struct call *call, struct handle *handle, uint64_t size)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(call->ino),
+		.id = ino_node(call->ino), .how = WIRE_REPLACE, .version = -1 } };
+	uint8_t *zeros;
+
+	if (size > WIRE_VALUE_MAX) {
+		reply_err(call, EFBIG);
+		call_free(call);
+		return;
+	}
+	zeros = calloc(1, size + 1);
+	if (zeros == NULL) {
+		reply_err(call, ENOMEM);
+		call_free(call);
+		return;
+	}
+	handle->trunc = false;
+	msg.write.data = (struct blob){ zeros, (uint32_t)size };
+	call_send(call, &msg, set);
+	free(zeros);
+}
+
+static void
+send_setattr(struct call *call, const struct stat *attr)
+{
+	struct wire_msg msg = { .type = WIRE_T_SETATTR, .setattr = { .flags = zab_flags(call->ino),
+		.id = ino_node(call->ino), .valid = call->mode, .mode = attr->st_mode & 07777,
+		.uid = attr->st_uid, .gid = attr->st_gid, .size = (uint64_t)attr->st_size } };
+
+	call_send(call, &msg, set);
+}
+
+void
+op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	enum ino_kind kind = ino_kind(ino);
+	int wire = wire_valid(valid);
+	struct handle *handle;
+	struct call *call;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_setattr(fsd->echo, req, ino);
+		return;
+	}
+	/* Of what is below .zab only a value can be set. */
+	if (wire < 0 || (kind != INO_ZNODE && kind != INO_ALIAS && kind != INO_DATA) ||
+	    (kind == INO_DATA && (wire & ~(int)(WIRE_SET_SIZE | WIRE_SET_MTIME)) != 0)) {
+		fuse_reply_err(req, EPERM);
+		return;
+	}
+	handle = fi == NULL ? NULL : handle_get(fsd, ino, fi);
+	if (handle != NULL && handle_expired(fsd, handle)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL)
+		return;
+	call->ino = ino;
+	call->fh = fi == NULL ? 0 : fi->fh;
+	call->mode = (uint32_t)wire;
+	if (wire == 0)
+		call_getattr(call, ino_node(ino), got); /* an access time: there is none */
+	else if (handle != NULL && handle->trunc && wire == (int)WIRE_SET_SIZE)
+		set_size_anew(call, handle, (uint64_t)attr->st_size);
+	else
+		send_setattr(call, attr);
+}
+
+static void
+got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	fuse_req_t req = call->req;
+	struct statvfs out;
+
+	if (reply->code != ERR_OK || stat == NULL || req == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+		call_free(call);
+		return;
+	}
+	memset(&out, 0, sizeof out);
+	out.f_bsize = STATFS_BLOCK;
+	out.f_frsize = STATFS_BLOCK;
+	out.f_bfree = stat->mzxid / STATFS_BLOCK;
+	out.f_bavail = out.f_bfree;
+	out.f_blocks = out.f_bfree + (stat->czxid + STATFS_BLOCK - 1) / STATFS_BLOCK;
+	out.f_ffree = stat->mzxid / STATFS_NODE;
+	out.f_favail = out.f_ffree;
+	out.f_files = out.f_ffree + stat->children;
+	out.f_namemax = WIRE_NAME_MAX;
+	call->req = NULL;
+	fuse_reply_statfs(req, &out);
+	call_free(call);
+}
+
+void
+op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct wire_msg msg = { .type = WIRE_T_STATFS };
+	struct call *call = call_new(call_fsd(req), req);
+
+	(void)ino;
+	if (call != NULL)
+		call_send(call, &msg, got_statfs);
+}

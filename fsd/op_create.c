@@ -1,0 +1,250 @@
+/*
+ * CREATE, MKNOD, MKDIR, SYMLINK: each is one create transaction. See fsd.h;
+ * zab.h for those that go through a modifier.
+ */
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "fsd/stray.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* Sends the create, or answers that there is no such place. False: the call has ended. */
+static bool
+send_create(struct call *call, const char *value, call_done done)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(call->req);
+	struct wire_msg msg = { .type = WIRE_T_CREATE };
+	struct zab_target target;
+	int errnum;
+
+	errnum = zab_target(call->parent, call->name, &target);
+	/* Held by what, if not an open file? And a directory is not bound to a session. */
+	if (errnum == 0 && target.owner != WIRE_PERSISTENT && S_ISDIR(call->mode))
+		errnum = EINVAL;
+	if (errnum == 0 && target.owner == WIRE_HELD && call->fh == 0)
+		errnum = EINVAL;
+	if (errnum != 0) {
+		reply_err(call, errnum);
+		call_free(call);
+		return false;
+	}
+	msg.create = (struct wire_create){
+		.flags = target.flags,
+		.parent = target.dir,
+		.name = call_blob(call->name),
+		.mode = call->mode,
+		.uid = ctx->uid,
+		.gid = ctx->gid,
+		.owner = target.owner,
+		.handle = target.owner == WIRE_HELD ? call->fh : 0,
+		.value = call_blob(value),
+	};
+	call_send(call, &msg, done);
+	return true;
+}
+
+/* The number that the kernel is to know the new node by. */
+static uint64_t
+number(const struct call *call, uint64_t id)
+{
+	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id) : ino_make(INO_ALIAS, id);
+}
+
+/* The kernel wasn't there to see the directory change. */
+static void
+unseen(struct call *call)
+{
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->parent)));
+}
+
+static void
+made(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct stat attr;
+	bool taken;
+
+	if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+		call_free(call);
+		return;
+	}
+	if (ino_kind(call->parent) == INO_ZNODE) {
+		taken = reply_entry(call, stat);
+		if (taken)
+			inode_name_set(call->fsd, call->parent, call->name, stat->id);
+	} else {
+		reply_stat(stat, &attr);
+		taken = reply_entry_zab(call, number(call, stat->id), &attr, 0);
+	}
+	if (!taken)
+		unseen(call);
+	call_free(call);
+}
+
+static void
+make(fuse_req_t req, fuse_ino_t parent, const char *name, uint32_t mode, const char *value)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct call *call;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_create(fsd->echo, req, parent, name);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL || !call_name(call, call->name, name))
+		return;
+	call->parent = parent;
+	call->mode = mode;
+	send_create(call, value, made);
+}
+
+void
+op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	(void)rdev;
+	if (S_ISREG(mode))
+		make(req, parent, name, mode, "");
+	else
+		fuse_reply_err(req, EPERM);
+}
+
+void
+op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	make(req, parent, name, S_IFDIR | (mode & 07777), "");
+}
+
+void
+op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	make(req, parent, name, S_IFLNK | 0777, target);
+}
+
+/* Ends a CREATE whose file isn't opened. */
+static void
+not_opened(struct call *call, struct handle *handle, int errnum)
+{
+	reply_err(call, errnum);
+	handle_free(call->fsd, handle);
+	call_free(call);
+}
+
+/* What the kernel would have checked, had it known the node. */
+static bool
+may_open(const struct fuse_ctx *ctx, const struct wire_stat *stat, int flags)
+{
+	uint32_t shift = ctx->uid == stat->uid ? 6 : ctx->gid == stat->gid ? 3 : 0;
+	uint32_t bits = stat->mode >> shift, want;
+
+	want = (flags & O_ACCMODE) == O_RDONLY ? 4 : (flags & O_ACCMODE) == O_WRONLY ? 2 : 6;
+	if ((flags & O_TRUNC) != 0)
+		want |= 2;
+	return ctx->uid == 0 || (bits & want) == want;
+}
+
+/* The node that was created meanwhile, found: opened as it is. */
+static void
+existing(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	if (reply->code != ERR_OK || stat == NULL || call->req == NULL) {
+		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+		return;
+	}
+	if (!S_ISREG(stat->mode)) {
+		not_opened(call, handle, S_ISDIR(stat->mode) ? EISDIR : ELOOP);
+		return;
+	}
+	if (!may_open(fuse_req_ctx(call->req), stat, call->flags)) {
+		not_opened(call, handle, EACCES);
+		return;
+	}
+	/* Another's node is not bound to this session. */
+	if (ino_kind(call->parent) != INO_ZNODE && stat->owner != link_session(call->fsd->link)) {
+		not_opened(call, handle, EEXIST);
+		return;
+	}
+	handle->held = false;
+	handle->ino = number(call, stat->id);
+	handle->stat = *stat;
+	if (!reply_create(call, stat, handle->ino, handle))
+		handle_free(call->fsd, handle);
+	else if (ino_kind(call->parent) == INO_ZNODE)
+		inode_name_set(call->fsd, call->parent, call->name, stat->id);
+	call_free(call);
+}
+
+/*
+ * Somebody else was faster. Run again, the kernel finds the node itself, checks
+ * its permissions, and opens it as one that was there. If that fails twice
+ * (created and deleted in turn), it is opened from here.
+ */
+static void
+exists(struct call *call, struct handle *handle)
+{
+	if ((call->flags & O_EXCL) != 0)
+		not_opened(call, handle, EEXIST);
+	else if (reply_vanished(call->fsd, call->tid) == ESTALE)
+		not_opened(call, handle, ESTALE);
+	else
+		call_lookup(call, ino_node(call->parent), call->name, existing);
+}
+
+static void
+created(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	bool held = handle->held;
+
+	if (reply->code == ERR_EXISTS) {
+		exists(call, handle);
+		return;
+	}
+	if (reply->code != ERR_OK || stat == NULL) {
+		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+		return;
+	}
+	handle->ino = number(call, stat->id);
+	handle->session = link_session(call->fsd->link);
+	handle->trunc = false;
+	handle->stat = *stat;
+	if (reply_create(call, stat, handle->ino, handle)) {
+		if (ino_kind(call->parent) == INO_ZNODE)
+			inode_name_set(call->fsd, call->parent, call->name, stat->id);
+	} else {
+		handle_free(call->fsd, handle);
+		unseen(call);
+		if (held)
+			stray_add(call->fsd, stat->id);
+	}
+	call_free(call);
+}
+
+void
+op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct handle *handle;
+	struct call *call;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_create(fsd->echo, req, parent, name);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL || !call_name(call, call->name, name))
+		return;
+	handle = handle_new(fsd, 0, fi->flags);
+	handle->held = ino_kind(parent) == INO_HELD;
+	call->parent = parent;
+	call->mode = S_IFREG | (mode & 07777);
+	call->flags = fi->flags;
+	call->fh = handle->fh;
+	if (!send_create(call, "", created))
+		handle_free(fsd, handle);
+}

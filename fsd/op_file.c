@@ -1,0 +1,341 @@
+/*
+ * OPEN, WRITE, FSYNC, RELEASE. One write(2) is one transaction; O_TRUNC waits
+ * for the first write, or for RELEASE if none comes (filesystem.md, "Rules").
+ * See fsd.h; op_read.c reads.
+ */
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/*
+ * A reader gets its snapshot at OPEN. Who may also write gets it at the first
+ * read, if there is one.
+ */
+static bool
+wants_value(int flags)
+{
+	return (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0;
+}
+
+static bool
+writes(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+}
+
+static void
+not_opened(struct call *call, struct handle *handle, int errnum)
+{
+	reply_err(call, errnum);
+	handle_free(call->fsd, handle);
+	call_free(call);
+}
+
+static void
+opened(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	uint64_t id = ino_node(handle->ino);
+	struct value *value;
+
+	if (reply->code == ERR_NONODE) {
+		not_opened(call, handle, reply_vanished(call->fsd, call->tid));
+		return;
+	}
+	if (reply->code != ERR_OK || stat == NULL) {
+		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+		return;
+	}
+	/* Through a modifier only what is bound to this session can be changed. */
+	if (ino_kind(handle->ino) == INO_ALIAS && writes(call->flags) &&
+	    stat->owner != link_session(call->fsd->link)) {
+		not_opened(call, handle, EEXIST);
+		return;
+	}
+	handle->stat = *stat;
+	if (call->type == WIRE_T_READ) {
+		value = value_new(stat, reply->data);
+		if (value == NULL) {
+			not_opened(call, handle, ENOMEM);
+			return;
+		}
+		inode_value_keep(call->fsd, id, value);
+		handle_pin(handle, value);
+		handle->fresh = true;
+	}
+	if (!reply_open(call, handle))
+		handle_free(call->fsd, handle);
+	call_free(call);
+}
+
+/* Without asking the replica: the node is known to exist, and its value is here if it is wanted. */
+static bool
+open_at_once(fuse_req_t req, struct handle *handle)
+{
+	struct fsd *fsd = call_fsd(req);
+	uint64_t id = ino_node(handle->ino);
+	struct value *value;
+
+	if (ino_kind(handle->ino) == INO_ALIAS || !inode_live(fsd, id))
+		return false;
+	if (wants_value(handle->flags)) {
+		value = inode_value(fsd, id);
+		if (value == NULL)
+			return false;
+		handle_pin(handle, value_ref(value));
+		handle->fresh = true;
+	}
+	reply_req_open(req, handle);
+	return true;
+}
+
+void
+op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct handle *handle;
+	struct call *call;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_open(fsd->echo, req, ino, fi);
+		return;
+	}
+	if (zab_made(ino) && writes(fi->flags)) {
+		fuse_reply_err(req, EACCES);
+		return;
+	}
+	handle = handle_new(fsd, ino, fi->flags);
+	if (!zab_made(ino) && open_at_once(req, handle))
+		return;
+	call = call_new(fsd, req);
+	if (call == NULL) {
+		handle_free(fsd, handle);
+		return;
+	}
+	call->flags = fi->flags;
+	call->fh = handle->fh;
+	if (zab_made(ino))
+		zab_open(call, handle);
+	else if (wants_value(fi->flags))
+		call_read(call, ino_node(ino), opened);
+	else
+		call_getattr(call, ino_node(ino), opened);
+}
+
+/* Whatever became of the write: what was read before may be old. */
+static void
+written(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = call->req == NULL ? NULL : handle_find(call->fsd, call->fh);
+	uint64_t id = ino_node(call->ino);
+	bool taken;
+
+	(void)stat;
+	inode_value_drop(call->fsd, id);
+	if (handle != NULL) {
+		handle_pin(handle, NULL);
+		if (reply->code == ERR_OK)
+			handle->trunc = false;
+	}
+	if (reply->code == ERR_OK)
+		taken = reply_write(call, call->size);
+	else
+		taken = reply_code(call, reply->code);
+	/* The kernel knows of a write that it made itself; not that it changed the directory, if it was .zab/data. */
+	if (ino_kind(call->ino) == INO_DATA)
+		inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
+	if (!taken)
+		inode_invalidate(call->fsd, call->ino);
+	call_free(call);
+}
+
+/* A first write behind the beginning of a file opened with O_TRUNC: zeros, then the data. */
+static uint8_t *
+padded(const char *data, size_t size, size_t offset)
+{
+	uint8_t *whole = calloc(1, offset + size);
+
+	if (whole != NULL)
+		memcpy(whole + offset, data, size);
+	return whole;
+}
+
+static void
+send_write(struct call *call, const struct handle *handle, const char *data)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(call->ino),
+		.id = ino_node(call->ino), .version = -1 } };
+	bool append = (call->flags & O_APPEND) != 0;
+	uint8_t *whole = NULL;
+
+	msg.write.data = (struct blob){ (const uint8_t *)data, (uint32_t)call->size };
+	if (handle->trunc) {
+		msg.write.how = WIRE_REPLACE;
+		if (!append && call->offset != 0) {
+			whole = padded(data, call->size, (size_t)call->offset);
+			if (whole == NULL) {
+				reply_err(call, ENOMEM);
+				call_free(call);
+				return;
+			}
+			msg.write.data = (struct blob){ whole, (uint32_t)((size_t)call->offset + call->size) };
+		}
+	} else if (append) {
+		msg.write.how = WIRE_APPEND; /* the kernel's offset comes from a size that may be old (fact 16) */
+	} else {
+		msg.write.how = WIRE_AT;
+		msg.write.offset = (uint64_t)call->offset;
+	}
+	call_send(call, &msg, written);
+	free(whole);
+}
+
+void
+op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct handle *handle;
+	struct call *call;
+	bool append = (fi->flags & O_APPEND) != 0;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_write(fsd->echo, req, size);
+		return;
+	}
+	handle = handle_get(fsd, ino, fi);
+	if (handle_expired(fsd, handle)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	handle->wrote = true;
+	/* All or nothing: never a short write. */
+	if (size > WIRE_VALUE_MAX || (!append && (uint64_t)offset > WIRE_VALUE_MAX - size)) {
+		fuse_reply_err(req, EFBIG);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL)
+		return;
+	call->ino = ino;
+	call->fh = handle->fh;
+	call->flags = fi->flags;
+	call->size = size;
+	call->offset = offset;
+	send_write(call, handle, data);
+}
+
+static void
+synced(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)stat;
+	reply_code(call, reply->code);
+	call_free(call);
+}
+
+void
+op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct wire_msg msg = { .type = WIRE_T_SYNC };
+	struct fsd *fsd = call_fsd(req);
+	const struct handle *handle = handle_find(fsd, fi->fh);
+	struct call *call;
+
+	(void)ino;
+	(void)datasync;
+	if (handle != NULL && handle_expired(fsd, handle)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call != NULL)
+		call_send(call, &msg, synced);
+}
+
+/* The O_TRUNC that no write has carried out. The process is not told: it doesn't wait for RELEASE. */
+static void
+truncated(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)stat;
+	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
+		log_warn("a file was not truncated at its close id=%llu reason=\"%s\"",
+		    (unsigned long long)ino_node(call->ino), err_text(reply->code));
+	inode_value_drop(call->fsd, ino_node(call->ino));
+	inode_invalidate(call->fsd, call->ino);
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->ino)));
+	call_free(call);
+}
+
+static void
+released(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)reply;
+	(void)stat;
+	call_free(call);
+}
+
+static void
+delete_held(struct call *call)
+{
+	struct wire_msg msg = { .type = WIRE_T_DELETE, .delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino),
+		.version = -1 } };
+
+	call_send(call, &msg, released);
+}
+
+/* A file that an earlier process of this mount opened: the node itself says whether this file held it. */
+static void
+adopted(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	if (reply->code == ERR_OK && stat != NULL && stat->handle == call->fh &&
+	    stat->owner == link_session(call->fsd->link))
+		delete_held(call);
+	else
+		call_free(call);
+}
+
+static void
+release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
+{
+	struct wire_msg truncate = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(ino), .id = ino_node(ino),
+		.how = WIRE_REPLACE, .version = -1 } };
+	bool held = handle != NULL && handle->held;
+	bool unknown = (handle == NULL || handle->adopted) && ino_kind(ino) == INO_ALIAS;
+	struct call *call;
+
+	if (!held && !unknown && (handle == NULL || !handle->trunc || handle->wrote))
+		return;
+	call = call_new(fsd, NULL);
+	if (call == NULL) {
+		log_warn("no memory for a release");
+		return;
+	}
+	call->ino = ino;
+	call->fh = fh;
+	if (held)
+		delete_held(call);
+	else if (unknown)
+		call_getattr(call, ino_node(ino), adopted);
+	else
+		call_send(call, &truncate, truncated);
+}
+
+void
+op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct handle *handle = handle_find(fsd, fi->fh);
+
+	/* Nobody waits for the answer; what follows is sent before the same process's next request. */
+	if (fi->fh != ECHO_FH)
+		release(fsd, handle, ino, fi->fh);
+	if (handle != NULL)
+		handle_free(fsd, handle);
+	fuse_reply_err(req, 0);
+}

@@ -1,0 +1,107 @@
+/*
+ * READ: from a snapshot of one version, so that no reader without locks ever
+ * sees half of two (filesystem.md, fact 5). The snapshot is changed by a read
+ * at offset 0, by a write through the same file, and by a read behind its end
+ * if the new value only goes on where the old one ended (tail -f of an
+ * appended file). See fsd.h.
+ */
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+
+#include <string.h>
+
+/* Whether `later` begins with all of `earlier`: who has read that far has read a part of `later`. */
+static bool
+goes_on(const struct value *earlier, const struct value *later)
+{
+	return later->len >= earlier->len && memcmp(earlier->data, later->data, earlier->len) == 0;
+}
+
+/* Makes `value` (borrowed) the snapshot, if a reader at this offset may change it. */
+static void
+adopt(struct handle *handle, struct value *value, int64_t offset)
+{
+	if (handle->value == NULL || offset == 0 || goes_on(handle->value, value))
+		handle_pin(handle, value_ref(value));
+}
+
+static void
+fetched(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = call->req == NULL ? NULL : handle_find(call->fsd, call->fh);
+	struct value *value;
+
+	/* A deleted file goes on to be what it was, for those who have it open. */
+	if (handle != NULL && reply->code == ERR_NONODE && handle->value != NULL) {
+		reply_value(call, handle->value, call->offset, call->size);
+		call_free(call);
+		return;
+	}
+	if (handle == NULL || reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+		call_free(call);
+		return;
+	}
+	value = value_new(stat, reply->data);
+	if (value == NULL) {
+		reply_err(call, ENOMEM);
+		call_free(call);
+		return;
+	}
+	inode_value_keep(call->fsd, stat->id, value);
+	adopt(handle, value, call->offset);
+	value_unref(value);
+	reply_value(call, handle->value, call->offset, call->size);
+	call_free(call);
+}
+
+/* Whether the snapshot answers; otherwise the replica is asked. */
+static bool
+from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
+{
+	uint64_t id = ino_node(handle->ino);
+	struct value *cached = inode_value(fsd, id);
+	bool fresh = handle->fresh, told = inode_known(fsd, ino_make(INO_ZNODE, id));
+
+	handle->fresh = false;
+	if (handle->value != NULL && offset > 0 && (uint64_t)offset < handle->value->len)
+		return true;
+	if (cached != NULL) {
+		if (cached != handle->value)
+			adopt(handle, cached, offset);
+		return true;
+	}
+	if (handle->value == NULL)
+		return false;
+	/* Nobody tells us of changes of a node that the kernel knows by its alias only. */
+	return !told && (fresh || offset > 0);
+}
+
+void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct handle *handle = handle_get(fsd, ino, fi);
+	struct call *call;
+
+	if (handle_expired(fsd, handle)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL)
+		return;
+	call->fh = handle->fh;
+	call->size = size;
+	call->offset = offset;
+	if (zab_made(ino)) {
+		zab_read(call, handle);
+	} else if (from_snapshot(fsd, handle, offset)) {
+		reply_value(call, handle->value, offset, size);
+		call_free(call);
+	} else {
+		call_read(call, ino_node(ino), fetched);
+	}
+}

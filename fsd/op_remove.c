@@ -1,0 +1,154 @@
+/* UNLINK, RMDIR, RENAME: one transaction each. See fsd.h. */
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/* The kernel removes or moves the node by itself; what the echo still has to tell of it is void. */
+static void
+own(struct fsd *fsd, uint64_t id)
+{
+	if (id != 0 && fsd->echo != NULL)
+		echo_own(fsd->echo, id);
+}
+
+/* The process was killed meanwhile, and the kernel knows nothing of what was done. */
+static void
+unseen(struct call *call, uint64_t parent, const char *name, uint64_t id)
+{
+	inode_entry_drop(call->fsd, parent, name);
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(parent)));
+	if (id != 0)
+		inode_invalidate(call->fsd, id);
+}
+
+static void
+removed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	uint64_t id = inode_name_get(call->fsd, ino_node(call->parent), call->name);
+
+	(void)stat;
+	if (reply->code != ERR_OK) {
+		reply_code(call, reply->code);
+		call_free(call);
+		return;
+	}
+	if (id != 0)
+		inode_gone(call->fsd, id);
+	if (ino_kind(call->parent) == INO_ZNODE && call->req != NULL)
+		own(call->fsd, id);
+	if (!reply_err(call, 0))
+		unseen(call, call->parent, call->name, id);
+	call_free(call);
+}
+
+static void
+remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct wire_msg msg = { .type = WIRE_T_DELETE };
+	struct zab_target target;
+	struct call *call;
+	int errnum;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_remove(fsd->echo, req, parent, name);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL || !call_name(call, call->name, name))
+		return;
+	call->parent = parent;
+	errnum = zab_target(parent, name, &target);
+	if (errnum != 0) {
+		reply_err(call, errnum);
+		call_free(call);
+		return;
+	}
+	msg.delete = (struct wire_delete){ .flags = target.flags, .parent = target.dir,
+		.name = call_blob(call->name), .dir = dir ? 1 : 0, .version = -1 };
+	call_send(call, &msg, removed);
+}
+
+void
+op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, false);
+}
+
+void
+op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, true);
+}
+
+static void
+renamed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct fsd *fsd = call->fsd;
+	uint64_t moved = inode_name_get(fsd, call->parent, call->name);
+	uint64_t target = inode_name_get(fsd, call->newparent, call->newname);
+	bool exchange = (call->flags & RENAME_EXCHANGE) != 0;
+
+	if (reply->code != ERR_OK) {
+		reply_code(call, reply->code);
+		call_free(call);
+		return;
+	}
+	if (stat != NULL)
+		moved = stat->id;
+	if (target == moved)
+		target = 0;
+	if (target != 0 && !exchange)
+		inode_gone(fsd, target);
+	if (moved != 0)
+		inode_name_set(fsd, call->newparent, call->newname, moved);
+	if (target != 0 && exchange)
+		inode_name_set(fsd, call->parent, call->name, target);
+	if (call->req != NULL) {
+		own(fsd, moved);
+		own(fsd, target);
+	}
+	if (!reply_err(call, 0)) {
+		unseen(call, call->parent, call->name, moved);
+		unseen(call, call->newparent, call->newname, target);
+	}
+	call_free(call);
+}
+
+void
+op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+    unsigned int flags)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct wire_msg msg = { .type = WIRE_T_RENAME };
+	struct call *call;
+	int errnum = 0;
+
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_rename(fsd->echo, req);
+		return;
+	}
+	if (strcmp(name, ZAB_NAME) == 0 || strcmp(newname, ZAB_NAME) == 0)
+		errnum = EPERM;
+	else if (ino_kind(parent) != INO_ZNODE || ino_kind(newparent) != INO_ZNODE)
+		errnum = EXDEV; /* mv then copies: a creation through the modifier */
+	else if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0)
+		errnum = EINVAL;
+	if (errnum != 0) {
+		fuse_reply_err(req, errnum);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call == NULL || !call_name(call, call->name, name) || !call_name(call, call->newname, newname))
+		return;
+	call->parent = parent;
+	call->newparent = newparent;
+	call->flags = (int)flags;
+	msg.rename = (struct wire_rename){ .parent = parent, .name = call_blob(call->name),
+		.newparent = newparent, .newname = call_blob(call->newname), .how = flags };
+	call_send(call, &msg, renamed);
+}

@@ -1,0 +1,52 @@
+/*
+ * The virtual tree, `.zab` in every directory (ino.h has its numbers). Two
+ * directories below it qualify an operation on the directory's own names:
+ * ephemeral and held. zabdir.c finds and lists, zabfile.c makes contents; the
+ * handlers ask here first.
+ */
+#ifndef ZABFS_FSD_ZAB_H
+#define ZABFS_FSD_ZAB_H
+
+#include "fsd/call.h"
+#include "fsd/ino.h"
+
+#define ZAB_NAME ".zab"
+
+/* Whether (parent, name) is not a znode's place: answered by zab_lookup. */
+bool zab_place(uint64_t parent, const char *name);
+void zab_lookup(struct call *call, uint64_t parent, const char *name);
+
+/* The attributes of any number, made from those of the znode that it belongs to. */
+void zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr);
+/* GETATTR of any number but a znode's own. */
+void zab_getattr(struct call *call, uint64_t ino);
+/* A directory's listing. Answers the request. */
+void zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus);
+
+/* Contents that are made: INO_STAT and INO_SESSION. */
+bool zab_made(uint64_t ino);
+/* OPEN of such a file. */
+void zab_open(struct call *call, struct handle *handle);
+/* READ of it: at offset 0 the content is made anew. */
+void zab_read(struct call *call, struct handle *handle);
+
+/*
+ * Where an operation on a name below `parent` really goes: the directory's id,
+ * the owner of what is created, and whether it must be told back as a change.
+ * 0, or the errno if there is no such place.
+ */
+struct zab_target {
+	uint64_t dir;
+	uint32_t owner; /* enum wire_owner */
+	uint32_t flags; /* WIRE_ECHO */
+};
+int zab_target(uint64_t parent, const char *name, struct zab_target *target);
+/* WIRE_ECHO for a node that is reached through a modifier. */
+uint32_t zab_flags(uint64_t ino);
+
+/* zabfile.c, also for sizes. Returns the length; text is cut at len. */
+size_t zab_stat_text(const struct wire_stat *stat, char *text, size_t len);
+size_t zab_session_text(const struct fsd *fsd, char *text, size_t len);
+#define ZAB_TEXT_MAX 1024
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * Finding, describing and listing what is below `.zab`. See zab.h.
+ *
+ * The directories show the mode and owner of the znode that they belong to, so
+ * that the kernel allows a creation through them to whom it allows one in the
+ * directory itself. Only they are cached.
+ */
+#include "fsd/zab.h"
+
+#include "fsd/inode.h"
+#include "fsd/reply.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define READ_ONLY 0444
+
+static const struct zab_entry {
+	const char *name;
+	enum ino_kind kind;
+	uint32_t type;
+} entries[] = {
+	{ "data", INO_DATA, S_IFREG },
+	{ "self", INO_STAT, S_IFREG },
+	{ "stat", INO_STATS, S_IFDIR },
+	{ "ephemeral", INO_EPHEMERAL, S_IFDIR },
+	{ "held", INO_HELD, S_IFDIR },
+	{ "session", INO_SESSION, S_IFREG }, /* root only: the last */
+};
+#define ENTRIES (sizeof entries / sizeof entries[0])
+
+static size_t
+entries_of(uint64_t dir)
+{
+	return dir == FUSE_ROOT_ID ? ENTRIES : ENTRIES - 1;
+}
+
+bool
+zab_place(uint64_t parent, const char *name)
+{
+	return ino_kind(parent) != INO_ZNODE || strcmp(name, ZAB_NAME) == 0;
+}
+
+static bool
+is_dir(enum ino_kind kind)
+{
+	return kind == INO_ZAB || kind == INO_STATS || kind == INO_EPHEMERAL || kind == INO_HELD;
+}
+
+void
+zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
+{
+	char text[ZAB_TEXT_MAX];
+
+	reply_stat(stat, attr);
+	switch (ino_kind(ino)) {
+	case INO_ZNODE:
+	case INO_ALIAS:
+		return;
+	case INO_DATA:
+		attr->st_mode = S_IFREG | (stat->mode & 0666);
+		attr->st_size = stat->size;
+		attr->st_mtim = attr->st_ctim;
+		break;
+	case INO_STAT:
+		attr->st_mode = S_IFREG | READ_ONLY;
+		attr->st_size = (off_t)zab_stat_text(stat, text, sizeof text);
+		break;
+	default:
+		attr->st_mode = S_IFDIR | (stat->mode & 0777);
+		attr->st_size = 0;
+		break;
+	}
+	attr->st_ino = ino;
+}
+
+static void
+session_attr(const struct fsd *fsd, struct stat *attr)
+{
+	char text[ZAB_TEXT_MAX];
+
+	memset(attr, 0, sizeof *attr);
+	attr->st_ino = ino_make(INO_SESSION, FUSE_ROOT_ID);
+	attr->st_mode = S_IFREG | READ_ONLY;
+	attr->st_nlink = 1;
+	attr->st_size = (off_t)zab_session_text(fsd, text, sizeof text);
+	attr->st_blksize = REPLY_BLKSIZE;
+}
+
+static void
+found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct stat attr;
+
+	if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else {
+		zab_attr(call->ino, stat, &attr);
+		reply_entry_zab(call, call->ino, &attr, is_dir(ino_kind(call->ino)) ? REPLY_FOREVER : 0);
+	}
+	call_free(call);
+}
+
+/* DIR/.zab/stat/NAME, and DIR/.zab/ephemeral/NAME where NAME exists. */
+static void
+name_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	enum ino_kind kind = ino_kind(call->parent) == INO_STATS ? INO_STAT : INO_ALIAS;
+
+	if (stat != NULL)
+		call->ino = ino_make(kind, stat->id);
+	/* A modifier qualifies files; there is no way on through it. */
+	if (stat != NULL && kind == INO_ALIAS && S_ISDIR(stat->mode)) {
+		reply_err(call, ENOENT);
+		call_free(call);
+		return;
+	}
+	found(call, reply, stat);
+}
+
+static void
+lookup_entry(struct call *call, uint64_t dir, const char *name)
+{
+	struct stat attr;
+	size_t i;
+
+	for (i = 0; i < entries_of(dir); i++)
+		if (strcmp(entries[i].name, name) == 0)
+			break;
+	if (i == entries_of(dir)) {
+		reply_err(call, ENOENT);
+		call_free(call);
+		return;
+	}
+	call->ino = ino_make(entries[i].kind, dir);
+	if (entries[i].kind != INO_SESSION) {
+		call_getattr(call, dir, found);
+		return;
+	}
+	session_attr(call->fsd, &attr);
+	reply_entry_zab(call, call->ino, &attr, 0);
+	call_free(call);
+}
+
+void
+zab_lookup(struct call *call, uint64_t parent, const char *name)
+{
+	uint64_t dir = ino_node(parent);
+
+	call->parent = parent;
+	switch (ino_kind(parent)) {
+	case INO_ZNODE:
+		call->ino = ino_make(INO_ZAB, dir);
+		call_getattr(call, dir, found);
+		break;
+	case INO_ZAB:
+		lookup_entry(call, dir, name);
+		break;
+	case INO_STATS:
+	case INO_EPHEMERAL:
+	case INO_HELD:
+		call_lookup(call, dir, name, name_found);
+		break;
+	default:
+		reply_err(call, ENOENT);
+		call_free(call);
+	}
+}
+
+static void
+got_attr(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct stat attr;
+
+	if (reply->code == ERR_NONODE) {
+		reply_err(call, reply_vanished(call->fsd, call->tid));
+	} else if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else {
+		zab_attr(call->ino, stat, &attr);
+		reply_attr(call, &attr, is_dir(ino_kind(call->ino)) ? REPLY_FOREVER : 0);
+	}
+	call_free(call);
+}
+
+void
+zab_getattr(struct call *call, uint64_t ino)
+{
+	struct stat attr;
+
+	call->ino = ino;
+	if (ino_kind(ino) != INO_SESSION) {
+		call_getattr(call, ino_node(ino), got_attr);
+		return;
+	}
+	session_attr(call->fsd, &attr);
+	reply_attr(call, &attr, 0);
+	call_free(call);
+}
+
+/* Offsets count: `.`, `..`, then the entries. What is named by a modifier is listed in the directory itself. */
+void
+zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
+{
+	size_t n = 2 + (ino_kind(ino) == INO_ZAB ? entries_of(ino_node(ino)) : 0), used = 0, len;
+	struct fuse_entry_param param;
+	char *buffer = malloc(size);
+	const char *name;
+	size_t i;
+
+	if (buffer == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	for (i = (size_t)offset; i < n; i++) {
+		memset(&param, 0, sizeof param);
+		name = i == 0 ? "." : i == 1 ? ".." : entries[i - 2].name;
+		param.attr.st_mode = i < 2 ? S_IFDIR : entries[i - 2].type;
+		param.attr.st_ino = i < 2 ? ino : ino_make(entries[i - 2].kind, ino_node(ino));
+		len = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &param, (off_t)i + 1) :
+			     fuse_add_direntry(req, buffer + used, size - used, name, &param.attr, (off_t)i + 1);
+		if (len > size - used)
+			break;
+		used += len;
+	}
+	fuse_reply_buf(req, buffer, used);
+	free(buffer);
+}
+
+int
+zab_target(uint64_t parent, const char *name, struct zab_target *target)
+{
+	*target = (struct zab_target){ .dir = ino_node(parent) };
+	if (strcmp(name, ZAB_NAME) == 0)
+		return EPERM;
+	switch (ino_kind(parent)) {
+	case INO_ZNODE:
+		return 0;
+	case INO_EPHEMERAL:
+		target->owner = WIRE_EPHEMERAL;
+		target->flags = WIRE_ECHO;
+		return 0;
+	case INO_HELD:
+		target->owner = WIRE_HELD;
+		target->flags = WIRE_ECHO;
+		return 0;
+	default:
+		return EPERM;
+	}
+}
+
+uint32_t
+zab_flags(uint64_t ino)
+{
+	return ino_kind(ino) == INO_ALIAS ? WIRE_ECHO : 0;
+}

@@ -1,0 +1,203 @@
+/*
+ * Contents that are made on the fly: metadata and the session, one `key value`
+ * a line. See zab.h. A content is made at OPEN, and anew by a read at offset 0
+ * that is not the first.
+ */
+#include "fsd/zab.h"
+
+#include "fsd/reply.h"
+#include "replica/lib/err.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000
+#define TIME_MAX 64
+
+/* RFC 3339, in UTC, with nanoseconds: sorts as text. */
+static void
+time_text(int64_t ns, char text[TIME_MAX])
+{
+	time_t seconds = ns / NS_PER_S;
+	struct tm tm;
+	size_t len;
+
+	gmtime_r(&seconds, &tm);
+	len = strftime(text, TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + len, TIME_MAX - len, ".%09" PRId64 "Z", ns % NS_PER_S);
+}
+
+/* 0, or a number that is written in hex everywhere: a session, a handle. */
+static void
+hex_text(uint64_t number, char text[32])
+{
+	snprintf(text, 32, number == 0 ? "%" PRIx64 : "0x%" PRIx64, number);
+}
+
+static const char *
+kind_text(uint32_t mode)
+{
+	return S_ISDIR(mode) ? "directory" : S_ISLNK(mode) ? "symlink" : "file";
+}
+
+static size_t
+length(int n, size_t len)
+{
+	return n < 0 ? 0 : (size_t)n < len ? (size_t)n : len - 1;
+}
+
+size_t
+zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
+{
+	char birth[TIME_MAX], mtime[TIME_MAX], owner[32], handle[32];
+
+	time_text(stat->birth_ns, birth);
+	time_text(stat->mtime_ns, mtime);
+	hex_text(stat->owner, owner);
+	hex_text(stat->handle, handle);
+	return length(snprintf(text, len,
+			  "czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
+			  "version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
+			  "id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\n",
+			  stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion, stat->aversion,
+			  owner, handle, birth, mtime, stat->id, stat->size, stat->children,
+			  kind_text(stat->mode)),
+	    len);
+}
+
+/* As an operator reads it (operation.md): without a connection the session is suspended. */
+static const char *
+state_text(enum link_state state)
+{
+	switch (state) {
+	case LINK_CONNECTED:
+		return "connected";
+	case LINK_EXPIRED:
+		return "expired";
+	case LINK_CONNECTING:
+	case LINK_SUSPENDED:
+		break;
+	}
+	return "suspended";
+}
+
+size_t
+zab_session_text(const struct fsd *fsd, char *text, size_t len)
+{
+	char id[32];
+
+	hex_text(link_session(fsd->link), id);
+	return length(snprintf(text, len, "id %s\nstate %s\ntimeout_ms %u\nreplica %u\nzxid 0x%" PRIx64 "\n%s", id,
+			  state_text(link_get_state(fsd->link)), link_timeout_ms(fsd->link),
+			  link_replica(fsd->link), link_zxid(fsd->link), fsd->stale ? "stale yes\n" : ""),
+	    len);
+}
+
+bool
+zab_made(uint64_t ino)
+{
+	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_SESSION;
+}
+
+/* Pins the text; stat is that of the znode, or nothing. */
+static bool
+pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_t len)
+{
+	static const struct wire_stat none;
+	struct value *value;
+
+	value = value_new(stat != NULL ? stat : &none, (struct blob){ (const uint8_t *)text, (uint32_t)len });
+	if (value == NULL)
+		return false;
+	handle_pin(handle, value);
+	return true;
+}
+
+/* ERR_OK, or why there is no content. */
+static int
+make(struct handle *handle, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	char text[ZAB_TEXT_MAX];
+
+	if (reply->code != ERR_OK)
+		return reply->code;
+	if (stat == NULL)
+		return ERR_PROTO;
+	return pin(handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+}
+
+static int
+make_session(struct call *call, struct handle *handle)
+{
+	char text[ZAB_TEXT_MAX];
+
+	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+}
+
+static void
+opened(struct call *call, struct handle *handle, int code)
+{
+	handle->fresh = true;
+	if (code == ERR_NONODE)
+		reply_err(call, reply_vanished(call->fsd, call->tid));
+	else if (code != ERR_OK)
+		reply_code(call, code);
+	if (code != ERR_OK || !reply_open(call, handle))
+		handle_free(call->fsd, handle);
+	call_free(call);
+}
+
+static void
+open_answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	opened(call, handle, make(handle, reply, stat));
+}
+
+void
+zab_open(struct call *call, struct handle *handle)
+{
+	call->fh = handle->fh;
+	if (ino_kind(handle->ino) == INO_SESSION)
+		opened(call, handle, make_session(call, handle));
+	else
+		call_getattr(call, ino_node(handle->ino), open_answered);
+}
+
+static void
+read_done(struct call *call, struct handle *handle, int code)
+{
+	if (code != ERR_OK)
+		reply_code(call, code);
+	else
+		reply_value(call, handle->value, call->offset, call->size);
+	call_free(call);
+}
+
+static void
+read_answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = call->req == NULL ? NULL : handle_find(call->fsd, call->fh);
+
+	read_done(call, handle, handle == NULL ? ERR_INTR : make(handle, reply, stat));
+}
+
+void
+zab_read(struct call *call, struct handle *handle)
+{
+	bool anew = handle->value == NULL || (call->offset == 0 && !handle->fresh);
+
+	handle->fresh = false;
+	call->fh = handle->fh;
+	if (anew && ino_kind(handle->ino) == INO_SESSION)
+		read_done(call, handle, make_session(call, handle));
+	else if (anew)
+		call_getattr(call, ino_node(handle->ino), read_answered);
+	else
+		read_done(call, handle, ERR_OK);
+}
