@@ -53,7 +53,7 @@ role_changed(struct replica *replica)
 	log_info("leading epoch=%llu zxid=0x%llx", (unsigned long long)replica->zab.current_epoch,
 	    (unsigned long long)replica->zab.committed);
 	replica->disk_full = false;
-	session_rearm(replica);
+	attend_rearm(replica);
 	if (replica->ready != NULL)
 		replica->ready(replica->ready_arg);
 	replica->ready = NULL;

@@ -28,7 +28,7 @@ replica_now_ns(void)
 static void
 on_hello(void *arg, struct front *front, const struct wire_hello *hello)
 {
-	session_hello(arg, front, hello);
+	attend_hello(arg, front, hello);
 }
 
 static void
@@ -43,7 +43,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 	struct replica *replica = arg;
 	struct wire_msg pong = { .type = WIRE_T_PONG };
 
-	session_heard(replica, front_session(front));
+	attend_heard(replica, front_session(front));
 	if (wire_is_write(msg->type)) {
 		write_request(replica, front, msg);
 	} else if (msg->type == WIRE_T_PING) {
@@ -51,7 +51,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 		pong.pong.zxid = tree_applied(replica->tree);
 		front_send(front, &pong);
 	} else if (msg->type == WIRE_T_CLOSE) {
-		session_close(replica, front);
+		attend_close(replica, front);
 	} else {
 		read_request(replica, front, msg);
 	}
@@ -60,7 +60,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 static void
 on_gone(void *arg, struct front *front)
 {
-	session_gone(arg, front);
+	attend_gone(arg, front);
 }
 
 static void
@@ -73,7 +73,7 @@ on_tick(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	order_tick(replica);
 	if (replica->zab.role == ZAB_LEADING)
-		session_tick(replica, now_ns);
+		attend_tick(replica, now_ns);
 	imager_tick(replica, now_ns);
 }
 
@@ -161,7 +161,7 @@ replica_free(struct replica *replica)
 		STAILQ_REMOVE_HEAD(&replica->proposals, next);
 		free(proposal);
 	}
-	session_free(replica);
+	attend_free(replica);
 	if (replica->pass != NULL)
 		image_pass_abort(replica->tree, replica->pass);
 	if (replica->prep != NULL)

@@ -6,7 +6,7 @@
  *   store      ->  order.c   order_completions: durable -> zab -> delivered
  *                  write.c   write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, sessions and their deadlines session.c, the fuzzy passes
+ * Reads are read.c, sessions and their deadlines attend.c, the fuzzy passes
  * imager.c, start-up recover.c. replica.c puts it together. Internal to the
  * replica's top folder.
  */
@@ -116,17 +116,17 @@ void read_request(struct replica *replica, struct front *front, const struct wir
 void watch_send(struct replica *replica, const struct txn *txn);
 void watch_resume(struct replica *replica, struct front *front);
 
-/* session.c */
-void session_hello(struct replica *replica, struct front *front, const struct wire_hello *hello);
-void session_opened(struct replica *replica, const struct txn *txn, struct front *opener);
-void session_close(struct replica *replica, struct front *front);
-void session_closed(struct replica *replica, uint64_t session, bool expired);
-void session_heard(struct replica *replica, uint64_t session);
-void session_gone(struct replica *replica, struct front *front); /* the connection */
-struct front *session_front(struct replica *replica, uint64_t session);
-void session_tick(struct replica *replica, uint64_t now_ns);
-void session_rearm(struct replica *replica); /* every session gets a full timeout */
-void session_free(struct replica *replica);
+/* attend.c */
+void attend_hello(struct replica *replica, struct front *front, const struct wire_hello *hello);
+void attend_opened(struct replica *replica, const struct txn *txn, struct front *opener);
+void attend_close(struct replica *replica, struct front *front);
+void attend_closed(struct replica *replica, uint64_t session, bool expired);
+void attend_heard(struct replica *replica, uint64_t session);
+void attend_gone(struct replica *replica, struct front *front); /* the connection */
+struct front *attend_front(struct replica *replica, uint64_t session);
+void attend_tick(struct replica *replica, uint64_t now_ns);
+void attend_rearm(struct replica *replica); /* every session gets a full timeout */
+void attend_free(struct replica *replica);
 
 /* imager.c */
 void imager_tick(struct replica *replica, uint64_t now_ns);

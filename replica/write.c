@@ -124,12 +124,12 @@ write_deliver(struct replica *replica, const struct proposal *proposal)
 	tree_apply(replica->tree, &txn);
 	prep_applied(replica->prep, txn.zxid);
 	watch_send(replica, &txn);
-	front = session_front(replica, txn.head.session);
+	front = attend_front(replica, txn.head.session);
 	close = closing(&txn);
 	if (close != NULL)
-		session_closed(replica, close->id, close->expired != 0);
+		attend_closed(replica, close->id, close->expired != 0);
 	else if (txn.nops == 1 && txn.ops[0].type == TXN_SESSION_OPEN)
-		session_opened(replica, &txn, proposal->opener);
+		attend_opened(replica, &txn, proposal->opener);
 	else if (front != NULL && front_resumed(front))
 		answer(replica, front, txn.head.rid, txn.head.code, txn.zxid, txn.head.result_id);
 	msgpack_zone_clear(replica->zone);
@@ -144,7 +144,7 @@ write_drop(struct replica *replica, const struct proposal *proposal)
 	struct txn txn;
 
 	CHECK(txn_unpack(payload, proposal->zxid, replica->zone, &txn) == 0);
-	front = session_front(replica, txn.head.session);
+	front = attend_front(replica, txn.head.session);
 	if (proposal->opener != NULL)
 		front_welcome(proposal->opener, &refusal);
 	else if (front != NULL && front_resumed(front) && txn.head.rid != 0)

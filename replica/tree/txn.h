@@ -55,6 +55,7 @@ enum txn_op_type {
 	F(S, u64, id, 0)                                                                           \
 	F(S, u64, parent, 0)                                                                       \
 	F(S, blob, name, WIRE_NAME_MAX)                                                            \
+	F(S, u32, mode, 0) /* for the change: whose value it is */                                 \
 	F(S, u32, version, 0)                                                                      \
 	F(S, u32, size, 0)                                                                         \
 	F(S, u32, offset, 0)                                                                       \
@@ -147,10 +148,13 @@ struct txn {
 	struct txn_op *ops; /* owned by the zone that decoded or made it */
 };
 
-/* The payload of a log row: a msgpack array [head fields…, [op, fields…]…]. */
+/* The payload of a log row: flat msgpack arrays, [head fields…] and an [op, fields…] each. */
 void txn_pack(msgpack_sbuffer *out, const struct txn *txn);
 
-/* Blobs are borrowed from `in`, ops from `zone`. 0, ERR_PROTO or ERR_NOMEM. */
+/*
+ * Blobs are borrowed from `in`, ops from `zone`. 0, ERR_PROTO (also for what
+ * no request processor makes: names, modes, ranges) or ERR_NOMEM.
+ */
 int txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out);
 
 #endif

@@ -48,7 +48,7 @@ rearm(struct replica *replica, struct attendance *attendance)
 }
 
 void
-session_heard(struct replica *replica, uint64_t session)
+attend_heard(struct replica *replica, uint64_t session)
 {
 	struct attendance *attendance = attendance_find(replica, session);
 
@@ -57,7 +57,7 @@ session_heard(struct replica *replica, uint64_t session)
 }
 
 struct front *
-session_front(struct replica *replica, uint64_t session)
+attend_front(struct replica *replica, uint64_t session)
 {
 	struct attendance *attendance = attendance_find(replica, session);
 
@@ -140,7 +140,7 @@ secret_equal(struct blob a, struct blob b)
 }
 
 void
-session_hello(struct replica *replica, struct front *front, const struct wire_hello *hello)
+attend_hello(struct replica *replica, struct front *front, const struct wire_hello *hello)
 {
 	const struct session *session;
 	struct attendance *attendance;
@@ -169,7 +169,7 @@ session_hello(struct replica *replica, struct front *front, const struct wire_he
 }
 
 void
-session_opened(struct replica *replica, const struct txn *txn, struct front *opener)
+attend_opened(struct replica *replica, const struct txn *txn, struct front *opener)
 {
 	const struct session *session = tree_session(replica->tree, txn->ops[0].session_open.id);
 	struct attendance *attendance;
@@ -208,7 +208,7 @@ close_propose(struct replica *replica, uint64_t session, bool expired)
 }
 
 void
-session_close(struct replica *replica, struct front *front)
+attend_close(struct replica *replica, struct front *front)
 {
 	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = ERR_NOSPC } };
 
@@ -217,7 +217,7 @@ session_close(struct replica *replica, struct front *front)
 }
 
 void
-session_closed(struct replica *replica, uint64_t session, bool expired)
+attend_closed(struct replica *replica, uint64_t session, bool expired)
 {
 	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
 	struct attendance *attendance = attendance_find(replica, session);
@@ -232,7 +232,7 @@ session_closed(struct replica *replica, uint64_t session, bool expired)
 }
 
 void
-session_gone(struct replica *replica, struct front *front)
+attend_gone(struct replica *replica, struct front *front)
 {
 	struct attendance *attendance = attendance_find(replica, front_session(front));
 	struct proposal *proposal;
@@ -245,7 +245,7 @@ session_gone(struct replica *replica, struct front *front)
 }
 
 void
-session_rearm(struct replica *replica)
+attend_rearm(struct replica *replica)
 {
 	const struct session *session;
 	struct attendance *attendance;
@@ -260,7 +260,7 @@ session_rearm(struct replica *replica)
 }
 
 void
-session_tick(struct replica *replica, uint64_t now_ns)
+attend_tick(struct replica *replica, uint64_t now_ns)
 {
 	uint64_t tick_ns = replica->conf->tick_ms * NS_PER_MS, gap_ns = 0;
 	struct attendance *attendance, *next;
@@ -277,7 +277,7 @@ session_tick(struct replica *replica, uint64_t now_ns)
 }
 
 void
-session_free(struct replica *replica)
+attend_free(struct replica *replica)
 {
 	struct attendance *attendance, *next;
 
