@@ -29,9 +29,12 @@ on_retry(evutil_socket_t fd, short events, void *arg)
 static void
 on_again(evutil_socket_t fd, short events, void *arg)
 {
+	struct link *link = arg;
+
 	(void)fd;
 	(void)events;
-	link_pump(arg);
+	link->busy = false;
+	link_pump(link);
 }
 
 struct link *

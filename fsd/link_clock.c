@@ -72,18 +72,27 @@ check_session(struct link *link, uint64_t now_ns)
 		link_finished(link);
 }
 
+/* A twentieth of the timeout, or what the end of the session may still take. */
+static uint32_t
+tick_ms(const struct link *link, uint64_t now_ns)
+{
+	uint32_t ms = link->timeout_ms / 20;
+
+	ms = ms < TICK_MS_MIN ? TICK_MS_MIN : ms > TICK_MS_MAX ? TICK_MS_MAX : ms;
+	if (link->closed != NULL && link->close_ns < now_ns + ms * NS_PER_MS)
+		ms = link->close_ns > now_ns ? (uint32_t)((link->close_ns - now_ns) / NS_PER_MS) + 1 : 1;
+	return ms;
+}
+
 static void
 on_clock(evutil_socket_t fd, short events, void *arg)
 {
 	struct link *link = arg;
 	uint64_t now_ns = link_now_ns();
-	uint32_t tick_ms = link->timeout_ms / 20;
-	struct timeval next = { 0 };
+	struct timeval next = { .tv_usec = tick_ms(link, now_ns) * 1000 };
 
 	(void)fd;
 	(void)events;
-	tick_ms = tick_ms < TICK_MS_MIN ? TICK_MS_MIN : tick_ms > TICK_MS_MAX ? TICK_MS_MAX : tick_ms;
-	next.tv_usec = tick_ms * 1000;
 	event_add(link->clock, &next);
 	check_connection(link, now_ns);
 	check_session(link, now_ns);

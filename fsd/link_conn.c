@@ -71,6 +71,8 @@ link_expire(struct link *link)
 	event_active(link->retry, EV_TIMEOUT, 1);
 	link_set_state(link, LINK_EXPIRED);
 	link_fail(link, of_old_session);
+	/* What became of those the new session is told: for it they are another's changes. */
+	Judy1FreeArray(&link->abandoned, PJE0);
 }
 
 static void

@@ -68,7 +68,7 @@ struct link {
 	struct event *retry;	/* connect again */
 	struct event *clock;	/* deadlines, pings */
 	struct event *again;	/* pump after ERR_BUSY */
-	uint64_t busy_until_ns;
+	bool busy;		/* until then */
 
 	struct link_requests waiting, wired;
 	Pvoid_t by_rid;	   /* JudyL: rid -> request; writes come first */

@@ -177,7 +177,7 @@ link_pump(struct link *link)
 {
 	struct link_request *request;
 
-	if (link->phase != PHASE_UP || link->closed != NULL || link_now_ns() < link->busy_until_ns)
+	if (link->phase != PHASE_UP || link->closed != NULL || link->busy)
 		return;
 	while ((request = TAILQ_FIRST(&link->waiting)) != NULL && may_send(link, request))
 		put_on_wire(link, request);
@@ -234,7 +234,7 @@ not_executed(struct link *link, struct link_request *request, int code)
 		link_expire(link);
 		return true;
 	}
-	link->busy_until_ns = link_now_ns() + LINK_BUSY_MS * UINT64_C(1000000);
+	link->busy = true;
 	event_add(link->again, &after);
 	return true;
 }

@@ -1,0 +1,638 @@
+/*
+ * fsd without a kernel and without a replica: a socket pair is /dev/fuse, a
+ * Unix socket in a folder of its own is the replica, the test plays both. One
+ * thread: whoever waits runs fsd's loop. For tests/unit/fsd_*_test.c.
+ */
+#ifndef ZABFS_TESTS_FSD_HARNESS_H
+#define ZABFS_TESTS_FSD_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fsd/call.h"
+#include "fsd/inode.h"
+#include "fsd/interrupt.h"
+#include "fsd/kernel.h"
+#include "fsd/reply.h"
+#include "fsd/session.h"
+#include "fsd/stray.h"
+#include "fsd/zab.h"
+#include "replica/lib/err.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define H_WAIT_NS UINT64_C(5000000000) /* nothing here takes that long */
+#define H_ECHO_TID 4242
+#define H_SESSION 0x77
+#define H_NOTIFIED_MAX 64
+
+struct answer {
+	struct fuse_out_header head;
+	size_t len; /* of the body */
+	uint8_t body[1 << 21];
+};
+
+struct harness {
+	struct fsd fsd;
+	int device; /* the kernel's end */
+	int fsd_device;
+	char dir[64], path[96];
+	int listener, replica; /* replica -1: not connected */
+	uint8_t in[1 << 21];   /* what fsd sent, undecoded */
+	size_t in_len;
+	msgpack_zone *zone;
+	struct wire_msg msg; /* the last one taken; its blobs live until the next */
+	uint8_t frame[WIRE_FRAME_MAX];
+	uint64_t unique;
+	uint64_t notified[H_NOTIFIED_MAX]; /* inodes invalidated */
+	size_t nnotified;
+	bool notify_enoent; /* what the kernel answers to notifications */
+	int notify_refused;
+	bool ready, gone;
+	int echo_pushed, echo_zab, echo_asked;
+	uint64_t echo_owned;
+	uint32_t timeout_ms;
+};
+
+static struct harness h;
+static struct answer answer;
+
+/* The echo, played: so none of echo.c is linked. */
+bool
+echo_caller(const struct echo *echo, fuse_req_t req)
+{
+	(void)echo;
+	return fuse_req_ctx(req)->pid == H_ECHO_TID;
+}
+void
+echo_push(struct echo *echo, const struct wire_change *change)
+{
+	(void)echo;
+	(void)change;
+	h.echo_pushed++;
+}
+void
+echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino)
+{
+	(void)echo;
+	(void)dir;
+	(void)name;
+	(void)ino;
+	h.echo_zab++;
+}
+void
+echo_own(struct echo *echo, uint64_t ino)
+{
+	(void)echo;
+	h.echo_owned = ino;
+}
+void
+echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)echo;
+	(void)parent;
+	(void)name;
+	h.echo_asked++;
+	fuse_reply_err(req, ENOENT);
+}
+bool
+echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
+{
+	(void)echo;
+	(void)req;
+	(void)ino;
+	h.echo_asked++;
+	return false;
+}
+void
+echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
+{
+	(void)echo;
+	(void)ino;
+	h.echo_asked++;
+	fuse_reply_err(req, ENOENT);
+}
+void
+echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	echo_op_lookup(echo, req, parent, name);
+}
+void
+echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	echo_op_lookup(echo, req, parent, name);
+}
+void
+echo_op_rename(struct echo *echo, fuse_req_t req)
+{
+	echo_op_setattr(echo, req, 0);
+}
+void
+echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)fi;
+	echo_op_setattr(echo, req, ino);
+}
+void
+echo_op_write(struct echo *echo, fuse_req_t req, size_t size)
+{
+	(void)size;
+	echo_op_setattr(echo, req, 0);
+}
+
+/* fsd's writes to its device. */
+ssize_t
+writev(int fd, const struct iovec *iov, int count)
+{
+	const struct fuse_out_header *head = iov[0].iov_base;
+
+	if (fd != h.fsd_device || head->unique != 0 || !h.notify_enoent)
+		return syscall(SYS_writev, fd, iov, count);
+	h.notify_refused++;
+	errno = ENOENT;
+	return -1;
+}
+
+static inline void
+h_turn(void)
+{
+	event_base_loop(h.fsd.base, EVLOOP_NONBLOCK);
+	usleep(50);
+}
+
+static inline void
+h_run_ms(uint32_t ms)
+{
+	uint64_t until = fsd_now_ns() + ms * UINT64_C(1000000);
+
+	while (fsd_now_ns() < until)
+		h_turn();
+}
+
+/* The kernel's side. */
+
+static inline void
+h_send_raw(uint32_t opcode, uint64_t unique, uint64_t node, uint32_t pid, const void *body, size_t len)
+{
+	static uint8_t packet[1 << 21];
+	struct fuse_in_header head = { .len = (uint32_t)(sizeof head + len), .opcode = opcode, .unique = unique,
+		.nodeid = node, .pid = pid };
+
+	memcpy(packet, &head, sizeof head);
+	if (len != 0)
+		memcpy(packet + sizeof head, body, len);
+	assert_int_equal(send(h.device, packet, head.len, 0), head.len);
+}
+
+/* As the kernel numbers its requests: even, ascending. */
+static inline uint64_t
+h_request(uint32_t opcode, uint64_t node, const void *body, size_t len)
+{
+	h.unique += 2;
+	h_send_raw(opcode, h.unique, node, (uint32_t)getpid(), body, len);
+	return h.unique;
+}
+
+/* Two parts: a struct, and a name or data behind it. */
+static inline uint64_t
+h_request2(uint32_t opcode, uint64_t node, const void *body, size_t len, const void *tail, size_t taillen)
+{
+	static uint8_t both[1 << 21];
+
+	memcpy(both, body, len);
+	memcpy(both + len, tail, taillen);
+	return h_request(opcode, node, both, len + taillen);
+}
+
+/*
+ * One packet from fsd in `answer`: false if there is none. Notifications are
+ * noted instead.
+ */
+static inline bool
+h_packet(void)
+{
+	static uint8_t raw[sizeof answer.head + sizeof answer.body];
+	const struct fuse_notify_inval_inode_out *inval;
+	ssize_t n;
+
+	for (;;) {
+		n = recv(h.device, raw, sizeof raw, MSG_DONTWAIT);
+		if (n <= 0)
+			return false;
+		memcpy(&answer.head, raw, sizeof answer.head);
+		assert_int_equal(answer.head.len, n);
+		answer.len = (size_t)n - sizeof answer.head;
+		memcpy(answer.body, raw + sizeof answer.head, answer.len);
+		if (answer.head.unique != 0)
+			return true;
+		assert_int_equal(answer.head.error, FUSE_NOTIFY_INVAL_INODE);
+		inval = (const void *)answer.body;
+		assert_true(inval->off < 0);
+		if (h.nnotified < H_NOTIFIED_MAX)
+			h.notified[h.nnotified++] = inval->ino;
+	}
+}
+
+static inline bool
+h_notified(uint64_t ino)
+{
+	size_t i;
+
+	for (i = 0; i < h.nnotified; i++)
+		if (h.notified[i] == ino)
+			return true;
+	return false;
+}
+
+/* The answer to `unique` in `answer`; others that arrive before it are a mistake. */
+static inline int
+h_answer(uint64_t unique)
+{
+	uint64_t until = fsd_now_ns() + H_WAIT_NS;
+
+	while (fsd_now_ns() < until) {
+		if (!h_packet()) {
+			h_turn();
+			continue;
+		}
+		assert_int_equal(answer.head.unique, unique);
+		return answer.head.error;
+	}
+	fail_msg("no answer to %llu", (unsigned long long)unique);
+	return 0;
+}
+
+static inline void
+h_no_answer(uint32_t ms)
+{
+	h_run_ms(ms);
+	assert_false(h_packet());
+}
+
+/* The replica's side. */
+
+static inline bool
+h_accept(void)
+{
+	int fd = accept4(h.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (h.replica >= 0)
+		close(h.replica);
+	h.replica = fd;
+	h.in_len = 0;
+	return true;
+}
+
+static inline void
+h_wait_accept(void)
+{
+	uint64_t until = fsd_now_ns() + H_WAIT_NS;
+
+	while (!h_accept()) {
+		assert_true(fsd_now_ns() < until);
+		h_turn();
+	}
+}
+
+static inline void
+h_tell(const struct wire_msg *msg)
+{
+	msgpack_sbuffer out;
+	uint32_t len;
+
+	msgpack_sbuffer_init(&out);
+	msgpack_sbuffer_write(&out, "\0\0\0", 4);
+	wire_pack(&out, msg);
+	len = htonl((uint32_t)out.size - 4);
+	memcpy(out.data, &len, 4);
+	for (size_t at = 0; at < out.size;) {
+		ssize_t n = send(h.replica, out.data + at, out.size - at, MSG_NOSIGNAL);
+
+		if (n > 0)
+			at += (size_t)n;
+		else
+			h_turn();
+	}
+	msgpack_sbuffer_destroy(&out);
+}
+
+/* The next message in h.msg; PINGs are answered by themselves unless they are what is waited for. */
+static inline bool
+h_take(void)
+{
+	uint32_t len;
+	ssize_t n = recv(h.replica, h.in + h.in_len, sizeof h.in - h.in_len, MSG_DONTWAIT);
+
+	if (n > 0)
+		h.in_len += (size_t)n;
+	if (h.in_len < 4)
+		return false;
+	memcpy(&len, h.in, 4);
+	len = ntohl(len);
+	if (h.in_len < 4 + len)
+		return false;
+	memcpy(h.frame, h.in + 4, len);
+	memmove(h.in, h.in + 4 + len, h.in_len - 4 - len);
+	h.in_len -= 4 + len;
+	msgpack_zone_clear(h.zone);
+	assert_int_equal(wire_unpack(h.frame, len, h.zone, &h.msg), 0);
+	return true;
+}
+
+static inline struct wire_msg *
+h_expect(enum wire_type type)
+{
+	uint64_t until = fsd_now_ns() + H_WAIT_NS;
+
+	while (fsd_now_ns() < until) {
+		if (!h_take()) {
+			h_turn();
+			continue;
+		}
+		if (h.msg.type == WIRE_T_PING && type != WIRE_T_PING) {
+			struct wire_msg pong = { .type = WIRE_T_PONG, .pong = { .sent_ns = h.msg.ping.sent_ns } };
+
+			h_tell(&pong);
+			continue;
+		}
+		if (h.msg.type != type)
+			fail_msg("%s came, not %s", wire_type_name(h.msg.type), wire_type_name(type));
+		return &h.msg;
+	}
+	fail_msg("no %s", wire_type_name(type));
+	return NULL;
+}
+
+static inline void
+h_nothing_sent(uint32_t ms)
+{
+	h_run_ms(ms);
+	if (h_take())
+		fail_msg("%s came", wire_type_name(h.msg.type));
+}
+
+static inline void
+h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, const char *data)
+{
+	struct wire_msg msg = { .type = WIRE_T_REPLY, .reply = { .rid = rid, .code = code, .zxid = zxid } };
+	msgpack_sbuffer packed;
+
+	msgpack_sbuffer_init(&packed);
+	if (stat != NULL) {
+		wire_stat_pack(&packed, stat);
+		msg.reply.stat = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+	}
+	if (data != NULL)
+		msg.reply.data = (struct blob){ (const uint8_t *)data, (uint32_t)strlen(data) };
+	h_tell(&msg);
+	msgpack_sbuffer_destroy(&packed);
+}
+
+static inline struct wire_stat
+h_stat(uint64_t id, uint32_t mode)
+{
+	return (struct wire_stat){ .id = id, .parent = 1, .mode = mode, .czxid = 5, .mzxid = 6, .pzxid = 5,
+		.mtime_ns = 1500000000, .ctime_ns = 2500000000 };
+}
+
+static inline void
+h_change(enum wire_change_kind kind, uint64_t zxid, uint64_t id, uint32_t mode, const char *name)
+{
+	struct wire_msg msg = { .type = WIRE_T_CHANGE, .change = { .zxid = zxid, .last = 1, .kind = kind, .mode = mode,
+		.id = id, .parent = 1, .name = { (const uint8_t *)name, (uint32_t)strlen(name) } } };
+
+	h_tell(&msg);
+}
+
+static inline void
+h_welcome(int code, uint64_t session, uint64_t zxid)
+{
+	static const uint8_t secret[WIRE_SECRET_LEN] = "0123456789abcde";
+	struct wire_msg msg = { .type = WIRE_T_WELCOME, .welcome = { .code = code, .session = session,
+		.secret = { secret, sizeof secret }, .timeout_ms = h.timeout_ms, .replica = 1, .zxid = zxid } };
+
+	h_tell(&msg);
+}
+
+static inline void
+h_resumed(uint64_t zxid, uint32_t complete)
+{
+	struct wire_msg msg = { .type = WIRE_T_RESUMED, .resumed = { .zxid = zxid, .complete = complete } };
+
+	h_tell(&msg);
+}
+
+static inline void
+h_until_state(enum link_state state)
+{
+	uint64_t until = fsd_now_ns() + H_WAIT_NS;
+
+	while (link_get_state(h.fsd.link) != state) {
+		assert_true(fsd_now_ns() < until);
+		h_turn();
+	}
+}
+
+/* The whole opening of a new connection. */
+static inline void
+h_open(uint64_t zxid)
+{
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_OK, H_SESSION, zxid);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(zxid, 1);
+	h_until_state(LINK_CONNECTED);
+}
+
+static inline void
+h_listen(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(h.path, sizeof h.path, "%s/s", h.dir);
+	unlink(h.path);
+	memcpy(sun.sun_path, h.path, strlen(h.path) + 1);
+	h.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(h.listener, (struct sockaddr *)&sun, sizeof sun), 0);
+	assert_int_equal(listen(h.listener, 8), 0);
+}
+
+static inline void
+h_on_ready(void *arg)
+{
+	(void)arg;
+	h.ready = true;
+}
+
+static inline void
+h_on_gone(void *arg, int errnum)
+{
+	(void)arg;
+	(void)errnum;
+	h.gone = true;
+}
+
+static const struct kernel_handler h_kernel = { .ready = h_on_ready, .gone = h_on_gone };
+
+static inline uint64_t
+h_init(void)
+{
+	struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION, .minor = 38, .max_readahead = 131072,
+		.flags = FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_BIG_WRITES | FUSE_ATOMIC_O_TRUNC |
+		    FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_FLOCK_LOCKS | FUSE_POSIX_LOCKS |
+		    FUSE_WRITEBACK_CACHE | FUSE_INIT_EXT };
+
+	return h_request(FUSE_INIT, 0, &in, sizeof in);
+}
+
+/* Everything but the connection. */
+static inline void
+h_begin(uint32_t timeout_ms, bool stale)
+{
+	static const char *address;
+	struct link_options options = { .addresses = &address, .naddresses = 1, .timeout_ms = timeout_ms,
+		.identity = "test", .stale = stale };
+	int pair[2], size = 4 << 20, i;
+
+	memset(&h, 0, sizeof h);
+	h.replica = -1;
+	h.timeout_ms = timeout_ms;
+	h.zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	snprintf(h.dir, sizeof h.dir, "/tmp/fsd_test.XXXXXX");
+	assert_non_null(mkdtemp(h.dir));
+	h_listen();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	for (i = 0; i < 2; i++)
+		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
+			setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	h.device = pair[0];
+	h.fsd_device = pair[1];
+	h.fsd.base = event_base_new();
+	h.fsd.stale = stale;
+	h.fsd.echo = (struct echo *)&h;
+	h.fsd.inodes = inodes_new(&h.fsd);
+	h.fsd.handles = handles_new();
+	h.fsd.waits = waits_new(&h.fsd);
+	h.fsd.strays = strays_new(&h.fsd);
+	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
+	address = h.path;
+	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);
+	assert_int_equal(h_answer(h_init()), 0);
+	assert_true(h.ready);
+}
+
+static inline int
+h_setup(void **state)
+{
+	(void)state;
+	h_begin(10000, false);
+	h_open(0x100);
+	return 0;
+}
+
+static inline int
+h_teardown(void **state)
+{
+	(void)state;
+	link_free(h.fsd.link);
+	kernel_free(h.fsd.kernel);
+	strays_free(h.fsd.strays);
+	waits_free(h.fsd.waits);
+	handles_free(h.fsd.handles);
+	inodes_free(h.fsd.inodes);
+	event_base_free(h.fsd.base);
+	msgpack_zone_free(h.zone);
+	close(h.device);
+	if (h.replica >= 0)
+		close(h.replica);
+	close(h.listener);
+	unlink(h.path);
+	rmdir(h.dir);
+	return 0;
+}
+
+/* Whole operations that tests begin with. */
+
+static inline uint64_t
+h_lookup_send(uint64_t parent, const char *name)
+{
+	return h_request(FUSE_LOOKUP, parent, name, strlen(name) + 1);
+}
+
+/* The kernel learns of a file or directory. */
+static inline void
+h_known(uint64_t id, uint32_t mode, const char *name)
+{
+	struct wire_stat stat = h_stat(id, mode);
+	uint64_t unique = h_lookup_send(1, name);
+
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x100, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+}
+
+static inline uint64_t
+h_open_send(uint64_t ino, int flags)
+{
+	struct fuse_open_in in = { .flags = (uint32_t)flags };
+
+	return h_request(FUSE_OPEN, ino, &in, sizeof in);
+}
+
+static inline uint64_t
+h_fh(void)
+{
+	return ((struct fuse_open_out *)(void *)answer.body)->fh;
+}
+
+static inline uint64_t
+h_write_send(uint64_t ino, uint64_t fh, int flags, uint64_t offset, const char *data, size_t len)
+{
+	struct fuse_write_in in = { .fh = fh, .offset = offset, .size = (uint32_t)len, .flags = (uint32_t)flags };
+
+	return h_request2(FUSE_WRITE, ino, &in, sizeof in, data, len);
+}
+
+static inline uint64_t
+h_read_send(uint64_t ino, uint64_t fh, uint64_t offset, uint32_t size)
+{
+	struct fuse_read_in in = { .fh = fh, .offset = offset, .size = size };
+
+	return h_request(FUSE_READ, ino, &in, sizeof in);
+}
+
+static inline uint64_t
+h_release_send(uint64_t ino, uint64_t fh, int flags)
+{
+	struct fuse_release_in in = { .fh = fh, .flags = (uint32_t)flags };
+
+	return h_request(FUSE_RELEASE, ino, &in, sizeof in);
+}
+
+static inline void
+h_body_is(const char *text)
+{
+	assert_int_equal(answer.len, strlen(text));
+	assert_memory_equal(answer.body, text, strlen(text));
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* Interrupted requests, and the answers that come after nobody waits (filesystem.md, fact 20). */
+#include "tests/unit/fsd_harness.h"
+
+#define DEAD_TID 0x3ffffff /* above any pid */
+
+static void
+interrupt(uint64_t unique)
+{
+	struct fuse_interrupt_in in = { .unique = unique };
+
+	h_send_raw(FUSE_INTERRUPT, unique | 1, 0, 0, &in, sizeof in);
+}
+
+static uint64_t
+send_from(uint32_t opcode, uint64_t node, uint32_t tid, const void *body, size_t len)
+{
+	h.unique += 2;
+	h_send_raw(opcode, h.unique, node, tid, body, len);
+	return h.unique;
+}
+
+/* A fatal signal: gone at once; what was on its way is finished without it. */
+static void
+test_fatal_on_the_way(void **state)
+{
+	struct wire_stat stat = h_stat(9, S_IFREG | 0644);
+	uint64_t unique = send_from(FUSE_LOOKUP, 1, DEAD_TID, "f", 2);
+
+	(void)state;
+	h_expect(WIRE_T_LOOKUP);
+	interrupt(unique);
+	assert_int_equal(h_answer(unique), -EINTR);
+	h_reply(h.msg.lookup.rid, ERR_OK, 0x100, &stat, NULL);
+	assert_int_equal(h_expect(WIRE_T_FORGET)->forget.id, 9);
+	assert_false(inode_known(&h.fsd, 9));
+}
+
+/* Never sent: withdrawn for good. */
+static void
+test_fatal_withdrawn(void **state)
+{
+	struct fuse_mkdir_in in = { .mode = 0755 };
+	uint8_t body[sizeof in + 2];
+	uint64_t unique;
+
+	(void)state;
+	memcpy(body, &in, sizeof in);
+	memcpy(body + sizeof in, "d", 2);
+	close(h.replica);
+	h.replica = -1;
+	h_until_state(LINK_CONNECTING);
+	unique = send_from(FUSE_MKDIR, 1, DEAD_TID, body, sizeof body);
+	h_run_ms(1);
+	interrupt(unique);
+	assert_int_equal(h_answer(unique), -EINTR);
+	h_open(0x100);
+	h_nothing_sent(2);
+}
+
+/* A signal that the program handles does not make its calls fail, unless they hang. */
+static void
+test_not_fatal(void **state)
+{
+	uint64_t unique = h_lookup_send(1, "f"), started = fsd_now_ns();
+
+	(void)state;
+	h_expect(WIRE_T_LOOKUP);
+	interrupt(unique);
+	h_no_answer(300);
+	assert_int_equal(h_answer(unique), -EINTR);
+	assert_true(fsd_now_ns() - started > UINT64_C(900000000));
+	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
+	h_no_answer(2);
+}
+
+static void
+test_answered_in_time(void **state)
+{
+	uint64_t unique = h_lookup_send(1, "f");
+
+	(void)state;
+	h_expect(WIRE_T_LOOKUP);
+	interrupt(unique);
+	h_run_ms(5);
+	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+	h_no_answer(150);
+}
+
+/* A held node without a holder is deleted, under an id that the kernel never uses. */
+static void
+test_stray_held(void **state)
+{
+	struct fuse_create_in in = { .flags = O_CREAT | O_RDWR, .mode = S_IFREG | 0644 };
+	struct wire_stat stat = h_stat(9, S_IFREG | 01644);
+	uint8_t body[sizeof in + 2];
+	uint64_t unique;
+
+	(void)state;
+	memcpy(body, &in, sizeof in);
+	memcpy(body + sizeof in, "h", 2);
+	unique = send_from(FUSE_CREATE, ino_make(INO_HELD, 1), DEAD_TID, body, sizeof body);
+	h_expect(WIRE_T_CREATE);
+	interrupt(unique);
+	assert_int_equal(h_answer(unique), -EINTR);
+	stat.owner = H_SESSION;
+	stat.handle = h.msg.create.handle;
+	h_reply(unique, ERR_OK, 0x101, &stat, NULL);
+	h_expect(WIRE_T_FORGET);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 9);
+	assert_int_equal(h.msg.delete.rid, unique + 1);
+	assert_int_equal(h.msg.delete.acked, unique);
+	h_reply(unique + 1, ERR_OK, 0x102, NULL, NULL);
+	h_run_ms(2);
+}
+
+/* The kernel doesn't know that its unlink was done: name and attributes go. */
+static void
+test_unlink_unseen(void **state)
+{
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	unique = send_from(FUSE_UNLINK, 1, DEAD_TID, "f", 2);
+	h_expect(WIRE_T_DELETE);
+	interrupt(unique);
+	assert_int_equal(h_answer(unique), -EINTR);
+	h.notify_enoent = true; /* the name's invalidation comes from a thread, here it is only counted */
+	h_reply(unique, ERR_OK, 0x101, NULL, NULL);
+	h_run_ms(20);
+	assert_true(h.notify_refused >= 3); /* the name, the directory, the file */
+	h.notify_enoent = false;
+	h_run_ms(3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_fatal_on_the_way, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_fatal_withdrawn, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_not_fatal, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_answered_in_time, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_stray_held, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_unlink_unseen, h_setup, h_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

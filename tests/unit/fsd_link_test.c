@@ -1,0 +1,358 @@
+/* The session: reconnects, resends, promises, deadlines, expiry, the end. */
+#include "tests/unit/fsd_harness.h"
+
+static uint64_t
+mkdir_send(const char *name)
+{
+	struct fuse_mkdir_in in = { .mode = 0755 };
+
+	return h_request2(FUSE_MKDIR, 1, &in, sizeof in, name, strlen(name) + 1);
+}
+
+static void
+mkdir_done(uint64_t rid, uint64_t id)
+{
+	struct wire_stat stat = h_stat(id, S_IFDIR | 0755);
+
+	h_reply(rid, ERR_OK, 0x100 + id, &stat, NULL);
+	assert_int_equal(h_answer(rid), 0);
+}
+
+static void
+lose_connection(void)
+{
+	close(h.replica);
+	h.replica = -1;
+	h_until_state(LINK_CONNECTING);
+}
+
+static void
+test_hello(void **state)
+{
+	const struct wire_hello *hello;
+
+	(void)state;
+	h_begin(3000, false);
+	h_wait_accept();
+	hello = &h_expect(WIRE_T_HELLO)->hello;
+	assert_int_equal(hello->proto, WIRE_PROTO);
+	assert_int_equal(hello->session, 0);
+	assert_int_equal(hello->timeout_ms, 3000);
+	assert_memory_equal(hello->identity.data, "test", 4);
+	h_welcome(ERR_OK, H_SESSION, 0x50);
+	h_expect(WIRE_T_RESUME);
+	/* The log from before this mount is none of its business. */
+	h_change(WIRE_ADD, 0x30, 5, S_IFREG | 0644, "old");
+	h_resumed(0x50, 1);
+	h_until_state(LINK_CONNECTED);
+	assert_int_equal(h.echo_pushed, 0);
+	assert_int_equal(link_session(h.fsd.link), H_SESSION);
+	assert_int_equal(link_zxid(h.fsd.link), 0x50);
+	h_teardown(NULL);
+}
+
+static void
+test_acked(void **state)
+{
+	uint64_t a, b, c;
+
+	(void)state;
+	a = mkdir_send("a");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	b = mkdir_send("b");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	mkdir_done(b, 11);
+	/* a is unanswered: b may not be promised. */
+	c = mkdir_send("c");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	mkdir_done(a, 10);
+	mkdir_done(c, 12);
+	a = mkdir_send("d");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	mkdir_done(a, 13);
+}
+
+static void
+test_resend(void **state)
+{
+	const struct wire_hello *hello;
+	uint64_t a, b, read, interest;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	h_known(7, S_IFREG | 0644, "f");
+	a = mkdir_send("a");
+	h_expect(WIRE_T_CREATE);
+	read = h_lookup_send(1, "x");
+	h_expect(WIRE_T_LOOKUP);
+	b = mkdir_send("b");
+	h_expect(WIRE_T_CREATE);
+	lose_connection();
+	h_wait_accept();
+	hello = &h_expect(WIRE_T_HELLO)->hello;
+	assert_int_equal(hello->session, H_SESSION);
+	assert_memory_equal(hello->secret.data, "0123456789abcde", 16);
+	assert_int_equal(hello->seen, 0x100);
+	h_welcome(ERR_OK, H_SESSION, 0x101);
+	interest = h_expect(WIRE_T_INTEREST)->interest.id;
+	assert_int_equal(interest, 7);
+	assert_int_equal(h.msg.interest.count, 2);
+	h_expect(WIRE_T_RESUME);
+	/* The same requests, in their order, under their old ids. */
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, b);
+	assert_int_equal(h.msg.create.acked, a - 1);
+	assert_int_equal(h_answer(read), -ENOENT);
+	h_change(WIRE_ATTR, 0x102, 7, S_IFREG | 0600, "f");
+	h_resumed(0x102, 1);
+	mkdir_done(a, 10);
+	mkdir_done(b, 11);
+	assert_true(h_notified(7));
+}
+
+/* What came while there was no connection goes out with the next one. */
+static void
+test_waits_for_connection(void **state)
+{
+	uint64_t a;
+
+	(void)state;
+	lose_connection();
+	a = mkdir_send("a");
+	h_open(0x100);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	mkdir_done(a, 10);
+}
+
+static void
+test_lost(void **state)
+{
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	lose_connection();
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_OK, H_SESSION, 0x200);
+	h_expect(WIRE_T_INTEREST);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(0x200, 0);
+	h_until_state(LINK_CONNECTED);
+	h_packet();
+	assert_true(h_notified(7) && h_notified(1));
+	assert_false(inode_live(&h.fsd, 7));
+}
+
+static void
+test_window(void **state)
+{
+	uint64_t first = 0, unique = 0;
+	int i;
+
+	(void)state;
+	for (i = 0; i < WIRE_OUTSTANDING_MAX + 2; i++) {
+		unique = mkdir_send("a");
+		if (i == 0)
+			first = unique;
+		if (i < WIRE_OUTSTANDING_MAX)
+			h_expect(WIRE_T_CREATE);
+	}
+	h_nothing_sent(2);
+	mkdir_done(first, 10);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, first + 1);
+	h_nothing_sent(2);
+}
+
+/* The replica had no room: the same write once more. */
+static void
+test_busy(void **state)
+{
+	uint64_t a = mkdir_send("a"), b;
+
+	(void)state;
+	h_expect(WIRE_T_CREATE);
+	b = mkdir_send("b");
+	h_expect(WIRE_T_CREATE);
+	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	mkdir_done(b, 11);
+	mkdir_done(a, 10);
+}
+
+static int
+setup_short(void **state)
+{
+	(void)state;
+	h_begin(150, false);
+	h_open(0x100);
+	return 0;
+}
+
+/* No PONG: even what is cached is asked for again, and fails. */
+static void
+test_deadline(void **state)
+{
+	uint64_t a, read;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	a = mkdir_send("a");
+	h_expect(WIRE_T_CREATE);
+	close(h.listener);
+	unlink(h.path);
+	lose_connection();
+	read = h_lookup_send(1, "x");
+	h_no_answer(20);
+	assert_true(inode_live(&h.fsd, 7));
+	/* The write was sent: nobody knows. The read was not answered in time. */
+	if (h_answer(a) != -ETIMEDOUT)
+		fail_msg("%d", answer.head.error);
+	assert_int_equal(h_answer(read), -EHOSTUNREACH);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
+	assert_true(h_notified(7) && h_notified(1));
+	assert_false(inode_live(&h.fsd, 7));
+	read = h_lookup_send(1, "x");
+	assert_int_equal(h_answer(read), -EHOSTUNREACH);
+	a = mkdir_send("a"); /* never sent: certainly not executed */
+	assert_int_equal(h_answer(a), -EHOSTUNREACH);
+	h_listen();
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_OK, H_SESSION, 0x100);
+	h_expect(WIRE_T_INTEREST);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(0x100, 1);
+	h_until_state(LINK_CONNECTED);
+}
+
+static void
+test_stale_mount(void **state)
+{
+	(void)state;
+	h_begin(150, true);
+	h_open(0x100);
+	h_known(7, S_IFREG | 0644, "f");
+	lose_connection();
+	h_until_state(LINK_SUSPENDED);
+	assert_true(inode_live(&h.fsd, 7));
+	assert_false(h_packet());
+	assert_false(h_notified(7));
+	h_teardown(NULL);
+}
+
+/* Pings keep the session alive; silence ends the connection. */
+static void
+test_pings(void **state)
+{
+	uint64_t until = fsd_now_ns() + UINT64_C(400000000);
+
+	(void)state;
+	while (fsd_now_ns() < until) {
+		struct wire_msg pong = { .type = WIRE_T_PONG,
+			.pong = { .sent_ns = h_expect(WIRE_T_PING)->ping.sent_ns, .zxid = 0x123 } };
+
+		h_tell(&pong);
+	}
+	assert_int_equal(link_get_state(h.fsd.link), LINK_CONNECTED);
+	h_run_ms(2);
+	assert_int_equal(link_zxid(h.fsd.link), 0x123);
+	h_wait_accept(); /* nobody answers any more */
+}
+
+static void
+test_expired(void **state)
+{
+	uint64_t sent, waiting;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	sent = mkdir_send("a");
+	h_expect(WIRE_T_CREATE);
+	lose_connection();
+	waiting = mkdir_send("b");
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_EXPIRED, 0, 0x100);
+	assert_int_equal(h_answer(sent), -ETIMEDOUT);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_EXPIRED);
+	h_wait_accept();
+	assert_int_equal(h_expect(WIRE_T_HELLO)->hello.session, 0);
+	assert_int_equal(h.msg.hello.seen, 0x100);
+	h_welcome(ERR_OK, H_SESSION + 1, 0x105);
+	assert_int_equal(h_expect(WIRE_T_INTEREST)->interest.id, 7);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(0x105, 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, waiting);
+	mkdir_done(waiting, 10);
+	assert_int_equal(link_session(h.fsd.link), H_SESSION + 1);
+}
+
+static void
+on_closed(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+test_close(void **state)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE };
+	bool closed = false;
+
+	(void)state;
+	link_close(h.fsd.link, 1000, on_closed, &closed);
+	h_expect(WIRE_T_CLOSE);
+	assert_false(closed);
+	h_tell(&bye);
+	h_run_ms(5);
+	assert_true(closed);
+}
+
+static void
+test_close_unanswered(void **state)
+{
+	bool closed = false;
+
+	(void)state;
+	link_close(h.fsd.link, 20, on_closed, &closed);
+	h_run_ms(40);
+	assert_true(closed);
+}
+
+/* Rubbish, or messages out of order: another connection, the same session. */
+static void
+test_misbehaving_replica(void **state)
+{
+	struct wire_msg wrong = { .type = WIRE_T_HELLO };
+
+	(void)state;
+	h_tell(&wrong);
+	h_open(0x100);
+	h_resumed(0x100, 1);
+	h_open(0x100);
+	assert_int_equal(send(h.replica, "\377\377\377\377garbage", 11, 0), 11);
+	h_open(0x100);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test_setup_teardown(test_acked, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_resend, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_connection, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_lost, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
+		cmocka_unit_test(test_stale_mount),
+		cmocka_unit_test_setup_teardown(test_pings, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_close, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_close_unanswered, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_misbehaving_replica, h_setup, h_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
