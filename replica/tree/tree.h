@@ -16,6 +16,7 @@
 
 #define TREE_ROOT 1u
 #define TREE_ID_MAX ((UINT64_C(1) << 56) - 1)
+#define TREE_EPHEMERALS_MAX 262144 /* of one session: they go in one transaction */
 
 struct tree;
 struct znode;
@@ -37,10 +38,13 @@ void tree_recovery_end(struct tree *tree);
 
 uint64_t tree_applied(const struct tree *tree);	 /* zxid of the last transaction */
 uint64_t tree_hash(const struct tree *tree);	 /* sum of the nodes' and sessions' hashes */
+uint64_t tree_hash_slow(const struct tree *tree); /* the same, recomputed from nothing */
 uint64_t tree_next_id(const struct tree *tree);	 /* the least id never used */
 uint64_t tree_nodes(const struct tree *tree);	 /* the root counts */
 uint64_t tree_bytes(const struct tree *tree);	 /* of all values */
 uint64_t tree_ephemerals(const struct tree *tree);
+/* The hash recomputed from nothing: a check of tree_hash, and slow. */
+uint64_t tree_hash_slow(const struct tree *tree);
 
 /* Nodes: borrowed until the next tree_apply. NULL: none. */
 const struct znode *tree_node(const struct tree *tree, uint64_t id);
@@ -51,7 +55,7 @@ void znode_stat(const struct tree *tree, const struct znode *node, struct wire_s
 struct blob znode_value(const struct znode *node);
 struct blob znode_name(const struct znode *node);
 uint64_t znode_id(const struct znode *node);
-uint32_t znode_mode(const struct znode *node);
+uint32_t znode_mode(const struct znode *node); /* S_ISVTX: an ephemeral, if it isn't a directory */
 
 /*
  * Sessions. Replicated like nodes: id, secret, timeout, identity, ephemerals,
@@ -75,7 +79,11 @@ uint64_t session_acked(const struct session *session);
 /* The kept result of a write; NULL: none (never seen, or acknowledged). */
 const struct session_result *session_result(const struct session *session, uint64_t rid);
 uint32_t session_results(const struct session *session);
+/* The kept result with the least rid above `after`; NULL: no more. */
+const struct session_result *session_next_result(const struct session *session, uint64_t after);
+uint32_t session_ephemerals(const struct session *session);
 /* The ephemeral with the least id above `after`: true and its id and handle (0: not held). */
-bool session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle);
+bool session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id,
+    uint64_t *handle);
 
 #endif

@@ -1,0 +1,266 @@
+/*
+ * The fuzzy image: rows from the tree, and the tree from rows. See image.h.
+ * A pass keeps its sets of changed ids until the next one begins, so that what
+ * failed to reach the disk can be made due again.
+ */
+#include "replica/tree/image.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/tree/image_internal.h"
+#include "replica/tree/session.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define RESULT_FIELDS 4 /* rid, zxid, node, code */
+
+struct image_pass {
+	Pvoid_t nodes, sessions; /* Judy1 */
+	Word_t node, session;	 /* the last ones handed out */
+	uint64_t applied;
+};
+
+void
+image_pass_free(struct image_pass *pass)
+{
+	if (pass == NULL)
+		return;
+	Judy1FreeArray(&pass->nodes, PJE0);
+	Judy1FreeArray(&pass->sessions, PJE0);
+	free(pass);
+}
+
+uint64_t
+image_dirty(const struct tree *tree)
+{
+	return Judy1Count(tree->dirty_nodes, 0, (Word_t)-1, PJE0) +
+	    Judy1Count(tree->dirty_sessions, 0, (Word_t)-1, PJE0);
+}
+
+struct image_pass *
+image_pass_begin(struct tree *tree)
+{
+	image_pass_free(tree->pass);
+	tree->pass = calloc(1, sizeof *tree->pass);
+	CHECK(tree->pass != NULL);
+	tree->pass->applied = tree->applied;
+	tree->pass->nodes = tree->dirty_nodes;
+	tree->pass->sessions = tree->dirty_sessions;
+	tree->dirty_nodes = NULL;
+	tree->dirty_sessions = NULL;
+	return tree->pass;
+}
+
+uint64_t
+image_pass_applied(const struct image_pass *pass)
+{
+	return pass->applied;
+}
+
+static void
+node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
+{
+	const struct znode *node = node_find(tree, id);
+	struct store_node row;
+
+	if (node == NULL) {
+		store_batch_node_gone(batch, id);
+		return;
+	}
+	row = (struct store_node){
+		.id = id,
+		.parent = node_parent_id(node),
+		.czxid = node->czxid,
+		.mzxid = node->mzxid,
+		.pzxid = node->pzxid,
+		.owner = node->owner,
+		.handle = node->owner == 0 ? 0 : session_handle(tree, node->owner, id),
+		.mode = node->mode,
+		.uid = node->uid,
+		.gid = node->gid,
+		.version = node->version,
+		.cversion = node->cversion,
+		.aversion = node->aversion,
+		.birth_ns = node->birth_ns,
+		.mtime_ns = node->mtime_ns,
+		.ctime_ns = node->ctime_ns,
+		.name = znode_name(node),
+		.value = znode_value(node),
+	};
+	store_batch_node(batch, &row);
+}
+
+static void
+results_pack(const struct session *session, msgpack_sbuffer *out)
+{
+	const struct session_result *result;
+	msgpack_packer pk;
+	Word_t rid = 0;
+	PPvoid_t slot;
+
+	msgpack_packer_init(&pk, out, msgpack_sbuffer_write);
+	for (slot = JudyLFirst(session->results, &rid, PJE0); slot != NULL;
+	     slot = JudyLNext(session->results, &rid, PJE0)) {
+		result = *slot;
+		msgpack_pack_array(&pk, RESULT_FIELDS);
+		msgpack_pack_uint64(&pk, result->rid);
+		msgpack_pack_uint64(&pk, result->zxid);
+		msgpack_pack_uint64(&pk, result->node);
+		msgpack_pack_int32(&pk, result->code);
+	}
+}
+
+static void
+session_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
+{
+	const struct session *session = session_find(tree, id);
+	struct store_session row;
+	msgpack_sbuffer results;
+
+	if (session == NULL) {
+		store_batch_session_gone(batch, id);
+		return;
+	}
+	msgpack_sbuffer_init(&results);
+	results_pack(session, &results);
+	row = (struct store_session){
+		.id = id,
+		.acked = session->acked,
+		.timeout_ms = session->timeout_ms,
+		.secret = session_secret(session),
+		.identity = session_identity(session),
+		.results = { (const uint8_t *)results.data, (uint32_t)results.size },
+	};
+	store_batch_session(batch, &row);
+	msgpack_sbuffer_destroy(&results);
+}
+
+bool
+image_pass_next(struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max)
+{
+	while (store_batch_bytes(batch) < bytes_max) {
+		/* Ids start at 1, so the first one is after 0. */
+		if (Judy1Next(pass->nodes, &pass->node, PJE0) == 1) {
+			node_row(tree, batch, pass->node);
+			continue;
+		}
+		pass->node = (Word_t)-1;
+		if (Judy1Next(pass->sessions, &pass->session, PJE0) != 1)
+			return false;
+		session_row(tree, batch, pass->session);
+	}
+	return true;
+}
+
+static void
+add_all(Pvoid_t *to, Pvoid_t from)
+{
+	Word_t id = 0;
+	int found;
+
+	for (found = Judy1First(from, &id, PJE0); found == 1; found = Judy1Next(from, &id, PJE0))
+		CHECK(Judy1Set(to, id, PJE0) != JERR);
+}
+
+void
+image_pass_abort(struct tree *tree, struct image_pass *pass)
+{
+	CHECK(pass == tree->pass);
+	image_mark_all(tree);
+}
+
+void
+image_mark_all(struct tree *tree)
+{
+	if (tree->pass == NULL)
+		return;
+	add_all(&tree->dirty_nodes, tree->pass->nodes);
+	add_all(&tree->dirty_sessions, tree->pass->sessions);
+	image_pass_free(tree->pass);
+	tree->pass = NULL;
+}
+
+int
+image_load_node(struct tree *tree, const struct store_node *row)
+{
+	struct znode *node = node_find(tree, row->id);
+	uint32_t kind = row->mode & S_IFMT;
+
+	if (row->id == 0 || row->id > TREE_ID_MAX || row->name.len > WIRE_NAME_MAX || row->value.len > WIRE_VALUE_MAX ||
+	    (kind != S_IFDIR && kind != S_IFREG && kind != S_IFLNK) || (node != NULL) != (row->id == TREE_ROOT))
+		return ERR_PROTO;
+	if (node == NULL) {
+		node = node_new(tree, row->id, row->name);
+		node->parent_id = row->parent;
+	} else {
+		tree->hash -= node_hash(node);
+	}
+	node->mode = row->mode;
+	node->uid = row->uid;
+	node->gid = row->gid;
+	node->owner = row->owner;
+	node->czxid = row->czxid;
+	node->mzxid = row->mzxid;
+	node->pzxid = row->pzxid;
+	node->version = row->version;
+	node->cversion = row->cversion;
+	node->aversion = row->aversion;
+	node->birth_ns = row->birth_ns;
+	node->mtime_ns = row->mtime_ns;
+	node->ctime_ns = row->ctime_ns;
+	node_write(tree, node, row->value.len, 0, row->value, true);
+	tree->hash += node_hash(node);
+	if (row->owner != 0) {
+		tree->ephemerals++;
+		session_ephemeral_add(tree, row->owner, row->id, row->handle);
+	}
+	return 0;
+}
+
+int
+image_load_session(struct tree *tree, const struct store_session *row)
+{
+	msgpack_object fields[RESULT_FIELDS];
+	struct session_result result;
+	struct session *session;
+	size_t off = 0;
+	uint32_t n;
+
+	if (row->id == 0 || session_find(tree, row->id) != NULL || row->secret.len > WIRE_SECRET_LEN ||
+	    row->identity.len > WIRE_IDENTITY_MAX)
+		return ERR_PROTO;
+	session = session_put(tree, row->id, row->secret, row->timeout_ms, row->identity);
+	while (off < row->results.len) {
+		if (codec_flat(row->results.data, row->results.len, &off, fields, RESULT_FIELDS, &n) != 0 ||
+		    n != RESULT_FIELDS)
+			return ERR_PROTO;
+		result = (struct session_result){ fields[0].via.u64, fields[1].via.u64, fields[2].via.u64,
+			(int32_t)fields[3].via.i64 };
+		session_record(tree, session, &result, 0);
+	}
+	session_acknowledge(tree, session, row->acked);
+	return 0;
+}
+
+void
+image_load_done(struct tree *tree, uint64_t applied, uint64_t next_id)
+{
+	struct znode *node;
+	struct blob name;
+	Word_t id = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(tree->nodes, &id, PJE0); slot != NULL; slot = JudyLNext(tree->nodes, &id, PJE0)) {
+		node = *slot;
+		name = znode_name(node);
+		if (!node->placed)
+			node_place(tree, node, node->parent_id, name);
+	}
+	tree->applied = applied;
+	if (next_id > tree->next_id)
+		tree->next_id = next_id;
+	/* What was loaded is on disk. */
+	Judy1FreeArray(&tree->dirty_nodes, PJE0);
+	Judy1FreeArray(&tree->dirty_sessions, PJE0);
+}

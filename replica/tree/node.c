@@ -1,0 +1,244 @@
+/* Znodes: the index, places, values, hashes. See node.h; called by tree.c and image.c. */
+#include "replica/tree/node.h"
+
+#include "replica/lib/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+static int
+name_compare(const struct znode *a, const struct znode *b)
+{
+	size_t len = a->name_len < b->name_len ? a->name_len : b->name_len;
+	int order = memcmp(a->name, b->name, len);
+
+	return order != 0 ? order : (int)a->name_len - (int)b->name_len;
+}
+
+#define UNUSED_STATIC static __attribute__((unused))
+RB_PROTOTYPE_INTERNAL(znode_names, znode, by_name, name_compare, UNUSED_STATIC)
+RB_GENERATE_INTERNAL(znode_names, znode, by_name, name_compare, UNUSED_STATIC)
+
+struct znode *
+node_find(const struct tree *tree, uint64_t id)
+{
+	PPvoid_t slot = JudyLGet(tree->nodes, id, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+static void
+index_set(struct tree *tree, struct znode *node)
+{
+	PPvoid_t slot = JudyLIns(&tree->nodes, node->id, PJE0);
+
+	CHECK(slot != NULL && slot != PPJERR);
+	*slot = node;
+}
+
+static struct znode *
+allocate(struct blob name)
+{
+	struct znode *node;
+
+	CHECK(name.len <= WIRE_NAME_MAX);
+	node = calloc(1, sizeof *node + name.len);
+	CHECK(node != NULL);
+	node->name_len = (uint8_t)name.len;
+	if (name.len != 0)
+		memcpy(node->name, name.data, name.len);
+	return node;
+}
+
+struct znode *
+node_new(struct tree *tree, uint64_t id, struct blob name)
+{
+	struct znode *node = allocate(name);
+
+	node->id = id;
+	index_set(tree, node);
+	tree->count++;
+	tree->unplaced++;
+	return node;
+}
+
+uint64_t
+node_parent_id(const struct znode *node)
+{
+	if (!node->placed)
+		return node->parent_id;
+	return node->parent == NULL ? 0 : node->parent->id;
+}
+
+static void
+children_drop(struct znode *dir)
+{
+	free(dir->children);
+	dir->children = NULL;
+}
+
+void
+node_unplace(struct tree *tree, struct znode *node)
+{
+	struct znode *dir = node->parent;
+
+	if (!node->placed)
+		return;
+	CHECK(dir != NULL);
+	RB_REMOVE(znode_names, &dir->children->names, node);
+	Judy1Unset(&dir->children->ids, node->id, PJE0);
+	if (--dir->children->count == 0)
+		children_drop(dir);
+	node->placed = false;
+	node->parent_id = dir->id;
+	tree->unplaced++;
+}
+
+static void
+children_unplace(struct tree *tree, struct znode *dir)
+{
+	struct znode *child;
+
+	while (dir->children != NULL) {
+		child = RB_MIN(znode_names, &dir->children->names);
+		node_unplace(tree, child);
+	}
+}
+
+void
+node_free(struct tree *tree, struct znode *node)
+{
+	CHECK(node->children == NULL || tree->recovering);
+	children_unplace(tree, node);
+	node_unplace(tree, node);
+	tree->unplaced--;
+	tree->count--;
+	tree->bytes -= node->value_len;
+	if (node->owner != 0)
+		tree->ephemerals--;
+	JudyLDel(&tree->nodes, node->id, PJE0);
+	free(node->value);
+	free(node);
+}
+
+/* The same node under another name: the name is part of its memory. */
+static struct znode *
+rename_in_memory(struct tree *tree, struct znode *node, struct blob name)
+{
+	struct znode *moved, *child;
+
+	if (node->name_len == name.len && memcmp(node->name, name.data, name.len) == 0)
+		return node;
+	moved = allocate(name);
+	memcpy(moved, node, offsetof(struct znode, name));
+	moved->name_len = (uint8_t)name.len;
+	if (moved->children != NULL)
+		RB_FOREACH (child, znode_names, &moved->children->names)
+			child->parent = moved;
+	index_set(tree, moved);
+	free(node);
+	return moved;
+}
+
+static void
+children_add(struct znode *dir, struct znode *node)
+{
+	if (dir->children == NULL) {
+		dir->children = calloc(1, sizeof *dir->children);
+		CHECK(dir->children != NULL);
+		RB_INIT(&dir->children->names);
+	}
+	CHECK(RB_INSERT(znode_names, &dir->children->names, node) == NULL);
+	CHECK(Judy1Set(&dir->children->ids, node->id, PJE0) == 1);
+	dir->children->count++;
+}
+
+struct znode *
+node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob name)
+{
+	struct znode *dir = node_find(tree, parent), *other;
+
+	node_unplace(tree, node);
+	node = rename_in_memory(tree, node, name);
+	node->parent_id = parent;
+	if (dir == NULL || !S_ISDIR(dir->mode)) {
+		CHECK(tree->recovering);
+		return node;
+	}
+	other = node_child(dir, name);
+	if (other != NULL) {
+		CHECK(tree->recovering);
+		node_unplace(tree, other);
+	}
+	node->parent = dir;
+	node->placed = true;
+	tree->unplaced--;
+	children_add(dir, node);
+	return node;
+}
+
+struct znode *
+node_child(const struct znode *dir, struct blob name)
+{
+	union {
+		struct znode node;
+		uint8_t space[sizeof(struct znode) + WIRE_NAME_MAX];
+	} key;
+
+	if (dir->children == NULL || name.len > WIRE_NAME_MAX)
+		return NULL;
+	key.node.name_len = (uint8_t)name.len;
+	if (name.len != 0)
+		memcpy(key.space + offsetof(struct znode, name), name.data, name.len);
+	return RB_FIND(znode_names, &dir->children->names, &key.node);
+}
+
+void
+node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data, bool whole)
+{
+	uint32_t kept = whole ? 0 : node->value_len;
+
+	CHECK((uint64_t)offset + data.len <= size);
+	tree->bytes += size;
+	tree->bytes -= node->value_len;
+	if (size == 0) {
+		free(node->value);
+		node->value = NULL;
+	} else {
+		node->value = realloc(node->value, size);
+		CHECK(node->value != NULL);
+		if (size > kept)
+			memset(node->value + kept, 0, size - kept);
+		if (data.len != 0)
+			memcpy(node->value + offset, data.data, data.len);
+	}
+	node->value_len = size;
+}
+
+uint64_t
+node_hash(const struct znode *node)
+{
+	uint64_t numbers[] = { node->id, node_parent_id(node), node->czxid, node->mzxid, node->pzxid, node->owner,
+		node->version, node->cversion, node->aversion, node->mode, node->uid, node->gid,
+		(uint64_t)node->birth_ns, (uint64_t)node->mtime_ns, (uint64_t)node->ctime_ns, node->name_len,
+		node->value_len };
+	uint64_t hash = XXH3_64bits(numbers, sizeof numbers);
+
+	hash = XXH3_64bits_withSeed(node->name, node->name_len, hash);
+	return XXH3_64bits_withSeed(node->value, node->value_len, hash);
+}
+
+void
+node_begin(struct tree *tree, const struct znode *node)
+{
+	tree->hash -= node_hash(node);
+}
+
+void
+node_end(struct tree *tree, const struct znode *node)
+{
+	tree->hash += node_hash(node);
+	CHECK(Judy1Set(&tree->dirty_nodes, node->id, PJE0) != JERR);
+}

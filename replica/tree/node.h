@@ -1,0 +1,87 @@
+/*
+ * A znode in memory, its children, its place. Shared by the tree's files;
+ * nobody outside of replica/tree includes it. About 150 bytes beside name and
+ * value: a million of them have to fit.
+ */
+#ifndef ZABFS_TREE_NODE_H
+#define ZABFS_TREE_NODE_H
+
+#include "replica/tree/tree.h"
+
+#include <Judy.h>
+#include <bsd/sys/tree.h>
+
+RB_HEAD(znode_names, znode);
+
+/* Of a directory that has any: by name, and their ids in order. */
+struct children {
+	struct znode_names names;
+	Pvoid_t ids; /* Judy1 */
+	uint32_t count;
+};
+
+struct znode {
+	uint64_t id;
+	union {
+		struct znode *parent; /* placed; the root's is NULL */
+		uint64_t parent_id;   /* not placed: only in recovery */
+	};
+	RB_ENTRY(znode) by_name;
+	struct children *children;
+	uint8_t *value;
+	uint64_t czxid, mzxid, pzxid;
+	int64_t birth_ns, mtime_ns, ctime_ns;
+	uint64_t owner;
+	uint32_t version, cversion, aversion;
+	uint32_t mode, uid, gid;
+	uint32_t value_len;
+	bool placed;
+	uint8_t name_len;
+	uint8_t name[]; /* not terminated */
+};
+
+struct tree {
+	Pvoid_t nodes;	  /* JudyL: id -> struct znode */
+	Pvoid_t sessions; /* JudyL: id -> struct session */
+	struct znode *root;
+	uint64_t applied, hash, next_id;
+	uint64_t count, bytes, ephemerals;
+	uint64_t unplaced;
+	bool recovering;
+	Pvoid_t dirty_nodes, dirty_sessions; /* Judy1: changed since the last pass began */
+	struct image_pass *pass;
+};
+
+/* The node with this id; NULL: none. */
+struct znode *node_find(const struct tree *tree, uint64_t id);
+
+/* A new node in the index, not placed, with nothing set but id and name. Its hash is not counted yet. */
+struct znode *node_new(struct tree *tree, uint64_t id, struct blob name);
+/* Out of the index, off its place, freed. Its hash must be taken off before. Children lose their place. */
+void node_free(struct tree *tree, struct znode *node);
+
+/*
+ * Puts a node, wherever it was, to (parent, name); it may be moved in memory
+ * (a longer name), so the node to go on with is returned. A parent that isn't
+ * there leaves it without a place; who had the name loses it (recovery only:
+ * CHECKed). Does not touch the hash.
+ */
+struct znode *node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob name);
+/* Takes the node off its place; parent_id remembers where it was. */
+void node_unplace(struct tree *tree, struct znode *node);
+
+uint64_t node_parent_id(const struct znode *node);
+struct znode *node_child(const struct znode *dir, struct blob name);
+
+/* Replaces the value: size bytes, of which data at offset is new, and what was there before the rest. */
+void node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data, bool whole);
+
+/*
+ * Every change of a node stands between these two: its hash leaves the tree's
+ * sum and comes back, and the next image pass takes it along.
+ */
+void node_begin(struct tree *tree, const struct znode *node);
+void node_end(struct tree *tree, const struct znode *node);
+uint64_t node_hash(const struct znode *node);
+
+#endif

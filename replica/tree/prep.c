@@ -1,0 +1,234 @@
+/*
+ * The request processor: the retry table, sessions, and the hand-over to
+ * prep_ops.c. See prep.h.
+ */
+#include "replica/tree/prep.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/tree/prep_internal.h"
+
+#include <bsd/sys/queue.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct request_key {
+	uint64_t session, rid;
+};
+
+/* A write, or a session's opening or end (rid 0), that is proposed and not applied. */
+struct flight {
+	TAILQ_ENTRY(flight) next; /* in order of zxid */
+	UT_hash_handle hh;
+	uint64_t zxid;
+	struct request_key key;
+	bool opening, closing;
+};
+TAILQ_HEAD(flights, flight);
+
+struct prep {
+	const struct tree *tree;
+	struct view *view;
+	struct flight *by_key;
+	struct flights order;
+	size_t count;
+};
+
+struct prep *
+prep_new(const struct tree *tree)
+{
+	struct prep *prep = calloc(1, sizeof *prep);
+
+	CHECK(prep != NULL);
+	prep->tree = tree;
+	prep->view = view_new(tree);
+	TAILQ_INIT(&prep->order);
+	return prep;
+}
+
+void
+prep_free(struct prep *prep)
+{
+	prep_reset(prep);
+	view_free(prep->view);
+	free(prep);
+}
+
+static struct flight *
+flight_find(const struct prep *prep, uint64_t session, uint64_t rid)
+{
+	struct request_key key = { session, rid };
+	struct flight *flight;
+
+	HASH_FIND(hh, prep->by_key, &key, sizeof key, flight);
+	return flight;
+}
+
+static struct flight *
+flight_add(struct prep *prep, uint64_t session, uint64_t rid, uint64_t zxid)
+{
+	struct flight *flight = calloc(1, sizeof *flight);
+
+	CHECK(flight != NULL);
+	flight->key = (struct request_key){ session, rid };
+	flight->zxid = zxid;
+	HASH_ADD(hh, prep->by_key, key, sizeof flight->key, flight);
+	TAILQ_INSERT_TAIL(&prep->order, flight, next);
+	prep->count++;
+	return flight;
+}
+
+void
+prep_applied(struct prep *prep, uint64_t zxid)
+{
+	struct flight *flight;
+
+	view_applied(prep->view, zxid);
+	while ((flight = TAILQ_FIRST(&prep->order)) != NULL && flight->zxid <= zxid) {
+		TAILQ_REMOVE(&prep->order, flight, next);
+		HASH_DELETE(hh, prep->by_key, flight);
+		prep->count--;
+		free(flight);
+	}
+}
+
+void
+prep_reset(struct prep *prep)
+{
+	prep_applied(prep, UINT64_MAX);
+}
+
+size_t
+prep_outstanding(const struct prep *prep)
+{
+	return prep->count + view_size(prep->view);
+}
+
+/* Every write begins with rid, acked, flags (wire.h). */
+static const struct wire_setattr *
+head_of(const struct wire_msg *msg)
+{
+	CHECK(wire_is_write(msg->type));
+	return &msg->setattr;
+}
+
+static int
+dispatch(struct prep_job *job, const struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_T_CREATE:
+		return prep_create(job, &msg->create);
+	case WIRE_T_DELETE:
+		return prep_delete(job, &msg->delete);
+	case WIRE_T_WRITE:
+		return prep_write_value(job, &msg->write);
+	case WIRE_T_SETATTR:
+		return prep_setattr(job, &msg->setattr);
+	case WIRE_T_RENAME:
+		return prep_rename(job, &msg->rename);
+	default:
+		return ERR_PROTO;
+	}
+}
+
+/* Executed before, under way, or not to be taken: false, and *verdict. */
+static bool
+is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t acked, enum prep_verdict *verdict,
+    int *code)
+{
+	*verdict = PREP_REFUSE;
+	*code = ERR_PROTO;
+	if (rid == 0 || rid <= acked || rid <= session_acked(session))
+		return false;
+	if (session_result(session, rid) != NULL) {
+		*verdict = PREP_DONE;
+		return false;
+	}
+	if (flight_find(prep, session_id(session), rid) != NULL) {
+		*verdict = PREP_WAIT;
+		return false;
+	}
+	*code = ERR_BUSY;
+	return session_results(session) < WIRE_OUTSTANDING_MAX;
+}
+
+enum prep_verdict
+prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, uint64_t zxid, int64_t time_ns,
+    uint32_t value_max, msgpack_zone *zone, struct txn *out, int *code)
+{
+	const struct session *session = tree_session(prep->tree, session_id_);
+	const struct flight *ending = flight_find(prep, session_id_, 0);
+	const struct wire_setattr *head = head_of(msg);
+	struct prep_job job = { prep->view, session_id_, zxid, time_ns, value_max, zone, out };
+	enum prep_verdict verdict;
+
+	*code = ERR_EXPIRED;
+	if (session == NULL || (ending != NULL && ending->closing))
+		return PREP_REFUSE;
+	if (!is_new(prep, session, head->rid, head->acked, &verdict, code))
+		return verdict;
+	*out = (struct txn){ .zxid = zxid };
+	out->head.session = session_id_;
+	out->head.rid = head->rid;
+	out->head.acked = head->acked;
+	out->head.flags = head->flags & WIRE_ECHO;
+	out->head.time_ns = time_ns;
+	out->head.code = dispatch(&job, msg);
+	flight_add(prep, session_id_, head->rid, zxid);
+	return PREP_PROPOSE;
+}
+
+void
+prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns, const uint8_t secret[WIRE_SECRET_LEN],
+    uint32_t timeout_ms, struct blob identity, msgpack_zone *zone, struct txn *out)
+{
+	struct prep_job job = { .view = prep->view, .zone = zone, .out = out };
+	struct txn_session_open *op;
+
+	*out = (struct txn){ .zxid = zxid };
+	out->head.session = zxid;
+	out->head.time_ns = time_ns;
+	op = &prep_op(&job, TXN_SESSION_OPEN)->session_open;
+	op->id = zxid;
+	op->secret = (struct blob){ secret, WIRE_SECRET_LEN };
+	op->timeout_ms = timeout_ms;
+	op->identity = identity;
+	flight_add(prep, zxid, 0, zxid)->opening = true;
+}
+
+/* Those of the tree that will still be there, then those in flight that aren't in the tree. */
+static void
+remove_ephemerals(struct prep_job *job, const struct prep *prep, const struct session *session)
+{
+	struct view_node node;
+	uint64_t id = 0, handle;
+	bool gone;
+
+	while (session_next_ephemeral(session, id, &id, &handle))
+		if (view_get(prep->view, id, &node))
+			prep_remove(job, &node);
+	for (id = 0; view_next(prep->view, id, &node, &gone); id = node.id)
+		if (!gone && node.owner == job->session)
+			prep_remove(job, &node);
+}
+
+bool
+prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session_id_, bool expired,
+    msgpack_zone *zone, struct txn *out)
+{
+	const struct session *session = tree_session(prep->tree, session_id_);
+	struct prep_job job = { prep->view, session_id_, zxid, time_ns, 0, zone, out };
+	struct txn_session_close *op;
+
+	if (session == NULL || flight_find(prep, session_id_, 0) != NULL)
+		return false;
+	*out = (struct txn){ .zxid = zxid };
+	out->head.time_ns = time_ns;
+	remove_ephemerals(&job, prep, session);
+	op = &prep_op(&job, TXN_SESSION_CLOSE)->session_close;
+	op->id = session_id_;
+	op->expired = expired;
+	flight_add(prep, session_id_, 0, zxid)->closing = true;
+	return true;
+}

@@ -1,0 +1,31 @@
+/* Shared by prep.c (sessions, retry table) and prep_ops.c (one function per request). */
+#ifndef ZABFS_TREE_PREP_INTERNAL_H
+#define ZABFS_TREE_PREP_INTERNAL_H
+
+#include "replica/tree/prep.h"
+#include "replica/tree/view.h"
+
+/* A request being prepared. */
+struct prep_job {
+	struct view *view;
+	uint64_t session, zxid;
+	int64_t time_ns;
+	uint32_t value_max;
+	msgpack_zone *zone;
+	struct txn *out;
+};
+
+/* An operation more in the transaction; its type is set, the rest is 0. */
+struct txn_op *prep_op(struct prep_job *job, enum txn_op_type type);
+
+/* Each fills job->out and the view and returns 0, or returns an error and changes nothing. */
+int prep_create(struct prep_job *job, const struct wire_create *msg);
+int prep_delete(struct prep_job *job, const struct wire_delete *msg);
+int prep_write_value(struct prep_job *job, const struct wire_write *msg);
+int prep_setattr(struct prep_job *job, const struct wire_setattr *msg);
+int prep_rename(struct prep_job *job, const struct wire_rename *msg);
+
+/* Takes a node out of the tree: the operation and the view. */
+void prep_remove(struct prep_job *job, const struct view_node *node);
+
+#endif

@@ -1,0 +1,432 @@
+/*
+ * One function per request: what it needs is checked against the view, in the
+ * order in which Linux checks, and what results goes into the transaction and
+ * the view. See prep_internal.h.
+ */
+#include "replica/tree/prep_internal.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define OPS_FIRST 4	   /* room made at first; a session's end needs more */
+#define TARGET_MAX 4095	   /* bytes of a symbolic link's target, PATH_MAX - 1 */
+#define RENAME_NOREPLACE_FLAG 1u
+#define RENAME_EXCHANGE_FLAG 2u
+#define MODE_BITS 07777u
+
+struct txn_op *
+prep_op(struct prep_job *job, enum txn_op_type type)
+{
+	struct txn *txn = job->out;
+	struct txn_op *more, *op;
+	uint32_t room = txn->nops < OPS_FIRST ? OPS_FIRST : txn->nops;
+
+	/* Full when the number is a power of two times OPS_FIRST: twice the room. */
+	if (txn->nops == 0 || (txn->nops >= OPS_FIRST && (txn->nops & (txn->nops - 1)) == 0)) {
+		more = msgpack_zone_malloc(job->zone, 2 * room * sizeof *more);
+		CHECK(more != NULL);
+		if (txn->nops != 0)
+			memcpy(more, txn->ops, txn->nops * sizeof *more);
+		txn->ops = more;
+	}
+	op = &txn->ops[txn->nops++];
+	memset(op, 0, sizeof *op);
+	op->type = type;
+	return op;
+}
+
+/* A name's bytes have to live as long as the transaction. */
+static struct blob
+keep(struct prep_job *job, struct blob name)
+{
+	uint8_t *copy;
+
+	if (name.len == 0)
+		return name;
+	copy = msgpack_zone_malloc(job->zone, name.len);
+	CHECK(copy != NULL);
+	memcpy(copy, name.data, name.len);
+	return (struct blob){ copy, name.len };
+}
+
+static int
+check_name(struct blob name)
+{
+	if (name.len > WIRE_NAME_MAX)
+		return ERR_NAMETOOLONG;
+	if (name.len == 0 || memchr(name.data, '/', name.len) != NULL || memchr(name.data, '\0', name.len) != NULL)
+		return ERR_INVAL;
+	if ((name.len == 1 && memcmp(name.data, ".", 1) == 0) || (name.len == 2 && memcmp(name.data, "..", 2) == 0) ||
+	    (name.len == 4 && memcmp(name.data, ".zab", 4) == 0))
+		return ERR_INVAL;
+	return 0;
+}
+
+static int
+get_dir(const struct prep_job *job, uint64_t id, struct view_node *dir)
+{
+	if (!view_get(job->view, id, dir))
+		return ERR_NONODE;
+	return S_ISDIR(dir->mode) ? 0 : ERR_NOTDIR;
+}
+
+static void
+set_name(struct view_node *node, uint64_t parent, struct blob name)
+{
+	node->parent = parent;
+	node->name_len = (uint8_t)name.len;
+	memcpy(node->name, name.data, name.len);
+}
+
+/* A child more or less. */
+static void
+dir_change(struct prep_job *job, struct view_node *dir, int children)
+{
+	dir->cversion++;
+	dir->children += (uint32_t)children;
+	view_put(job->view, dir, job->zxid);
+}
+
+static int
+check_create(const struct prep_job *job, const struct wire_create *msg)
+{
+	uint32_t kind = msg->mode & S_IFMT;
+	int code = check_name(msg->name);
+
+	if (code != 0)
+		return code;
+	if (kind != S_IFDIR && kind != S_IFREG && kind != S_IFLNK)
+		return ERR_PERM;
+	if (view_child(job->view, msg->parent, msg->name) != 0)
+		return ERR_EXISTS;
+	if (msg->owner > WIRE_HELD || (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
+		return ERR_INVAL;
+	if (kind == S_IFLNK && (msg->value.len == 0 || msg->value.len > TARGET_MAX))
+		return msg->value.len == 0 ? ERR_NONODE : ERR_NAMETOOLONG;
+	return msg->value.len > job->value_max ? ERR_FBIG : 0;
+}
+
+int
+prep_create(struct prep_job *job, const struct wire_create *msg)
+{
+	struct view_node dir, node = { 0 };
+	struct txn_create *op;
+	int code = get_dir(job, msg->parent, &dir);
+
+	if (code == 0)
+		code = check_create(job, msg);
+	if (code != 0)
+		return code;
+	node.id = view_new_id(job->view);
+	node.owner = msg->owner == WIRE_PERSISTENT ? 0 : job->session;
+	node.mode = msg->mode & (S_IFMT | MODE_BITS);
+	node.uid = msg->uid;
+	node.gid = msg->gid;
+	node.size = msg->value.len;
+	if (dir.mode & S_ISGID) {
+		node.gid = dir.gid;
+		node.mode |= S_ISDIR(node.mode) ? S_ISGID : 0;
+	}
+	if (S_ISREG(node.mode))
+		node.mode &= ~(uint32_t)S_ISVTX; /* shows what is ephemeral */
+	set_name(&node, msg->parent, msg->name);
+	dir_change(job, &dir, 1);
+	view_put(job->view, &node, job->zxid);
+	view_name(job->view, msg->parent, msg->name, node.id, job->zxid);
+
+	op = &prep_op(job, TXN_CREATE)->create;
+	op->id = node.id;
+	op->parent = msg->parent;
+	op->name = msg->name;
+	op->mode = node.mode;
+	op->uid = node.uid;
+	op->gid = node.gid;
+	op->owner = node.owner;
+	op->handle = msg->owner == WIRE_HELD ? msg->handle : 0;
+	op->parent_cversion = dir.cversion;
+	op->value = msg->value;
+	job->out->head.result_id = node.id;
+	return 0;
+}
+
+void
+prep_remove(struct prep_job *job, const struct view_node *node)
+{
+	struct txn_delete *op;
+	struct view_node dir;
+	struct blob name = keep(job, view_node_name(node));
+
+	CHECK(view_get(job->view, node->parent, &dir));
+	dir_change(job, &dir, -1);
+	view_remove(job->view, node->id, job->zxid);
+	view_name(job->view, node->parent, name, 0, job->zxid);
+	op = &prep_op(job, TXN_DELETE)->delete;
+	op->id = node->id;
+	op->parent = node->parent;
+	op->name = name;
+	op->mode = node->mode;
+	op->parent_cversion = dir.cversion;
+}
+
+/* What a DELETE means: by name, or by id. */
+static int
+find_doomed(const struct prep_job *job, const struct wire_delete *msg, struct view_node *node)
+{
+	struct view_node dir;
+	uint64_t id = msg->id;
+	int code;
+
+	if (msg->parent != 0) {
+		code = get_dir(job, msg->parent, &dir);
+		if (code != 0)
+			return code;
+		id = view_child(job->view, msg->parent, msg->name);
+		if (msg->id != 0 && id != msg->id)
+			return ERR_NONODE;
+	}
+	if (id == 0 || !view_get(job->view, id, node))
+		return ERR_NONODE;
+	if (msg->parent == 0)
+		return 0;
+	if (msg->dir && !S_ISDIR(node->mode))
+		return ERR_NOTDIR;
+	return !msg->dir && S_ISDIR(node->mode) ? ERR_ISDIR : 0;
+}
+
+int
+prep_delete(struct prep_job *job, const struct wire_delete *msg)
+{
+	struct view_node node;
+	int code = find_doomed(job, msg, &node);
+
+	if (code != 0)
+		return code;
+	if (node.id == TREE_ROOT)
+		return ERR_BUSY;
+	if (node.children != 0)
+		return ERR_NOTEMPTY;
+	if (msg->version != -1 && msg->version != (int64_t)node.version)
+		return ERR_BADVERSION;
+	prep_remove(job, &node);
+	return 0;
+}
+
+/* The operation of a new value: `size` bytes with data at offset. */
+static void
+write_op(struct prep_job *job, struct view_node *node, uint32_t size, uint32_t offset, struct blob data, bool whole)
+{
+	struct txn_write *op = &prep_op(job, TXN_WRITE)->write;
+
+	node->version++;
+	node->size = size;
+	op->id = node->id;
+	op->parent = node->parent;
+	op->name = keep(job, view_node_name(node));
+	op->version = node->version;
+	op->size = size;
+	op->offset = offset;
+	op->whole = whole;
+	op->mode = node->mode;
+	op->data = data;
+}
+
+int
+prep_write_value(struct prep_job *job, const struct wire_write *msg)
+{
+	struct view_node node;
+	uint64_t offset, end;
+
+	if (!view_get(job->view, msg->id, &node))
+		return ERR_NONODE;
+	if (S_ISLNK(node.mode) || msg->how > WIRE_REPLACE)
+		return ERR_INVAL;
+	if (msg->version != -1 && msg->version != (int64_t)node.version)
+		return ERR_BADVERSION;
+	offset = msg->how == WIRE_AT ? msg->offset : msg->how == WIRE_APPEND ? node.size : 0;
+	if (offset > job->value_max || offset + msg->data.len > job->value_max)
+		return ERR_FBIG;
+	end = offset + msg->data.len;
+	if (msg->how != WIRE_REPLACE && end < node.size)
+		end = node.size;
+	write_op(job, &node, (uint32_t)end, (uint32_t)offset, msg->data, msg->how == WIRE_REPLACE);
+	view_put(job->view, &node, job->zxid);
+	job->out->head.result_id = node.id;
+	return 0;
+}
+
+static void
+attr_op(struct prep_job *job, struct view_node *node, const struct wire_setattr *msg)
+{
+	struct txn_attr *op = &prep_op(job, TXN_ATTR)->attr;
+
+	if (msg->valid & WIRE_SET_MODE)
+		node->mode = (node->mode & S_IFMT) | (msg->mode & MODE_BITS);
+	if (S_ISREG(node->mode))
+		node->mode &= ~(uint32_t)S_ISVTX;
+	if (msg->valid & WIRE_SET_UID)
+		node->uid = msg->uid;
+	if (msg->valid & WIRE_SET_GID)
+		node->gid = msg->gid;
+	node->aversion++;
+	op->id = node->id;
+	op->parent = node->parent;
+	op->name = keep(job, view_node_name(node));
+	op->aversion = node->aversion;
+	op->mode = node->mode;
+	op->uid = node->uid;
+	op->gid = node->gid;
+	op->mtime = (msg->valid & WIRE_SET_MTIME) != 0;
+}
+
+int
+prep_setattr(struct prep_job *job, const struct wire_setattr *msg)
+{
+	const uint32_t attrs = WIRE_SET_MODE | WIRE_SET_UID | WIRE_SET_GID | WIRE_SET_MTIME;
+	struct view_node node;
+
+	if (!view_get(job->view, msg->id, &node))
+		return ERR_NONODE;
+	if ((msg->valid & ~(attrs | WIRE_SET_SIZE)) != 0)
+		return ERR_INVAL;
+	if (msg->valid & WIRE_SET_SIZE) {
+		if (S_ISLNK(node.mode))
+			return ERR_INVAL;
+		if (msg->size > job->value_max)
+			return ERR_FBIG;
+		write_op(job, &node, (uint32_t)msg->size, 0, (struct blob){ 0 }, false);
+	}
+	if (msg->valid & attrs)
+		attr_op(job, &node, msg);
+	view_put(job->view, &node, job->zxid);
+	job->out->head.result_id = node.id;
+	return 0;
+}
+
+/* Whether `id` is `dir` or lies above it. */
+static bool
+is_above(const struct prep_job *job, uint64_t id, uint64_t dir)
+{
+	struct view_node node;
+
+	while (dir != 0) {
+		if (dir == id)
+			return true;
+		if (!view_get(job->view, dir, &node))
+			return false;
+		dir = node.parent;
+	}
+	return false;
+}
+
+struct move {
+	struct view_node node, other; /* other.id 0: nobody is at the new name */
+	bool exchange;
+};
+
+static int
+check_replaced(const struct move *move)
+{
+	if (move->other.id == 0 || move->exchange)
+		return 0;
+	if (S_ISDIR(move->node.mode) && !S_ISDIR(move->other.mode))
+		return ERR_NOTDIR;
+	if (!S_ISDIR(move->node.mode) && S_ISDIR(move->other.mode))
+		return ERR_ISDIR;
+	return move->other.children != 0 ? ERR_NOTEMPTY : 0;
+}
+
+static int
+check_rename(const struct prep_job *job, const struct wire_rename *msg, struct move *move)
+{
+	struct view_node dir;
+	uint64_t id, other;
+	int code;
+
+	if (msg->how > RENAME_EXCHANGE_FLAG)
+		return ERR_INVAL;
+	code = check_name(msg->name);
+	if (code == 0)
+		code = check_name(msg->newname);
+	if (code == 0)
+		code = get_dir(job, msg->parent, &dir);
+	if (code == 0)
+		code = get_dir(job, msg->newparent, &dir);
+	if (code != 0)
+		return code;
+	id = view_child(job->view, msg->parent, msg->name);
+	if (id == 0 || !view_get(job->view, id, &move->node))
+		return ERR_NONODE;
+	other = view_child(job->view, msg->newparent, msg->newname);
+	move->other.id = 0;
+	if (other != 0)
+		CHECK(view_get(job->view, other, &move->other));
+	move->exchange = msg->how == RENAME_EXCHANGE_FLAG;
+	if (msg->how == RENAME_NOREPLACE_FLAG && other != 0)
+		return ERR_EXISTS;
+	if (move->exchange && other == 0)
+		return ERR_NONODE;
+	if (is_above(job, id, msg->newparent))
+		return ERR_INVAL;
+	if (move->exchange && is_above(job, other, msg->parent))
+		return ERR_INVAL;
+	if (!move->exchange && other != 0 && is_above(job, other, msg->parent))
+		return ERR_NOTEMPTY;
+	return other == id ? 0 : check_replaced(move);
+}
+
+static void
+rename_op(struct prep_job *job, const struct wire_rename *msg, const struct move *move)
+{
+	struct txn_rename *op = &prep_op(job, TXN_RENAME)->rename;
+	struct view_node dir;
+
+	op->id = move->node.id;
+	op->parent = msg->parent;
+	op->name = msg->name;
+	op->mode = move->node.mode;
+	op->id2 = move->other.id;
+	op->parent2 = msg->newparent;
+	op->name2 = msg->newname;
+	op->mode2 = move->other.id == 0 ? 0 : move->other.mode;
+	op->exchange = move->exchange;
+	CHECK(view_get(job->view, msg->parent, &dir));
+	op->parent_cversion = dir.cversion;
+	CHECK(view_get(job->view, msg->newparent, &dir));
+	op->parent2_cversion = dir.cversion;
+}
+
+int
+prep_rename(struct prep_job *job, const struct wire_rename *msg)
+{
+	struct view_node dir;
+	struct move move;
+	int code = check_rename(job, msg, &move);
+
+	if (code != 0)
+		return code;
+	job->out->head.result_id = move.node.id;
+	if (move.other.id == move.node.id)
+		return 0; /* the same name twice: nothing changes, as in rename(2) */
+
+	CHECK(view_get(job->view, msg->parent, &dir));
+	dir_change(job, &dir, move.exchange ? 0 : -1);
+	CHECK(view_get(job->view, msg->newparent, &dir));
+	dir.cversion -= msg->parent == msg->newparent; /* one change of one directory */
+	dir_change(job, &dir, move.exchange || move.other.id != 0 ? 0 : 1);
+
+	if (move.other.id != 0 && !move.exchange)
+		view_remove(job->view, move.other.id, job->zxid);
+	view_name(job->view, msg->parent, msg->name, move.exchange ? move.other.id : 0, job->zxid);
+	view_name(job->view, msg->newparent, msg->newname, move.node.id, job->zxid);
+	set_name(&move.node, msg->newparent, msg->newname);
+	view_put(job->view, &move.node, job->zxid);
+	if (move.exchange) {
+		set_name(&move.other, msg->parent, msg->name);
+		view_put(job->view, &move.other, job->zxid);
+	}
+	rename_op(job, msg, &move);
+	return 0;
+}

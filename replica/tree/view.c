@@ -1,0 +1,258 @@
+/* The overlay. See view.h. */
+#include "replica/tree/view.h"
+
+#include "replica/lib/check.h"
+
+#include <Judy.h>
+#include <bsd/sys/queue.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct node_entry {
+	TAILQ_ENTRY(node_entry) next; /* in order of zxid */
+	uint64_t zxid;
+	bool gone;
+	struct view_node node;
+};
+TAILQ_HEAD(node_entries, node_entry);
+
+struct name_key {
+	uint64_t parent;
+	uint8_t name[WIRE_NAME_MAX];
+};
+
+struct name_entry {
+	TAILQ_ENTRY(name_entry) next;
+	UT_hash_handle hh;
+	uint64_t zxid;
+	uint64_t id;
+	struct name_key key;
+};
+TAILQ_HEAD(name_entries, name_entry);
+
+struct view {
+	const struct tree *tree;
+	Pvoid_t nodes; /* JudyL: id -> node_entry */
+	struct name_entry *names;
+	struct node_entries node_order;
+	struct name_entries name_order;
+	size_t size;
+	uint64_t next_id;
+};
+
+struct view *
+view_new(const struct tree *tree)
+{
+	struct view *view = calloc(1, sizeof *view);
+
+	CHECK(view != NULL);
+	view->tree = tree;
+	TAILQ_INIT(&view->node_order);
+	TAILQ_INIT(&view->name_order);
+	return view;
+}
+
+void
+view_free(struct view *view)
+{
+	view_reset(view);
+	free(view);
+}
+
+struct blob
+view_node_name(const struct view_node *node)
+{
+	return (struct blob){ node->name, node->name_len };
+}
+
+static void
+from_tree(const struct view *view, const struct znode *znode, struct view_node *out)
+{
+	struct blob name = znode_name(znode);
+	struct wire_stat stat;
+
+	znode_stat(view->tree, znode, &stat);
+	out->id = stat.id;
+	out->parent = stat.parent;
+	out->owner = stat.owner;
+	out->mode = znode_mode(znode);
+	out->uid = stat.uid;
+	out->gid = stat.gid;
+	out->size = stat.size;
+	out->version = stat.version;
+	out->cversion = stat.cversion;
+	out->aversion = stat.aversion;
+	out->children = stat.children;
+	out->name_len = (uint8_t)name.len;
+	if (name.len != 0)
+		memcpy(out->name, name.data, name.len);
+}
+
+static struct node_entry *
+node_entry(const struct view *view, uint64_t id)
+{
+	PPvoid_t slot = JudyLGet(view->nodes, id, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+bool
+view_get(const struct view *view, uint64_t id, struct view_node *out)
+{
+	const struct node_entry *entry = node_entry(view, id);
+	const struct znode *znode;
+
+	if (entry != NULL) {
+		*out = entry->node;
+		return !entry->gone;
+	}
+	znode = tree_node(view->tree, id);
+	if (znode == NULL)
+		return false;
+	from_tree(view, znode, out);
+	return true;
+}
+
+static unsigned
+key_make(struct name_key *key, uint64_t parent, struct blob name)
+{
+	CHECK(name.len <= WIRE_NAME_MAX);
+	key->parent = parent;
+	if (name.len != 0)
+		memcpy(key->name, name.data, name.len);
+	return (unsigned)(offsetof(struct name_key, name) + name.len);
+}
+
+uint64_t
+view_child(const struct view *view, uint64_t parent, struct blob name)
+{
+	const struct znode *child;
+	struct name_entry *entry;
+	struct name_key key;
+	unsigned len = key_make(&key, parent, name);
+
+	HASH_FIND(hh, view->names, &key, len, entry);
+	if (entry != NULL)
+		return entry->id;
+	child = tree_child(view->tree, parent, name);
+	return child == NULL ? 0 : znode_id(child);
+}
+
+/* The node's entry, at the end of the order. */
+static struct node_entry *
+touch_node(struct view *view, uint64_t id, uint64_t zxid)
+{
+	PPvoid_t slot = JudyLIns(&view->nodes, id, PJE0);
+	struct node_entry *entry;
+
+	CHECK(slot != NULL && slot != PPJERR);
+	entry = *slot;
+	if (entry == NULL) {
+		entry = calloc(1, sizeof *entry);
+		CHECK(entry != NULL);
+		*slot = entry;
+		view->size++;
+	} else {
+		TAILQ_REMOVE(&view->node_order, entry, next);
+	}
+	entry->zxid = zxid;
+	TAILQ_INSERT_TAIL(&view->node_order, entry, next);
+	return entry;
+}
+
+void
+view_put(struct view *view, const struct view_node *node, uint64_t zxid)
+{
+	struct node_entry *entry = touch_node(view, node->id, zxid);
+
+	entry->node = *node;
+	entry->gone = false;
+}
+
+void
+view_remove(struct view *view, uint64_t id, uint64_t zxid)
+{
+	struct node_entry *entry = touch_node(view, id, zxid);
+
+	entry->node.id = id;
+	entry->gone = true;
+}
+
+void
+view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id, uint64_t zxid)
+{
+	struct name_entry *entry;
+	struct name_key key;
+	unsigned len = key_make(&key, parent, name);
+
+	HASH_FIND(hh, view->names, &key, len, entry);
+	if (entry == NULL) {
+		entry = calloc(1, sizeof *entry);
+		CHECK(entry != NULL);
+		memcpy(&entry->key, &key, len);
+		HASH_ADD_KEYPTR(hh, view->names, &entry->key, len, entry);
+		view->size++;
+	} else {
+		TAILQ_REMOVE(&view->name_order, entry, next);
+	}
+	entry->id = id;
+	entry->zxid = zxid;
+	TAILQ_INSERT_TAIL(&view->name_order, entry, next);
+}
+
+bool
+view_next(const struct view *view, uint64_t after, struct view_node *out, bool *gone)
+{
+	Word_t id = after;
+	PPvoid_t slot = JudyLNext(view->nodes, &id, PJE0);
+	const struct node_entry *entry;
+
+	if (slot == NULL)
+		return false;
+	entry = *slot;
+	*out = entry->node;
+	*gone = entry->gone;
+	return true;
+}
+
+uint64_t
+view_new_id(struct view *view)
+{
+	if (view->next_id < tree_next_id(view->tree))
+		view->next_id = tree_next_id(view->tree);
+	CHECK(view->next_id < TREE_ID_MAX);
+	return view->next_id++;
+}
+
+void
+view_applied(struct view *view, uint64_t zxid)
+{
+	struct node_entry *node;
+	struct name_entry *name;
+
+	while ((node = TAILQ_FIRST(&view->node_order)) != NULL && node->zxid <= zxid) {
+		TAILQ_REMOVE(&view->node_order, node, next);
+		JudyLDel(&view->nodes, node->node.id, PJE0);
+		view->size--;
+		free(node);
+	}
+	while ((name = TAILQ_FIRST(&view->name_order)) != NULL && name->zxid <= zxid) {
+		TAILQ_REMOVE(&view->name_order, name, next);
+		HASH_DELETE(hh, view->names, name);
+		view->size--;
+		free(name);
+	}
+}
+
+void
+view_reset(struct view *view)
+{
+	view_applied(view, UINT64_MAX);
+}
+
+size_t
+view_size(const struct view *view)
+{
+	return view->size;
+}

@@ -1,0 +1,49 @@
+/*
+ * The tree as it will be when everything in flight is applied: an overlay of
+ * changed nodes and names over the tree. prep.c and prep_ops.c ask and change
+ * it; entries go when their last transaction has been applied.
+ */
+#ifndef ZABFS_TREE_VIEW_H
+#define ZABFS_TREE_VIEW_H
+
+#include "replica/tree/tree.h"
+
+struct view;
+
+/* What preparation has to know of a node. */
+struct view_node {
+	uint64_t id, parent, owner;
+	uint32_t mode, uid, gid, size, version, cversion, aversion, children;
+	uint8_t name_len;
+	uint8_t name[WIRE_NAME_MAX];
+};
+
+struct view *view_new(const struct tree *tree);
+void view_free(struct view *view);
+
+/* False: there is no such node. */
+bool view_get(const struct view *view, uint64_t id, struct view_node *out);
+/* The id at (parent, name); 0: none. */
+uint64_t view_child(const struct view *view, uint64_t parent, struct blob name);
+
+/* The node's state after the transaction `zxid`. */
+void view_put(struct view *view, const struct view_node *node, uint64_t zxid);
+void view_remove(struct view *view, uint64_t id, uint64_t zxid);
+/* id 0: nobody is there. */
+void view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id, uint64_t zxid);
+
+/*
+ * The nodes in flight, in order of their ids: those above `after`. False: no
+ * more. *gone: it will not be there.
+ */
+bool view_next(const struct view *view, uint64_t after, struct view_node *out, bool *gone);
+
+uint64_t view_new_id(struct view *view); /* never used before */
+
+void view_applied(struct view *view, uint64_t zxid);
+void view_reset(struct view *view);
+size_t view_size(const struct view *view);
+
+struct blob view_node_name(const struct view_node *node);
+
+#endif
