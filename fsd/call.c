@@ -78,6 +78,7 @@ answered(void *arg, const struct wire_reply *reply)
 	static const struct wire_reply broken = { .code = ERR_PROTO };
 	struct call *call = arg;
 	struct fsd *fsd = call->fsd;
+	static const struct wire_reply fine = { .code = ERR_OK };
 	bool plus = call->plus && call->type == WIRE_T_LIST, count = counts(call->type), known = false;
 	struct blob data = reply->data;
 	struct wire_stat stat;
@@ -88,6 +89,13 @@ answered(void *arg, const struct wire_reply *reply)
 		known = wire_stat_unpack(reply->stat, &stat) == 0;
 		if (!known)
 			reply = &broken;
+	}
+	if (known && stat.id == FUSE_ROOT_ID)
+		fsd->root = stat;
+	if (call->root && reply->code == ERR_NOQUORUM) {
+		reply = &fine;
+		stat = fsd->root;
+		known = true;
 	}
 	if (known && stat.id != 0 && count)
 		inode_answered(fsd, stat.id);

@@ -36,6 +36,7 @@ struct call {
 
 	struct link_request *request;
 	enum wire_type type;
+	bool root; /* a GETATTR of the root that must not fail for want of a replica */
 	bool plus; /* a LIST whose entries count as interest */
 	call_done done;
 

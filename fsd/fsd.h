@@ -24,6 +24,7 @@ struct fsd {
 	} vanished;
 	void (*connected)(void *arg); /* main.c's: the session stands; NULL: nobody asks */
 	void *connected_arg;
+	struct wire_stat root; /* as last seen: the way to .zab/session, when nothing else answers */
 	bool stale; /* -o stale: reads go on when the deadline has passed */
 };
 

@@ -57,6 +57,11 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 		ready = true;
 	}
 	written = writev(fd, iov, count);
+	/* Unmounted: libfuse need not complain of each answer that nobody takes. */
+	if (written < 0 && errno == ENODEV) {
+		fuse_session_exit(fsd->se);
+		errno = ENODEV;
+	}
 	if (ready && written >= 0 && kernel->handler->ready != NULL)
 		kernel->handler->ready(kernel->arg);
 	return written;

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -199,6 +200,7 @@ rooms_make(struct life *life)
 	address = life->options.socket != NULL ? life->options.socket : life->conf->socket;
 
 	fsd->stale = life->options.stale;
+	fsd->root = (struct wire_stat){ .id = FUSE_ROOT_ID, .mode = S_IFDIR | 0755 };
 	fsd->connected = on_connected;
 	fsd->connected_arg = life;
 	fsd->inodes = inodes_new(fsd);

@@ -13,9 +13,9 @@
 #define STATFS_NODE 256 /* bytes of disk that a small node takes, for the free ones */
 
 static double
-timeout_of(uint64_t ino)
+timeout_of(const struct call *call)
 {
-	return ino_kind(ino) == INO_ZNODE ? REPLY_FOREVER : 0;
+	return ino_kind(call->ino) == INO_ZNODE ? reply_forever(call->fsd) : 0;
 }
 
 /* fstat of a file that was deleted: as it was, without a name. */
@@ -45,7 +45,7 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	} else {
 		zab_attr(call->ino, stat, &attr);
-		reply_attr(call, &attr, timeout_of(call->ino));
+		reply_attr(call, &attr, timeout_of(call));
 	}
 	call_free(call);
 }
@@ -62,6 +62,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (call == NULL)
 		return;
 	call->ino = ino;
+	call->root = ino == FUSE_ROOT_ID;
 	call->fh = fi == NULL ? 0 : fi->fh;
 	if (ino_kind(ino) == INO_ZNODE || ino_kind(ino) == INO_ALIAS)
 		call_getattr(call, ino_node(ino), got);
@@ -114,7 +115,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (ino_kind(call->ino) != INO_ZNODE)
 			inode_invalidate(fsd, ino_make(INO_ZNODE, id));
 		zab_attr(call->ino, stat, &attr);
-		if (!reply_attr(call, &attr, timeout_of(call->ino)))
+		if (!reply_attr(call, &attr, timeout_of(call)))
 			inode_invalidate(fsd, call->ino);
 	}
 	call_free(call);

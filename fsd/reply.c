@@ -35,6 +35,12 @@ reply_stat(const struct wire_stat *stat, struct stat *out)
 	out->st_ctim = time_of(stat->ctime_ns);
 }
 
+double
+reply_forever(const struct fsd *fsd)
+{
+	return link_get_state(fsd->link) == LINK_SUSPENDED ? 0 : REPLY_FOREVER;
+}
+
 /* The request, for the one answer that it gets. */
 static fuse_req_t
 take(struct call *call)

@@ -13,6 +13,8 @@
 /* cp and cat then move a whole value with one write(2), which is one transaction. */
 #define REPLY_BLKSIZE (1 << 20)
 
+/* For attributes: REPLY_FOREVER, or 0 while they may be old because no replica answers. */
+double reply_forever(const struct fsd *fsd);
 void reply_stat(const struct wire_stat *stat, struct stat *out);
 
 /* Each answers call->req, if anybody still waits, and ends the wait. */

@@ -153,6 +153,7 @@ zab_lookup(struct call *call, uint64_t parent, const char *name)
 	switch (ino_kind(parent)) {
 	case INO_ZNODE:
 		call->ino = ino_make(INO_ZAB, dir);
+		call->root = dir == FUSE_ROOT_ID;
 		call_getattr(call, dir, found);
 		break;
 	case INO_ZAB:
@@ -180,7 +181,7 @@ got_attr(struct call *call, const struct wire_reply *reply, const struct wire_st
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	} else {
 		zab_attr(call->ino, stat, &attr);
-		reply_attr(call, &attr, is_dir(ino_kind(call->ino)) ? REPLY_FOREVER : 0);
+		reply_attr(call, &attr, is_dir(ino_kind(call->ino)) ? reply_forever(call->fsd) : 0);
 	}
 	call_free(call);
 }
@@ -191,6 +192,7 @@ zab_getattr(struct call *call, uint64_t ino)
 	struct stat attr;
 
 	call->ino = ino;
+	call->root = ino == ino_make(INO_ZAB, FUSE_ROOT_ID);
 	if (ino_kind(ino) != INO_SESSION) {
 		call_getattr(call, ino_node(ino), got_attr);
 		return;

@@ -529,6 +529,7 @@ h_begin(uint32_t timeout_ms, bool stale)
 	h.fsd_device = pair[1];
 	h.fsd.base = event_base_new();
 	h.fsd.stale = stale;
+	h.fsd.root = (struct wire_stat){ .id = 1, .mode = S_IFDIR | 0755 };
 	h.fsd.echo = (struct echo *)&h;
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();

@@ -192,6 +192,7 @@ setup_short(void **state)
 static void
 test_deadline(void **state)
 {
+	struct fuse_getattr_in getattr = { 0 };
 	uint64_t a, read;
 
 	(void)state;
@@ -213,6 +214,13 @@ test_deadline(void **state)
 	assert_false(inode_live(&h.fsd, 7));
 	read = h_lookup_send(1, "x");
 	assert_int_equal(h_answer(read), -EHOSTUNREACH);
+	/* But what has happened can be read. */
+	assert_int_equal(h_answer(h_request(FUSE_GETATTR, 1, &getattr, sizeof getattr)), 0);
+	assert_int_equal(((struct fuse_attr_out *)(void *)answer.body)->attr_valid, 0);
+	assert_int_equal(h_answer(h_lookup_send(1, ".zab")), 0);
+	assert_int_equal(h_answer(h_open_send(ino_make(INO_SESSION, 1), O_RDONLY)), 0);
+	assert_int_equal(h_answer(h_read_send(ino_make(INO_SESSION, 1), h_fh(), 0, 4096)), 0);
+	assert_non_null(memmem(answer.body, answer.len, "state suspended\n", 16));
 	a = mkdir_send("a"); /* never sent: certainly not executed */
 	assert_int_equal(h_answer(a), -EHOSTUNREACH);
 	h_listen();
