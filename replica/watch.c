@@ -110,6 +110,9 @@ watch_resume(struct replica *replica, struct front *front)
 	uint64_t seen = front_seen(front), applied = tree_applied(replica->tree);
 	int code = ERR_OK;
 
+	/* A session's id is the zxid of its opening: what was before doesn't concern it. */
+	if (seen < front_session(front))
+		seen = front_session(front);
 	if (seen < applied)
 		code = store_read(replica->store, seen, resume_row, &resume);
 	if (code == ERR_IO || resume.broken)
