@@ -84,6 +84,22 @@ handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
 	return handle;
 }
 
+const struct handle *
+handle_of(const struct fsd *fsd, uint64_t ino)
+{
+	const struct handle *handle;
+	Word_t fh = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
+		handle = *slot;
+		if (handle->ino == ino && handle->stat.id != 0)
+			return handle;
+	}
+	return NULL;
+}
+
 void
 handle_free(struct fsd *fsd, struct handle *handle)
 {

@@ -35,6 +35,8 @@ struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags);
 struct handle *handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi);
 /* NULL: not in the table. */
 struct handle *handle_find(const struct fsd *fsd, uint64_t fh);
+/* One through which the node was seen; NULL: none. A search, for rare needs. */
+const struct handle *handle_of(const struct fsd *fsd, uint64_t ino);
 void handle_free(struct fsd *fsd, struct handle *handle);
 
 /* Takes the reference over. */

@@ -127,6 +127,7 @@ inode_answered(struct fsd *fsd, uint64_t id)
 
 	inode->answers++;
 	inode->gone = false;
+	inode->unnamed = false;
 	inode->unsure = false;
 	if (inode->answers > ANSWERS_MAX) {
 		link_forget(fsd->link, id, (uint32_t)(inode->answers - 1));
@@ -176,6 +177,32 @@ inode_gone(struct fsd *fsd, uint64_t id)
 		return;
 	inode->gone = true;
 	inode_value_forget(fsd->inodes, inode);
+}
+
+bool
+inode_is_gone(const struct fsd *fsd, uint64_t id)
+{
+	const struct inode *inode = inode_find(fsd->inodes, id);
+
+	return inode != NULL && inode->gone;
+}
+
+void
+inode_unnamed(struct fsd *fsd, uint64_t id)
+{
+	struct inode *inode = inode_find(fsd->inodes, id);
+
+	inode_gone(fsd, id);
+	if (inode != NULL)
+		inode->unnamed = true;
+}
+
+bool
+inode_is_unnamed(const struct fsd *fsd, uint64_t id)
+{
+	const struct inode *inode = inode_find(fsd->inodes, id);
+
+	return inode != NULL && inode->unnamed;
 }
 
 /* What was cached may be used: the session's deadline has not passed. */

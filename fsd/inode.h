@@ -36,8 +36,12 @@ void inode_seen(struct fsd *fsd, uint64_t id);
 /* link_interest for each znode that the kernel knows. */
 void inode_interests(struct fsd *fsd, struct link *link);
 
-/* The znode was removed. */
+/* The znode was removed, elsewhere: the kernel has its name until the echo has told it. */
 void inode_gone(struct fsd *fsd, uint64_t id);
+bool inode_is_gone(const struct fsd *fsd, uint64_t id);
+/* The kernel knows that it was removed: no name leads to it any more. id 0 is fine. */
+void inode_unnamed(struct fsd *fsd, uint64_t id);
+bool inode_is_unnamed(const struct fsd *fsd, uint64_t id);
 /* Whether the znode exists for sure, as far as this session may trust what it has seen. */
 bool inode_live(const struct fsd *fsd, uint64_t id);
 /* The change stream has a gap: nothing is sure, no value is kept. */

@@ -15,6 +15,7 @@ struct inode {
 	uint64_t name; /* key in inodes.names; 0: none */
 	struct value *value;
 	bool gone;
+	bool unnamed;
 	bool unsure;
 };
 

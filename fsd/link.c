@@ -53,6 +53,7 @@ link_new(struct event_base *base, const struct link_options *options, const stru
 	link->retry_ms = LINK_RETRY_MS_MIN;
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->wired);
+	TAILQ_INIT(&link->barriers);
 	link->retry = evtimer_new(base, on_retry, link);
 	link->again = evtimer_new(base, on_again, link);
 	link_clock_init(link);

@@ -59,6 +59,13 @@ typedef void (*link_done)(void *arg, const struct wire_reply *reply);
 struct link_request *link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg);
 
 /*
+ * Nobody waits for this write (a RELEASE's), and yet what the same process
+ * reads next must show it: later reads of the node, and of names in the
+ * directory `parent` (0: unknown), wait until it is answered.
+ */
+void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
+
+/*
  * The caller does not wait any longer. True: it isn't executed, never will be,
  * and done is not called. False: it is on its way, and done will be called.
  */

@@ -4,8 +4,8 @@
  * answers), link_clock.c (deadlines and pings). Nobody else includes it.
  *
  * A request is in `waiting` or, once it is on the present connection, in
- * `wired`; both are in the order of link_request. What is wired goes back to
- * `waiting` when the connection ends.
+ * `wired`. Writes are in the order of link_request in both. What is wired goes
+ * back to the front of `waiting` when the connection ends.
  */
 #ifndef ZABFS_FSD_LINK_INTERNAL_H
 #define ZABFS_FSD_LINK_INTERNAL_H
@@ -30,6 +30,9 @@ struct link_request {
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
+	TAILQ_ENTRY(link_request) barrier;
+	uint64_t barrier_parent;
+	bool is_barrier;
 	bool wired; /* in which of the queues */
 	int code;   /* link_fail's */
 	link_done done;
@@ -71,6 +74,7 @@ struct link {
 	bool busy;		/* until then */
 
 	struct link_requests waiting, wired;
+	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
 	Pvoid_t by_rid;	   /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
 	uint64_t orders, numbers, reads;

@@ -1,8 +1,8 @@
 /*
  * Requests on their way and their answers. See link_internal.h.
  *
- * Order: writes and reads of a session leave in the order of link_request, so
- * a read behind a write sees it. Exactly once: a write keeps its rid over
+ * Order: writes leave in the order of link_request. Whoever wants to see what it
+ * wrote has waited for the answer; where it couldn't, link_barrier. Exactly once: a write keeps its rid over
  * reconnects; `acked` promises only what lies below every unanswered write.
  */
 #include "fsd/link_internal.h"
@@ -101,6 +101,8 @@ take_out(struct link *link, struct link_request *request)
 	else
 		TAILQ_REMOVE(&link->waiting, request, next);
 	JudyLDel(&link->by_rid, request->rid, PJE0);
+	if (request->is_barrier)
+		TAILQ_REMOVE(&link->barriers, request, barrier);
 }
 
 struct link_request *
@@ -128,6 +130,15 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	if (!request->wired && link->state == LINK_SUSPENDED)
 		event_active(link->clock, EV_TIMEOUT, 1);
 	return request;
+}
+
+void
+link_barrier(struct link *link, struct link_request *request, uint64_t parent)
+{
+	CHECK(request->write && !request->is_barrier);
+	request->is_barrier = true;
+	request->barrier_parent = parent;
+	TAILQ_INSERT_TAIL(&link->barriers, request, barrier);
 }
 
 bool
@@ -163,24 +174,63 @@ put_on_wire(struct link *link, struct link_request *request)
 	conn_send(link->conn, &request->msg);
 }
 
+/* A barrier names its node by id: it is a WRITE or a DELETE. */
+static uint64_t
+barrier_node(const struct link_request *barrier)
+{
+	return barrier->msg.type == WIRE_T_WRITE ? barrier->msg.write.id : barrier->msg.delete.id;
+}
+
+static bool
+behind_barrier(const struct link *link, const struct link_request *request)
+{
+	const struct wire_msg *msg = &request->msg;
+	uint64_t node = 0, dir = 0;
+	const struct link_request *barrier;
+
+	if (msg->type == WIRE_T_GETATTR)
+		node = msg->getattr.id;
+	else if (msg->type == WIRE_T_READ)
+		node = msg->read.id;
+	else if (msg->type == WIRE_T_LOOKUP)
+		dir = msg->lookup.parent;
+	else if (msg->type == WIRE_T_LIST)
+		dir = msg->list.id;
+	TAILQ_FOREACH (barrier, &link->barriers, barrier) {
+		if (barrier->order > request->order)
+			break;
+		if ((node != 0 && node == barrier_node(barrier)) || (dir != 0 && dir == barrier->barrier_parent))
+			return true;
+	}
+	return false;
+}
+
 /* Reads are refused when the deadline has passed, unless the mount wants old state rather than none. */
 static bool
 may_send(const struct link *link, const struct link_request *request)
 {
 	if (request->write)
 		return request->number != 0 || !window_full(link);
-	return link->state != LINK_SUSPENDED || link->options.stale;
+	return (link->state != LINK_SUSPENDED || link->options.stale) && !behind_barrier(link, request);
 }
 
 void
 link_pump(struct link *link)
 {
-	struct link_request *request;
+	struct link_request *request, *next;
+	bool writes = true;
 
 	if (link->phase != PHASE_UP || link->closed != NULL || link->busy)
 		return;
-	while ((request = TAILQ_FIRST(&link->waiting)) != NULL && may_send(link, request))
-		put_on_wire(link, request);
+	/* Writes keep their order. A read that must wait holds nobody else up: its process sends nothing behind it. */
+	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
+		if (request->write && !writes)
+			continue;
+		if (may_send(link, request))
+			put_on_wire(link, request);
+		else if (request->write)
+			writes = false;
+	}
 }
 
 /* Back among the waiting, at its place in the order. */
@@ -207,7 +257,6 @@ link_unwire(struct link *link)
 
 	TAILQ_FOREACH (request, &link->wired, next)
 		request->wired = false;
-	/* Everything that was sent came before everything that waits. */
 	TAILQ_CONCAT(&link->wired, &link->waiting, next);
 	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
 }

@@ -18,19 +18,26 @@ timeout_of(const struct call *call)
 	return ino_kind(call->ino) == INO_ZNODE ? reply_forever(call->fsd) : 0;
 }
 
-/* fstat of a file that was deleted: as it was, without a name. */
-static bool
-deleted_attr(struct call *call)
+/*
+ * The node is gone. Where a name may still lead the kernel to it, it is to look
+ * again. Where none does, this is an fstat: of an open file, it gives what was
+ * there last, without a name. (An fstat does not say which open file it is of.)
+ */
+static void
+vanished(struct call *call)
 {
-	const struct handle *handle = call->fh == 0 ? NULL : handle_find(call->fsd, call->fh);
+	const struct handle *handle = handle_of(call->fsd, call->ino);
 	struct stat attr;
 
-	if (handle == NULL || handle->stat.id == 0)
-		return false;
-	zab_attr(handle->ino, &handle->stat, &attr);
-	attr.st_nlink = 0;
-	reply_attr(call, &attr, 0);
-	return true;
+	if (!inode_is_unnamed(call->fsd, ino_node(call->ino)) && ino_kind(call->ino) == INO_ZNODE) {
+		reply_err(call, reply_vanished(call->fsd, call->tid));
+	} else if (handle == NULL) {
+		reply_err(call, ENOENT);
+	} else {
+		zab_attr(handle->ino, &handle->stat, &attr);
+		attr.st_nlink = 0;
+		reply_attr(call, &attr, 0);
+	}
 }
 
 static void
@@ -39,8 +46,7 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	struct stat attr;
 
 	if (reply->code == ERR_NONODE) {
-		if (call->req != NULL && !deleted_attr(call))
-			reply_err(call, call->fh != 0 ? ENOENT : reply_vanished(call->fsd, call->tid));
+		vanished(call);
 	} else if (reply->code != ERR_OK || stat == NULL) {
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	} else {
@@ -56,6 +62,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fsd *fsd = call_fsd(req);
 	struct call *call;
 
+	(void)fi;
 	if (echo_caller(fsd->echo, req) && echo_op_getattr(fsd->echo, req, ino))
 		return;
 	call = call_new(fsd, req);
@@ -63,7 +70,6 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	call->ino = ino;
 	call->root = ino == FUSE_ROOT_ID;
-	call->fh = fi == NULL ? 0 : fi->fh;
 	if (ino_kind(ino) == INO_ZNODE || ino_kind(ino) == INO_ALIAS)
 		call_getattr(call, ino_node(ino), got);
 	else

@@ -324,6 +324,10 @@ release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
 		call_getattr(call, ino_node(ino), adopted);
 	else
 		call_send(call, &truncate, truncated);
+	if (!unknown || held)
+		link_barrier(fsd->link, call->request, handle->stat.parent);
+	/* What the kernel caches of the node is old from now on. */
+	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
 }
 
 void

@@ -15,6 +15,16 @@ own(struct fsd *fsd, uint64_t id)
 		echo_own(fsd->echo, id);
 }
 
+/* The echo has just told the kernel that what stood at the name is gone; if it is: a name may be taken again. */
+static void
+told_gone(struct fsd *fsd, uint64_t parent, const char *name)
+{
+	uint64_t id = inode_name_get(fsd, parent, name);
+
+	if (inode_is_gone(fsd, id))
+		inode_unnamed(fsd, id);
+}
+
 /* The process was killed meanwhile, and the kernel knows nothing of what was done. */
 static void
 unseen(struct call *call, uint64_t parent, const char *name, uint64_t id)
@@ -37,7 +47,7 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		return;
 	}
 	if (id != 0)
-		inode_gone(call->fsd, id);
+		inode_unnamed(call->fsd, id);
 	if (ino_kind(call->parent) == INO_ZNODE && call->req != NULL)
 		own(call->fsd, id);
 	if (!reply_err(call, 0))
@@ -56,6 +66,7 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 
 	if (echo_caller(fsd->echo, req)) {
 		echo_op_remove(fsd->echo, req, parent, name);
+		told_gone(fsd, parent, name);
 		return;
 	}
 	call = call_new(fsd, req);
@@ -103,7 +114,7 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (target == moved)
 		target = 0;
 	if (target != 0 && !exchange)
-		inode_gone(fsd, target);
+		inode_unnamed(fsd, target);
 	if (moved != 0)
 		inode_name_set(fsd, call->newparent, call->newname, moved);
 	if (target != 0 && exchange)
@@ -130,6 +141,7 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newpar
 
 	if (echo_caller(fsd->echo, req)) {
 		echo_op_rename(fsd->echo, req);
+		told_gone(fsd, newparent, newname);
 		return;
 	}
 	if (strcmp(name, ZAB_NAME) == 0 || strcmp(newname, ZAB_NAME) == 0)
