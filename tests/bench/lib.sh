@@ -99,7 +99,7 @@ mount_stop() {
 	# A mount that is still there hangs on a daemon that isn't: cut it.
 	device=$(awk -v dir="$1/$2" '$5 == dir { print $3 }' /proc/self/mountinfo)
 	[[ -n $device ]] || return 0
-	echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"
+	echo 1 2>/dev/null >"/sys/fs/fuse/connections/${device#*:}/abort"
 	umount -l "$1/$2"
 }
 

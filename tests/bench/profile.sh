@@ -38,7 +38,7 @@ profile_trace() {
 	local name=$1 pid=$2 tracer
 	strace -f -qq -ttt -T -o "$work/trace.$name" -p "$pid" &
 	tracer=$!
-	wait_until 2 grep -q . "$work/trace.$name" || true
+	wait_until 2 grep -qs . "$work/trace.$name" || true
 	"$bin/bench_calls" write "$work/A/value" "$work/raw" 1 "$profile_writes" >/dev/null
 	kill -INT "$tracer"
 	wait "$tracer"
@@ -62,7 +62,7 @@ profile_perf() {
 	wait $!
 	echo "== perf: by thread and function (self)"
 	perf report -i "$work/perf" --stdio --no-children -g none --sort comm,dso,symbol 2>/dev/null |
-		grep -v '^#' | grep -v '^$' | head -n 40
+		sed -e '/^#/d' -e '/^$/d' -e 's/[- ]*$//' | head -n 40
 }
 
 profile_write() {

@@ -32,6 +32,7 @@ struct answer {
 	uint64_t rid;
 	int32_t code;
 	uint64_t id; /* of the node that the reply shows; 0: none */
+	uint32_t len; /* of its data */
 };
 
 static bool
@@ -201,6 +202,7 @@ client_answer(struct client *client)
 		errx(1, "reply %" PRIu64 " where %" PRIu64 " was due", msg.reply.rid, client->answered + 1);
 	client->answered = answer.rid = msg.reply.rid;
 	answer.code = msg.reply.code;
+	answer.len = msg.reply.data.len;
 	if (msg.reply.stat.len != 0 && wire_stat_unpack(msg.reply.stat, &stat) == 0)
 		answer.id = stat.id;
 	return answer;
@@ -316,7 +318,7 @@ requests(struct client *client, bool write, size_t n, size_t outstanding, uint64
 		do {
 			struct answer answer = client_answer(client);
 
-			if (answer.code != ERR_OK)
+			if (answer.code != ERR_OK || (!write && answer.len != data.len))
 				errx(1, "request: %s", err_text(answer.code));
 			got = answer.rid - base;
 			ns[got - 1] = measure_now_ns() - ns[got - 1];
