@@ -13,7 +13,6 @@
 #include "fsd/kernel.h"
 #include "fsd/options.h"
 #include "fsd/session.h"
-#include "fsd/spin.h"
 #include "fsd/stray.h"
 
 #include "replica/lib/check.h"
@@ -252,7 +251,7 @@ main(int argc, char **argv)
 	events_make(&life);
 	rooms_make(&life);
 
-	spin_loop(&life.fsd);
+	event_base_dispatch(life.fsd.base);
 
 	rooms_free(&life);
 	event_free(life.term);
