@@ -347,7 +347,7 @@ log_main(void *arg)
 			trim_begin(store, applied, nodes);
 		if (!STAILQ_EMPTY(&items))
 			commit(store, &items, rows, bytes);
-		else if (stopping)
+		else if (stopping && store->trim_to == 0)
 			break;
 		else if (store->trim_to == 0 && store->wal_pages != 0)
 			checkpoint(store);

@@ -1,0 +1,616 @@
+/*
+ * The store with real files: what is reported durable is there after a reopen,
+ * also after kill -9; what is damaged or missing is found; a full disk loses
+ * nothing and is survived.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "replica/lib/err.h"
+#include "replica/store/store.h"
+
+#define DEADLINE_MS 20000
+
+static char base[64], dir[128];
+
+static struct store_options
+options(bool found)
+{
+	return (struct store_options){ .dir = dir, .found = found, .member = 1, .cluster = "c", .log_rows_min = 100,
+		.log_tree_percent = 10 };
+}
+
+static struct store *
+open_store(bool found)
+{
+	struct store_options opts = options(found);
+	struct store *store;
+	char err[512] = "";
+
+	if (store_open(&opts, &store, err, sizeof err) != 0)
+		fail_msg("store_open: %s", err);
+	return store;
+}
+
+static void
+refused(struct store_options opts, int code, const char *wanted)
+{
+	struct store *store;
+	char err[512] = "";
+
+	assert_int_equal(store_open(&opts, &store, err, sizeof err), code);
+	if (strstr(err, wanted) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err, wanted);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof dir, "%s/d", base);
+	return mkdir(dir, 0700);
+}
+
+static int
+teardown(void **state)
+{
+	char command[256], small[128];
+
+	(void)state;
+	snprintf(small, sizeof small, "%s/d", base);
+	umount2(small, MNT_DETACH); /* test_a_full_disk's */
+	snprintf(command, sizeof command, "rm -rf %s", small);
+	return system(command);
+}
+
+static void
+append(struct store *store, uint64_t zxid, uint64_t prev, const char *text)
+{
+	struct store_row row = { zxid, prev, { (const uint8_t *)text, (uint32_t)strlen(text) } };
+
+	assert_int_equal(store_append(store, &row), 0);
+}
+
+/* The next completion, with a deadline. */
+static struct store_done
+completion(struct store *store)
+{
+	struct pollfd fd = { .fd = store_wake_fd(store), .events = POLLIN };
+	struct store_done done;
+	int tries;
+
+	for (tries = 0; tries < DEADLINE_MS / 10; tries++) {
+		if (store_poll(store, &done))
+			return done;
+		poll(&fd, 1, 10);
+	}
+	fail_msg("no completion");
+	return done;
+}
+
+static void
+logged(struct store *store, uint64_t zxid)
+{
+	struct store_done done;
+
+	do {
+		done = completion(store);
+		assert_int_equal(done.type, STORE_LOGGED);
+	} while (done.zxid < zxid);
+	assert_int_equal(done.zxid, zxid);
+}
+
+struct expected {
+	uint64_t next, last;
+};
+
+static bool
+expect_row(void *arg, uint64_t zxid, struct blob payload)
+{
+	struct expected *expected = arg;
+	char text[32];
+
+	snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
+	assert_int_equal(zxid, expected->next);
+	assert_int_equal(payload.len, strlen(text));
+	assert_memory_equal(payload.data, text, payload.len);
+	expected->next++;
+	return true;
+}
+
+/* Rows first … last, in one epoch 0 for readable numbers. */
+static void
+append_rows(struct store *store, uint64_t first, uint64_t last)
+{
+	char text[32];
+	uint64_t zxid;
+
+	for (zxid = first; zxid <= last; zxid++) {
+		snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
+		append(store, zxid, zxid - 1, text);
+	}
+	logged(store, last);
+}
+
+static void
+expect_rows(struct store *store, uint64_t after, uint64_t last)
+{
+	struct expected expected = { after + 1, last };
+
+	assert_int_equal(store_read(store, after, expect_row, &expected), 0);
+	assert_int_equal(expected.next, last + 1);
+}
+
+static void
+test_rows_are_there_after_a_reopen(void **state)
+{
+	struct store *store = open_store(true);
+
+	(void)state;
+	append_rows(store, 1, 500);
+	expect_rows(store, 0, 500);
+	expect_rows(store, 321, 500);
+	assert_int_equal(store_queued(store), 0);
+	store_close(store);
+	store = open_store(false);
+	assert_int_equal(store_state(store)->last_zxid, 500);
+	expect_rows(store, 0, 500);
+	append_rows(store, 501, 510);
+	expect_rows(store, 0, 510);
+	store_close(store);
+}
+
+static void
+test_epochs(void **state)
+{
+	struct store *store = open_store(true);
+	struct store_done done;
+
+	(void)state;
+	store_set_epochs(store, 3, 1, 2);
+	done = completion(store);
+	assert_int_equal(done.type, STORE_LOGGED);
+	assert_int_equal(done.epochs, 1);
+	store_close(store);
+	store = open_store(false);
+	assert_int_equal(store_state(store)->accepted_epoch, 3);
+	assert_int_equal(store_state(store)->accepted_sid, 1);
+	assert_int_equal(store_state(store)->current_epoch, 2);
+	store_close(store);
+}
+
+static void
+test_openings_that_are_refused(void **state)
+{
+	struct store_options opts = options(false);
+	struct store *store;
+	char path[256];
+
+	(void)state;
+	refused(opts, EX_NOINPUT, "no databases");
+	store = open_store(true);
+	refused(options(false), EX_TEMPFAIL, "another process");
+	store_close(store);
+	refused(options(true), EX_USAGE, "-I");
+	opts.member = 2;
+	refused(opts, EX_DATAERR, "member 1");
+	opts = options(false);
+	opts.cluster = "d";
+	refused(opts, EX_DATAERR, "another cluster");
+	snprintf(path, sizeof path, "%s/tree-1.db", dir);
+	unlink(path);
+	refused(options(false), EX_DATAERR, "missing");
+}
+
+static void
+test_foreign_files_are_refused(void **state)
+{
+	char path[256];
+	int fd, i;
+
+	(void)state;
+	store_close(open_store(true));
+	snprintf(path, sizeof path, "%s/log.db", dir);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(write(fd, "rubbish ", 8), 8);
+	close(fd);
+	refused(options(false), EX_DATAERR, "not a zabfs database");
+}
+
+static void
+test_a_lost_acknowledgement_is_found(void **state)
+{
+	struct store *store = open_store(true);
+	char command[512], path[256];
+
+	(void)state;
+	append_rows(store, 1, 10);
+	store_close(store);
+	snprintf(command, sizeof command, "cp %s/log.db %s/kept", dir, dir);
+	assert_int_equal(system(command), 0);
+	store = open_store(false);
+	append_rows(store, 11, 20);
+	store_close(store);
+	snprintf(command, sizeof command, "cp %s/kept %s/log.db", dir, dir);
+	assert_int_equal(system(command), 0);
+	refused(options(false), EX_DATAERR, "acknowledged");
+	snprintf(path, sizeof path, "%s/highwater", dir);
+	assert_int_equal(unlink(path), 0);
+	store = open_store(false);
+	assert_int_equal(store_state(store)->last_zxid, 10);
+	store_close(store);
+}
+
+/* Flips one bit in the middle of the first place where `text` stands in the file. */
+static void
+flip(const char *file, const char *text)
+{
+	char path[256], *bytes, *at;
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+	at = memmem(bytes, (size_t)st.st_size, text, strlen(text));
+	assert_non_null(at);
+	at += strlen(text) / 2;
+	*at ^= 1;
+	assert_int_equal(pwrite(fd, at, 1, at - bytes), 1);
+	close(fd);
+	free(bytes);
+}
+
+static bool
+any_row(void *arg, uint64_t zxid, struct blob payload)
+{
+	(void)zxid;
+	(void)payload;
+	++*(int *)arg;
+	return true;
+}
+
+static void
+test_a_flipped_bit_in_the_log_is_found(void **state)
+{
+	struct store *store = open_store(true);
+	int rows = 0;
+
+	(void)state;
+	append(store, 1, 0, "first");
+	append(store, 2, 1, "a payload that will rot");
+	append(store, 3, 2, "third");
+	logged(store, 3);
+	store_close(store);
+	flip("log.db", "a payload that will rot");
+	store = open_store(false);
+	assert_int_equal(store_read(store, 0, any_row, &rows), ERR_IO);
+	assert_int_equal(rows, 1);
+	store_close(store);
+}
+
+static struct store_node
+node(uint64_t id, const char *name, const char *value)
+{
+	return (struct store_node){ .id = id, .parent = 1, .czxid = id * 10, .mzxid = id * 11, .pzxid = id * 12,
+		.owner = 7, .handle = UINT64_MAX, .mode = 0100644, .uid = 1000, .gid = UINT32_MAX, .version = 3,
+		.cversion = 4, .aversion = 5, .birth_ns = -1, .mtime_ns = INT64_MAX, .ctime_ns = 6,
+		.name = { (const uint8_t *)name, (uint32_t)strlen(name) },
+		.value = { (const uint8_t *)value, (uint32_t)strlen(value) } };
+}
+
+struct loaded {
+	int nodes, sessions;
+};
+
+static int
+load_node(void *arg, const struct store_node *row)
+{
+	struct loaded *loaded = arg;
+	struct store_node wanted = node(row->id, row->id == 2 ? "two" : "three", row->id == 2 ? "value two" : "");
+
+	assert_true(row->id == 2 || row->id == 3);
+	assert_int_equal(row->name.len, wanted.name.len);
+	assert_memory_equal(row->name.data, wanted.name.data, row->name.len);
+	assert_int_equal(row->value.len, wanted.value.len);
+	if (row->value.len != 0)
+		assert_memory_equal(row->value.data, wanted.value.data, row->value.len);
+	wanted.name = row->name;
+	wanted.value = row->value;
+	assert_memory_equal(row, &wanted, sizeof wanted);
+	loaded->nodes++;
+	return 0;
+}
+
+static int
+load_session(void *arg, const struct store_session *row)
+{
+	struct loaded *loaded = arg;
+
+	assert_int_equal(row->id, 99);
+	assert_int_equal(row->acked, 5);
+	assert_int_equal(row->timeout_ms, 1000);
+	assert_int_equal(row->results.len, 3);
+	assert_memory_equal(row->secret.data, "secret", 6);
+	loaded->sessions++;
+	return 0;
+}
+
+static void
+pass(struct store *store, uint64_t applied, struct store_batch *batch)
+{
+	struct store_done done;
+
+	store_pass_put(store, batch);
+	store_pass_end(store, applied, 100, 10);
+	done = completion(store);
+	assert_int_equal(done.type, STORE_PASSED);
+	assert_int_equal(store_pass_queued(store), 0);
+}
+
+static void
+test_the_image(void **state)
+{
+	struct store_session session = { .id = 99, .acked = 5, .timeout_ms = 1000,
+		.secret = { (const uint8_t *)"secret", 6 }, .identity = { (const uint8_t *)"me", 2 },
+		.results = { (const uint8_t *)"abc", 3 } };
+	struct store_node two = node(2, "two", "value two"), three = node(3, "three", ""),
+			  four = node(4, "four", "gone");
+	struct store *store = open_store(true);
+	struct store_batch *batch = store_batch_new();
+	struct loaded loaded = { 0 };
+
+	(void)state;
+	append_rows(store, 1, 20);
+	store_batch_node(batch, &two);
+	store_batch_node(batch, &four);
+	store_batch_session(batch, &session);
+	pass(store, 10, batch);
+	batch = store_batch_new();
+	store_batch_node(batch, &three);
+	store_batch_node_gone(batch, 4);
+	store_batch_session_gone(batch, 98);
+	assert_true(store_batch_bytes(batch) > 0);
+	pass(store, 20, batch);
+	store_close(store);
+
+	store = open_store(false);
+	assert_int_equal(store_state(store)->applied, 20);
+	assert_int_equal(store_state(store)->next_id, 100);
+	assert_int_equal(store_image_load(store, load_node, load_session, &loaded), 0);
+	assert_int_equal(loaded.nodes, 2);
+	assert_int_equal(loaded.sessions, 1);
+	store_close(store);
+}
+
+static int
+load_any(void *arg, const struct store_node *row)
+{
+	(void)arg;
+	(void)row;
+	return 0;
+}
+
+static void
+test_a_flipped_bit_in_the_image_is_found(void **state)
+{
+	struct store_node two = node(2, "two", "a value that will rot");
+	struct store *store = open_store(true);
+	struct store_batch *batch = store_batch_new();
+
+	(void)state;
+	append_rows(store, 1, 1);
+	store_batch_node(batch, &two);
+	pass(store, 1, batch);
+	store_close(store);
+	flip("tree-1.db", "a value that will rot");
+	store = open_store(false);
+	assert_int_equal(store_image_load(store, load_any, load_session, NULL), ERR_IO);
+	store_close(store);
+}
+
+static uint64_t
+base_of(struct store *store)
+{
+	uint64_t base_zxid;
+
+	store_close(store);
+	store = open_store(false);
+	base_zxid = store_state(store)->base_zxid;
+	store_close(store);
+	return base_zxid;
+}
+
+static void
+test_retention(void **state)
+{
+	struct store *store = open_store(true);
+	int rows = 0;
+
+	(void)state;
+	append_rows(store, 1, 2000);
+	/* Nothing above `applied` goes, and log_rows_min stay: 100. */
+	pass(store, 50, store_batch_new());
+	assert_int_equal(base_of(store), 50);
+	store = open_store(false);
+	pass(store, 2000, store_batch_new());
+	assert_int_equal(base_of(store), 1900);
+	store = open_store(false);
+	assert_int_equal(store_read(store, 1899, any_row, &rows), ERR_NONODE);
+	expect_rows(store, 1900, 2000);
+	/* 10 % of 5000 nodes is more than 100. */
+	append_rows(store, 2001, 4000);
+	store_pass_end(store, 4000, 100, 5000);
+	assert_int_equal(completion(store).type, STORE_PASSED);
+	assert_int_equal(base_of(store), 3500);
+}
+
+/* A child appends and says on a pipe what is durable; it is killed in the middle. */
+static void
+crash_child(int out, uint64_t first)
+{
+	struct pollfd fd;
+	struct store *store = open_store(false);
+	struct store_done done;
+	uint64_t zxid = first;
+	char text[32];
+
+	fd = (struct pollfd){ .fd = store_wake_fd(store), .events = POLLIN };
+	for (;;) {
+		while (store_queued(store) < 20) {
+			snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
+			append(store, zxid, zxid - 1, text);
+			zxid++;
+		}
+		poll(&fd, 1, 100);
+		while (store_poll(store, &done))
+			if (write(out, &done.zxid, sizeof done.zxid) != sizeof done.zxid)
+				_exit(1);
+	}
+}
+
+static void
+test_kill_9(void **state)
+{
+	uint64_t durable = 0, last = 0, zxid;
+	struct store *store = open_store(true);
+	int fds[2], round;
+	pid_t child;
+
+	(void)state;
+	store_close(store);
+	for (round = 0; round < 20; round++) {
+		assert_int_equal(pipe(fds), 0);
+		child = fork();
+		if (child == 0) {
+			close(fds[0]);
+			crash_child(fds[1], last + 1);
+		}
+		close(fds[1]);
+		/* After some acknowledgements, a different number each time. */
+		for (int n = 0; n < 3 + round * 5; n++)
+			if (read(fds[0], &zxid, sizeof zxid) == sizeof zxid)
+				durable = zxid;
+		kill(child, SIGKILL);
+		while (read(fds[0], &zxid, sizeof zxid) == sizeof zxid)
+			durable = zxid;
+		close(fds[0]);
+		waitpid(child, NULL, 0);
+		store = open_store(false);
+		last = store_state(store)->last_zxid;
+		assert_true(last >= durable);
+		expect_rows(store, 0, last);
+		store_close(store);
+	}
+	assert_true(durable > 100);
+}
+
+static void
+fill(const char *path, off_t spare)
+{
+	static char zeros[65536];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	struct stat st;
+
+	while (write(fd, zeros, sizeof zeros) > 0)
+		continue;
+	fstat(fd, &st);
+	assert_int_equal(ftruncate(fd, st.st_size > spare ? st.st_size - spare : 0), 0);
+	close(fd);
+}
+
+/* Appends until the disk is full: the last zxid that is durable, and *next to go on with. */
+static uint64_t
+append_until_full(struct store *store, uint64_t first)
+{
+	uint64_t zxid = first;
+	struct store_done done;
+	char text[32];
+
+	for (;;) {
+		snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
+		append(store, zxid, zxid - 1, text);
+		zxid++;
+		while (store_poll(store, &done)) {
+			if (done.type == STORE_FULL)
+				return done.zxid;
+			assert_int_equal(done.type, STORE_LOGGED);
+		}
+	}
+}
+
+static void
+test_a_full_disk(void **state)
+{
+	char ballast[256], small[128];
+	struct store *store;
+	uint64_t last;
+
+	(void)state;
+	snprintf(small, sizeof small, "%s/d", base);
+	if (mount("zabfs-test", small, "tmpfs", 0, "size=1m") != 0)
+		fail_msg("tmpfs: %s", strerror(errno));
+	snprintf(dir, sizeof dir, "%s/d/in", base);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(ballast, sizeof ballast, "%s/d/ballast", base);
+	store = open_store(true);
+	append_rows(store, 1, 10);
+	fill(ballast, 16384);
+	last = append_until_full(store, 11);
+	assert_true(last >= 10);
+	/* What was queued is void; the next row follows the last durable one. */
+	expect_rows(store, 0, last);
+	/* Service goes on when there is space again. */
+	assert_int_equal(unlink(ballast), 0);
+	append_rows(store, last + 1, last + 50);
+	expect_rows(store, 0, last + 50);
+	store_close(store);
+	store = open_store(false);
+	expect_rows(store, 0, last + 50);
+	store_close(store);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rows_are_there_after_a_reopen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_epochs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_openings_that_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_lost_acknowledgement_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_flipped_bit_in_the_log_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_flipped_bit_in_the_image_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kill_9, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
+	};
+	int failed;
+
+	snprintf(base, sizeof base, "/tmp/zabfs-store.XXXXXX");
+	if (mkdtemp(base) == NULL)
+		return 1;
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(base);
+	return failed;
+}
