@@ -42,6 +42,17 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 	return 0;
 }
 
+/* The device of what is mounted there, without asking its daemon, which may be dead. 0: unknown. */
+static uint64_t
+device_at(const char *mountpoint)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) != 0)
+		return 0;
+	return (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
+}
+
 int
 mount_make(struct mountd *mountd)
 {
@@ -54,8 +65,10 @@ mount_make(struct mountd *mountd)
 	}
 	snprintf(data, sizeof data, "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
 	    mountd->fuse_fd);
-	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs", mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0)
+	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs", mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
+		mountd->device = device_at(mountd->mountpoint);
 		return 0;
+	}
 	log_error("mounting %s: %s", mountd->mountpoint, strerror(errno));
 	close(mountd->fuse_fd);
 	return errno == EPERM ? EX_NOPERM : EX_OSERR;
@@ -64,12 +77,10 @@ mount_make(struct mountd *mountd)
 void
 mount_remove(struct mountd *mountd)
 {
-	struct stat st;
-
 	/* Closing our descriptor first aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
 	/* Only what is ours: after umount(8) another file system may be mounted here. */
-	if (stat(mountd->mountpoint, &st) == 0 || errno != ENOTCONN)
+	if (mountd->device == 0 || device_at(mountd->mountpoint) != mountd->device)
 		return;
 	if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));

@@ -32,6 +32,7 @@ struct mountd {
 	unsigned long mount_flags; /* MS_… */
 
 	int fuse_fd;
+	uint64_t device; /* of the mount, 0: none */
 };
 
 /* options.c: takes one -o argument apart. False: `bad` is the option that isn't known or right. */

@@ -186,7 +186,8 @@ cleanup() {
 	for dir in "$T"/*/; do
 		device=$(awk -v dir="${dir%/}" '$5 == dir { print $3 }' /proc/self/mountinfo)
 		[ -n "$device" ] || continue
-		echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort" 2>/dev/null
+		{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
+		echo "# a mount was left behind: $dir"
 		umount -l "${dir%/}" 2>/dev/null
 	done
 	replica_end TERM
