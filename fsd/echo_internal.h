@@ -3,8 +3,8 @@
  * loop's thread (echo_ops.c). Nobody else includes it.
  *
  * One job runs at a time. While its system call waits in the kernel for our
- * answer, the loop's thread may read `current` and write `wrong` and
- * `answered`; otherwise they belong to the echo thread. The mutex guards the
+ * answer, the loop's thread may read `current` and write `wrong`,
+ * `asked` and `answered`; otherwise they belong to the echo thread. The mutex guards the
  * queue and makes the hand-over visible.
  */
 #ifndef ZABFS_FSD_ECHO_INTERNAL_H
@@ -73,6 +73,7 @@ struct echo {
 
 	struct echo_job *current;
 	bool wrong;    /* the kernel knew another node by the name */
+	bool asked, asked2; /* it looked up the name, the second name, for this operation */
 	bool answered; /* the operation itself arrived, and was granted */
 
 	/* The echo thread's descriptors, for one run of the queue. */

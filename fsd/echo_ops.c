@@ -81,9 +81,13 @@ before(const struct echo_job *job, uint64_t parent, const char *name)
 void
 echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	uint64_t ino;
+	const struct echo_job *job = echo->current;
+	uint64_t ino = before(job, parent, name);
 
-	ino = before(echo->current, parent, name);
+	if (names(parent, name, job->parent, job->name, ECHO_NOWHERE))
+		echo->asked = true;
+	else if (names(parent, name, job->parent2, job->name2, ECHO_NOWHERE2))
+		echo->asked2 = true;
 	if (ino == 0 && ino_kind(parent) == INO_ZNODE && strcmp(name, ".zab") == 0)
 		ino = ino_make(INO_ZAB, parent);
 	if (ino == 0 && parent == ino_make(INO_ZAB, FUSE_ROOT_ID) && strcmp(name, ECHO_DOOR) == 0)
@@ -143,6 +147,12 @@ echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 		fuse_reply_err(req, EIO);
 		return;
 	}
+	/* A name that it didn't ask us for is somebody else's, from after the change. */
+	if (!echo->asked) {
+		echo->wrong = true;
+		fuse_reply_err(req, EAGAIN);
+		return;
+	}
 	echo->answered = true;
 	fuse_reply_err(req, 0);
 }
@@ -154,6 +164,11 @@ echo_op_rename(struct echo *echo, fuse_req_t req)
 
 	if (job->kind != ECHO_MOVE && job->kind != ECHO_SWAP) {
 		fuse_reply_err(req, EIO);
+		return;
+	}
+	if (!echo->asked || !echo->asked2) {
+		echo->wrong = true;
+		fuse_reply_err(req, EAGAIN);
 		return;
 	}
 	echo->answered = true;

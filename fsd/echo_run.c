@@ -146,11 +146,24 @@ try_attr(struct echo *echo, const struct echo_job *job, const struct place *at)
 	return fchmodat(at->fd, at->name, job->mode & 07777, 0);
 }
 
-/* A lost race: somebody else's lookup put a name into the kernel in between. */
+/*
+ * A lost race: somebody else's lookup put a name into the kernel in between,
+ * of another node, maybe of another kind.
+ */
 static bool
 lost_race(const struct echo *echo, int error)
 {
-	return echo->wrong || error == EEXIST || error == ESTALE;
+	return echo->wrong || error == EEXIST || error == ENOENT || error == ESTALE || error == ENOTDIR ||
+	    error == EISDIR || error == ENOTEMPTY || error == EINVAL;
+}
+
+static void
+begin(struct echo *echo)
+{
+	echo->wrong = false;
+	echo->asked = false;
+	echo->asked2 = false;
+	echo->answered = false;
 }
 
 static void
@@ -174,8 +187,7 @@ run_at(struct echo *echo, struct echo_job *job,
 		return;
 	}
 	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
-		echo->wrong = false;
-		echo->answered = false;
+		begin(echo);
 		error = try(echo, job, &at) == 0 ? 0 : errno;
 		if (echo->answered || !lost_race(echo, error))
 			break;
@@ -199,8 +211,6 @@ run_move(struct echo *echo, struct echo_job *job)
 		goto out;
 	}
 	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
-		echo->wrong = false;
-		echo->answered = false;
 		forget_name(echo, &from);
 		forget_name(echo, &to);
 		/* A directory that changes its parent is ESTALE unless it was looked up before (fact 13). */
@@ -208,6 +218,7 @@ run_move(struct echo *echo, struct echo_job *job)
 			fstatat(from.fd, from.name, &st, AT_SYMLINK_NOFOLLOW);
 		if (job->kind == ECHO_SWAP && S_ISDIR(job->mode2))
 			fstatat(to.fd, to.name, &st, AT_SYMLINK_NOFOLLOW);
+		begin(echo);
 		error = renameat2(from.fd, from.name, to.fd, to.name,
 			    job->kind == ECHO_SWAP ? RENAME_EXCHANGE : 0) == 0 ?
 		    0 :
@@ -226,8 +237,7 @@ out:
 static void
 run_root(struct echo *echo, const struct echo_job *job)
 {
-	echo->wrong = false;
-	echo->answered = false;
+	begin(echo);
 	if (fchmodat(AT_FDCWD, echo->mountpoint, job->mode & 07777, 0) != 0)
 		give_up(job, errno);
 }

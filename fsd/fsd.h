@@ -18,10 +18,7 @@ struct fsd {
 	struct handles *handles; /* handle.h */
 	struct waits *waits;	 /* interrupt.h */
 	struct strays *strays;	 /* stray.h */
-	struct {		 /* reply_vanished's memory */
-		int32_t tid;
-		uint64_t ns;
-	} vanished;
+	struct graces *graces;	 /* grace.h */
 	void (*connected)(void *arg); /* main.c's: the session stands; NULL: nobody asks */
 	void *connected_arg;
 	struct wire_stat root; /* as last seen: the way to .zab/session, when nothing else answers */

@@ -5,8 +5,10 @@
 
 #include <Judy.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 struct handles {
 	Pvoid_t table; /* JudyL: fh -> struct handle * */
@@ -55,10 +57,11 @@ insert(struct handles *handles, uint64_t fh, uint64_t ino, int flags)
 }
 
 struct handle *
-handle_new(struct fsd *fsd, uint64_t ino, int flags)
+handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid)
 {
 	struct handle *handle = insert(fsd->handles, fsd->handles->next++, ino, flags);
 
+	handle->tid = tid;
 	handle->trunc = (flags & O_TRUNC) != 0;
 	return handle;
 }
@@ -84,8 +87,17 @@ handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
 	return handle;
 }
 
+static bool
+same_process(int32_t tid, int32_t other)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d", (int)tid, (int)other);
+	return other != 0 && access(path, F_OK) == 0;
+}
+
 const struct handle *
-handle_of(const struct fsd *fsd, uint64_t ino)
+handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid)
 {
 	const struct handle *handle;
 	Word_t fh = 0;
@@ -94,7 +106,7 @@ handle_of(const struct fsd *fsd, uint64_t ino)
 	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
 		handle = *slot;
-		if (handle->ino == ino && handle->stat.id != 0)
+		if (handle->ino == ino && handle->stat.id != 0 && (tid == 0 || same_process(tid, handle->tid)))
 			return handle;
 	}
 	return NULL;

@@ -15,6 +15,7 @@ struct handle {
 	uint64_t fh;
 	uint64_t ino;
 	int flags;		/* open(2)'s */
+	int32_t tid;		/* who opened it; 0: not known */
 	bool adopted;		/* made from an unknown number */
 	bool trunc;		/* O_TRUNC waits for the first write */
 	bool wrote;		/* a write was tried: RELEASE doesn't truncate */
@@ -31,12 +32,15 @@ struct handles;
 struct handles *handles_new(void);
 void handles_free(struct handles *handles);
 
-struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags);
+struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid);
 struct handle *handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi);
 /* NULL: not in the table. */
 struct handle *handle_find(const struct fsd *fsd, uint64_t fh);
-/* One through which the node was seen; NULL: none. A search, for rare needs. */
-const struct handle *handle_of(const struct fsd *fsd, uint64_t ino);
+/*
+ * One through which the node was seen, opened by the process of this thread,
+ * or by anybody (tid 0); NULL: none. A search, for rare needs.
+ */
+const struct handle *handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid);
 void handle_free(struct fsd *fsd, struct handle *handle);
 
 /* Takes the reference over. */

@@ -1,6 +1,7 @@
 /* The /dev/fuse side. See kernel.h; made by main.c, polled by spin.c. */
 #include "fsd/kernel.h"
 
+#include "fsd/grace.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -99,6 +100,7 @@ process(struct kernel *kernel, size_t len)
 	if (header->opcode != FUSE_INTERRUPT && header->opcode != FUSE_FORGET &&
 	    header->opcode != FUSE_BATCH_FORGET)
 		kernel->unique = header->unique & ~RESEND_BIT;
+	grace_request(kernel->fsd, (int32_t)header->pid, header->opcode, header->nodeid);
 	fuse_session_process_buf(kernel->fsd->se, &buf);
 }
 

@@ -8,6 +8,7 @@
  * ephemerals go at once.
  */
 #include "fsd/call.h"
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kernel.h"
@@ -204,6 +205,7 @@ rooms_make(struct life *life)
 	fsd->connected_arg = life;
 	fsd->inodes = inodes_new(fsd);
 	fsd->handles = handles_new();
+	fsd->graces = graces_new();
 	fsd->waits = waits_new(fsd);
 	fsd->strays = strays_new(fsd);
 	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)
@@ -231,6 +233,7 @@ rooms_free(struct life *life)
 	strays_free(fsd->strays);
 	waits_free(fsd->waits);
 	handles_free(fsd->handles);
+	graces_free(fsd->graces);
 	inodes_free(fsd->inodes);
 }
 

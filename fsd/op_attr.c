@@ -1,4 +1,5 @@
 /* GETATTR, SETATTR, STATFS. See fsd.h. */
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
@@ -19,24 +20,30 @@ timeout_of(const struct call *call)
 }
 
 /*
- * The node is gone. Where a name may still lead the kernel to it, it is to look
- * again. Where none does, this is an fstat: of an open file, it gives what was
- * there last, without a name. (An fstat does not say which open file it is of.)
+ * The node is gone. Is this an fstat? The kernel doesn't say. It is if no name
+ * leads here any more, and taken for one if the process has the file open: then
+ * it gets what was there last, without a name. Otherwise the kernel is to look
+ * for the name again.
  */
 static void
 vanished(struct call *call)
 {
-	const struct handle *handle = handle_of(call->fsd, call->ino);
+	bool unnamed = inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
+	const struct value *value = grace_get(call->fsd, call->tid, call->ino);
+	const struct handle *handle = handle_of(call->fsd, call->ino, unnamed ? 0 : call->tid);
 	struct stat attr;
 
-	if (!inode_is_unnamed(call->fsd, ino_node(call->ino)) && ino_kind(call->ino) == INO_ZNODE) {
-		reply_err(call, reply_vanished(call->fsd, call->tid));
-	} else if (handle == NULL) {
-		reply_err(call, ENOENT);
-	} else {
+	if (handle != NULL) {
 		zab_attr(handle->ino, &handle->stat, &attr);
 		attr.st_nlink = 0;
 		reply_attr(call, &attr, 0);
+	} else if (value != NULL) {
+		reply_stat(&value->stat, &attr);
+		reply_attr(call, &attr, 0);
+	} else if (unnamed && grace_in_vain(call->fsd, call->tid)) {
+		reply_err(call, ENOENT);
+	} else {
+		reply_vanished(call);
 	}
 }
 
@@ -111,8 +118,8 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (handle != NULL && call->req != NULL)
 			handle_pin(handle, NULL);
 	}
-	if (reply->code == ERR_NONODE) {
-		reply_err(call, call->fh != 0 ? ENOENT : reply_vanished(fsd, call->tid));
+	if (reply->code == ERR_NONODE && call->fh == 0) {
+		reply_vanished(call);
 	} else if (reply->code != ERR_OK || stat == NULL) {
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	} else {

@@ -2,6 +2,7 @@
  * CREATE, MKNOD, MKDIR, SYMLINK: each is one create transaction. See fsd.h;
  * zab.h for those that go through a modifier.
  */
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/reply.h"
 #include "fsd/stray.h"
@@ -189,7 +190,7 @@ exists(struct call *call, struct handle *handle)
 {
 	if ((call->flags & O_EXCL) != 0)
 		not_opened(call, handle, EEXIST);
-	else if (reply_vanished(call->fsd, call->tid) == ESTALE)
+	else if (!grace_begin(call->fsd, call->tid))
 		not_opened(call, handle, ESTALE);
 	else
 		call_lookup(call, ino_node(call->parent), call->name, existing);
@@ -239,7 +240,7 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, stru
 	call = call_new(fsd, req);
 	if (call == NULL || !call_name(call, call->name, name))
 		return;
-	handle = handle_new(fsd, 0, fi->flags);
+	handle = handle_new(fsd, 0, fi->flags, call->tid);
 	handle->held = ino_kind(parent) == INO_HELD;
 	call->parent = parent;
 	call->mode = S_IFREG | (mode & 07777);

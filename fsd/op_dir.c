@@ -28,7 +28,7 @@ dir_opened(struct call *call, const struct wire_reply *reply, const struct wire_
 	if (open)
 		handle->stat = *stat;
 	else if (reply->code == ERR_NONODE)
-		reply_err(call, reply_vanished(call->fsd, call->tid));
+		reply_vanished(call);
 	else
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	if (!open || !reply_open(call, handle))
@@ -47,7 +47,7 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		echo_op_open(fsd->echo, req, ino, fi);
 		return;
 	}
-	handle = handle_new(fsd, ino, fi->flags);
+	handle = handle_new(fsd, ino, fi->flags, fuse_req_ctx(req)->pid);
 	if (ino_kind(ino) != INO_ZNODE) {
 		reply_req_open(req, handle);
 		return;

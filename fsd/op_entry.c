@@ -1,4 +1,5 @@
 /* LOOKUP, FORGET, READLINK and the table of handlers. See fsd.h. */
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/kernel.h"
 #include "fsd/reply.h"
@@ -8,15 +9,56 @@
 #include <limits.h>
 #include <string.h>
 
+#define LOOKUPS_MAX 16 /* a name that is replaced faster than it can be read is given up */
+
+static void looked_up(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
+
+static void
+entry_found(struct call *call, const struct wire_stat *stat)
+{
+	if (reply_entry(call, stat))
+		inode_name_set(call->fsd, call->parent, call->name, stat->id);
+	call_free(call);
+}
+
+/* The value of what was found (grace.h); or it is gone already: who stands at the name now? */
+static void
+value_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct fsd *fsd = call->fsd;
+	uint64_t id = call->ino;
+	struct value *value;
+
+	if (reply->code == ERR_NONODE && call->size++ < LOOKUPS_MAX) {
+		call_lookup(call, call->parent, call->name, looked_up);
+	} else if (reply->code != ERR_OK || stat == NULL) {
+		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+		call_free(call);
+	} else {
+		value = value_new(stat, reply->data);
+		if (value != NULL)
+			grace_keep(fsd, call->tid, value);
+		value_unref(value);
+		entry_found(call, stat);
+	}
+	inode_forget(fsd, id, 1);
+}
+
 static void
 looked_up(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	/* An absent name is an error, never a negative entry: the echo may create it any time (fact 2). */
-	if (reply->code != ERR_OK || stat == NULL)
+	if (reply->code != ERR_OK || stat == NULL) {
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
-	else if (reply_entry(call, stat))
-		inode_name_set(call->fsd, call->parent, call->name, stat->id);
-	call_free(call);
+		call_free(call);
+	} else if (call->req != NULL && grace_due(call->fsd, call->tid)) {
+		/* A reference of our own: the interest that this answer has begun must not end meanwhile. */
+		inode_ref(call->fsd, stat->id);
+		call->ino = stat->id;
+		call_read(call, stat->id, value_found);
+	} else {
+		entry_found(call, stat);
+	}
 }
 
 void
@@ -59,19 +101,23 @@ op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 static void
 link_read(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
+	const struct value *value =
+	    reply->code == ERR_NONODE ? grace_get(call->fsd, call->tid, call->ino) : NULL;
+	struct blob text = value != NULL ? (struct blob){ value->data, value->len } : reply->data;
 	char target[PATH_MAX];
 	fuse_req_t req = call->req;
 
-	if (reply->code == ERR_NONODE) {
-		reply_err(call, reply_vanished(call->fsd, call->tid));
-	} else if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
-	} else if (reply->data.len >= sizeof target) {
+	(void)stat;
+	if (reply->code == ERR_NONODE && value == NULL) {
+		reply_vanished(call);
+	} else if (reply->code != ERR_OK && value == NULL) {
+		reply_code(call, reply->code);
+	} else if (text.len >= sizeof target) {
 		reply_err(call, ENAMETOOLONG);
 	} else if (req != NULL) {
-		if (reply->data.len != 0)
-			memcpy(target, reply->data.data, reply->data.len);
-		target[reply->data.len] = '\0';
+		if (text.len != 0)
+			memcpy(target, text.data, text.len);
+		target[text.len] = '\0';
 		call->req = NULL;
 		fuse_reply_readlink(req, target);
 	}
@@ -83,8 +129,10 @@ op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	struct call *call = call_new(call_fsd(req), req);
 
-	if (call != NULL)
-		call_read(call, ino_node(ino), link_read);
+	if (call == NULL)
+		return;
+	call->ino = ino;
+	call_read(call, ino_node(ino), link_read);
 }
 
 void

@@ -3,6 +3,7 @@
  * for the first write, or for RELEASE if none comes (filesystem.md, "Rules").
  * See fsd.h; op_read.c reads.
  */
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
@@ -38,6 +39,25 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 	call_free(call);
 }
 
+/* As it was when this thread's lookup found it, or the kernel looks again. */
+static void
+open_vanished(struct call *call, struct handle *handle)
+{
+	struct value *value = grace_get(call->fsd, call->tid, handle->ino);
+
+	if (value == NULL) {
+		reply_vanished(call);
+		handle_free(call->fsd, handle);
+		call_free(call);
+		return;
+	}
+	handle_pin(handle, value_ref(value));
+	handle->fresh = true;
+	if (!reply_open(call, handle))
+		handle_free(call->fsd, handle);
+	call_free(call);
+}
+
 static void
 opened(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -46,7 +66,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	struct value *value;
 
 	if (reply->code == ERR_NONODE) {
-		not_opened(call, handle, reply_vanished(call->fsd, call->tid));
+		open_vanished(call, handle);
 		return;
 	}
 	if (reply->code != ERR_OK || stat == NULL) {
@@ -111,7 +131,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, EACCES);
 		return;
 	}
-	handle = handle_new(fsd, ino, fi->flags);
+	handle = handle_new(fsd, ino, fi->flags, fuse_req_ctx(req)->pid);
 	if (!zab_made(ino) && open_at_once(req, handle))
 		return;
 	call = call_new(fsd, req);

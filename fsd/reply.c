@@ -1,6 +1,7 @@
 /* Answers to the kernel. See reply.h; used by the handlers. */
 #include "fsd/reply.h"
 
+#include "fsd/grace.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
 #include "replica/lib/err.h"
@@ -10,7 +11,6 @@
 
 #define NS_PER_S 1000000000
 #define SECTOR 512
-#define VANISHED_AGAIN_NS UINT64_C(50000000)
 
 static struct timespec
 time_of(int64_t ns)
@@ -175,13 +175,9 @@ reply_value(struct call *call, const struct value *value, int64_t offset, size_t
 	    fuse_reply_buf(req, (const char *)value->data + start, len < left ? len : left) == 0;
 }
 
-int
-reply_vanished(struct fsd *fsd, int32_t tid)
+bool
+reply_vanished(struct call *call)
 {
-	uint64_t now_ns = fsd_now_ns();
-	bool again = fsd->vanished.tid == tid && now_ns - fsd->vanished.ns < VANISHED_AGAIN_NS;
-
-	fsd->vanished.tid = again ? 0 : tid;
-	fsd->vanished.ns = now_ns;
-	return again ? ENOENT : ESTALE;
+	grace_begin(call->fsd, call->tid);
+	return reply_err(call, ESTALE);
 }

@@ -35,12 +35,7 @@ bool reply_value(struct call *call, const struct value *value, int64_t offset, s
 /* The same for a request without a call; a handle that the kernel doesn't take is freed. */
 void reply_req_open(fuse_req_t req, struct handle *handle);
 
-/*
- * The znode that a name led to is gone: ESTALE makes the kernel run the path
- * operation again and ask for the name (it may stand for another znode by
- * now). A second time in a row, for the same thread, it is ENOENT: so no
- * program ever sees ESTALE from a lost race.
- */
-int reply_vanished(struct fsd *fsd, int32_t tid);
+/* The znode that a name led to is gone: the kernel is to ask for the name again (grace.h). */
+bool reply_vanished(struct call *call);
 
 #endif

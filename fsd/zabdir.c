@@ -176,7 +176,7 @@ got_attr(struct call *call, const struct wire_reply *reply, const struct wire_st
 	struct stat attr;
 
 	if (reply->code == ERR_NONODE) {
-		reply_err(call, reply_vanished(call->fsd, call->tid));
+		reply_vanished(call);
 	} else if (reply->code != ERR_OK || stat == NULL) {
 		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
 	} else {

@@ -143,7 +143,7 @@ opened(struct call *call, struct handle *handle, int code)
 {
 	handle->fresh = true;
 	if (code == ERR_NONODE)
-		reply_err(call, reply_vanished(call->fsd, call->tid));
+		reply_vanished(call);
 	else if (code != ERR_OK)
 		reply_code(call, code);
 	if (code != ERR_OK || !reply_open(call, handle))

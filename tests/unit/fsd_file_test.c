@@ -240,7 +240,8 @@ test_own_write_seen(void **state)
 static void
 test_open_vanished(void **state)
 {
-	uint64_t unique;
+	struct wire_stat next = h_stat(F + 1, S_IFREG | 0644);
+	uint64_t unique, lookup;
 
 	(void)state;
 	h_change(WIRE_REMOVE, 0x101, F, S_IFREG | 0644, "f");
@@ -248,9 +249,27 @@ test_open_vanished(void **state)
 	unique = h_open_send(F, O_WRONLY);
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ESTALE);
-	unique = h_open_send(F, O_RDONLY);
-	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x101, NULL, NULL);
-	assert_int_equal(h_answer(unique), -ENOENT);
+	/* So it looks again. What is found then is read at once, twice if it is replaced in between. */
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	assert_int_equal(h_expect(WIRE_T_READ)->read.id, next.id);
+	h_reply(h.msg.read.rid, ERR_NONODE, 0x102, NULL, NULL);
+	next.id++;
+	lookup = h_expect(WIRE_T_LOOKUP)->lookup.rid;
+	h_expect(WIRE_T_FORGET);
+	h_reply(lookup, ERR_OK, 0x102, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x102, &next, "second");
+	assert_int_equal(h_answer(unique), 0);
+	/* Replaced again before it is opened: what was found is what is opened. */
+	h_change(WIRE_REMOVE, 0x103, next.id, S_IFREG | 0644, "f");
+	h_run_ms(2);
+	unique = h_open_send(next.id, O_RDONLY);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x103, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	unique = h_read_send(next.id, h_fh(), 0, 100);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x103, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is("second");
 }
 
 static void
@@ -266,10 +285,16 @@ test_deleted_file_stays_readable(void **state)
 	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	h_body_is("kept");
-	/* A name may still lead here, until the echo has removed it. */
-	unique = h_request(FUSE_GETATTR, F, &in, sizeof in);
+	/* For others a name may still lead here, until the echo has removed it. */
+	h.unique += 2;
+	h_send_raw(FUSE_GETATTR, h.unique, F, 1, &in, sizeof in);
+	unique = h.unique;
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_request(FUSE_GETATTR, F, &in, sizeof in);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(out->attr.nlink, 0);
 	h.unique += 2;
 	h_send_raw(FUSE_UNLINK, h.unique, 1, H_ECHO_TID, "f", 2);
 	assert_int_equal(h_answer(h.unique), -ENOENT);

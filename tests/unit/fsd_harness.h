@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fsd/call.h"
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kernel.h"
@@ -533,6 +534,7 @@ h_begin(uint32_t timeout_ms, bool stale)
 	h.fsd.echo = (struct echo *)&h;
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
+	h.fsd.graces = graces_new();
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
 	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
@@ -560,6 +562,7 @@ h_teardown(void **state)
 	strays_free(h.fsd.strays);
 	waits_free(h.fsd.waits);
 	handles_free(h.fsd.handles);
+	graces_free(h.fsd.graces);
 	inodes_free(h.fsd.inodes);
 	event_base_free(h.fsd.base);
 	msgpack_zone_free(h.zone);

@@ -1,0 +1,38 @@
+/*
+ * What became of a name that led to a znode that is gone. Its file may have
+ * been replaced (`mv new f` elsewhere), and whoever asks for f must get one or
+ * the other, never nothing. So the first answer is ESTALE: the kernel runs the
+ * path operation again and asks for the name. This second time the lookup also
+ * fetches the value, and what the same thread then asks of that znode is
+ * answered from it, should it be replaced once more in between. The operation
+ * has happened when its lookup did: it was not over yet, so no order is broken.
+ *
+ * So no program ever sees the ESTALE. A small table by thread; what was lost
+ * from it costs no more than an ESTALE that is seen.
+ */
+#ifndef ZABFS_FSD_GRACE_H
+#define ZABFS_FSD_GRACE_H
+
+#include "fsd/fsd.h"
+#include "fsd/value.h"
+
+struct graces;
+
+/* Aborts without memory. */
+struct graces *graces_new(void);
+void graces_free(struct graces *graces);
+
+/* The thread is about to be answered ESTALE. True: it was, a moment ago. */
+bool grace_begin(struct fsd *fsd, int32_t tid);
+/* Whether the ESTALE led to no lookup: there is no name to look for (a removed working directory). */
+bool grace_in_vain(const struct fsd *fsd, int32_t tid);
+/* Each request of the kernel: one that is no part of opening or looking at what was found ends it. */
+void grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino);
+/* Whether this thread's lookup follows an ESTALE. */
+bool grace_due(const struct fsd *fsd, int32_t tid);
+/* What its lookup found. A reference is taken. */
+void grace_keep(struct fsd *fsd, int32_t tid, struct value *value);
+/* Borrowed; NULL: nothing that this thread has just looked up. */
+struct value *grace_get(const struct fsd *fsd, int32_t tid, uint64_t id);
+
+#endif
