@@ -13,7 +13,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define RESULT_FIELDS 4 /* rid, zxid, node, code */
+#define RESULT_FIELDS 4
+
+static const struct field result_fields[RESULT_FIELDS] = {
+	{ FIELD_u64, offsetof(struct session_result, rid), 0, "rid" },
+	{ FIELD_u64, offsetof(struct session_result, zxid), 0, "zxid" },
+	{ FIELD_u64, offsetof(struct session_result, node), 0, "node" },
+	{ FIELD_i32, offsetof(struct session_result, code), 0, "code" },
+};
+static const struct schema result_schema = { "RESULT", result_fields, RESULT_FIELDS,
+	sizeof(struct session_result) };
 
 struct image_pass {
 	Pvoid_t nodes, sessions; /* Judy1 */
@@ -70,7 +79,7 @@ node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 	}
 	row = (struct store_node){
 		.id = id,
-		.parent = node_parent_id(node),
+		.parent = node->parent,
 		.czxid = node->czxid,
 		.mzxid = node->mzxid,
 		.pzxid = node->pzxid,
@@ -94,21 +103,14 @@ node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 static void
 results_pack(const struct session *session, msgpack_sbuffer *out)
 {
-	const struct session_result *result;
 	msgpack_packer pk;
 	Word_t rid = 0;
 	PPvoid_t slot;
 
 	msgpack_packer_init(&pk, out, msgpack_sbuffer_write);
 	for (slot = JudyLFirst(session->results, &rid, PJE0); slot != NULL;
-	     slot = JudyLNext(session->results, &rid, PJE0)) {
-		result = *slot;
-		msgpack_pack_array(&pk, RESULT_FIELDS);
-		msgpack_pack_uint64(&pk, result->rid);
-		msgpack_pack_uint64(&pk, result->zxid);
-		msgpack_pack_uint64(&pk, result->node);
-		msgpack_pack_int32(&pk, result->code);
-	}
+	     slot = JudyLNext(session->results, &rid, PJE0))
+		codec_pack(&pk, &result_schema, *slot);
 }
 
 static void
@@ -181,18 +183,31 @@ image_mark_all(struct tree *tree)
 	tree->pass = NULL;
 }
 
+static bool
+row_valid(const struct store_node *row)
+{
+	if (row->id < TREE_ROOT || row->id > TREE_ID_MAX || row->value.len > WIRE_VALUE_MAX)
+		return false;
+	if (!node_mode_valid(row->mode) || (row->owner == 0 && row->handle != 0))
+		return false;
+	if (S_ISDIR(row->mode) && row->owner != 0)
+		return false;
+	if (row->id == TREE_ROOT)
+		return row->parent == 0 && row->name.len == 0 && S_ISDIR(row->mode);
+	return row->parent >= TREE_ROOT && row->parent <= TREE_ID_MAX && row->parent != row->id &&
+	    node_check_name(row->name) == ERR_OK;
+}
+
 int
 image_load_node(struct tree *tree, const struct store_node *row)
 {
 	struct znode *node = node_find(tree, row->id);
-	uint32_t kind = row->mode & S_IFMT;
 
-	if (row->id == 0 || row->id > TREE_ID_MAX || row->name.len > WIRE_NAME_MAX || row->value.len > WIRE_VALUE_MAX ||
-	    (kind != S_IFDIR && kind != S_IFREG && kind != S_IFLNK) || (node != NULL) != (row->id == TREE_ROOT))
+	if (!row_valid(row) || (node != NULL) != (row->id == TREE_ROOT))
 		return ERR_PROTO;
 	if (node == NULL) {
 		node = node_new(tree, row->id, row->name);
-		node->parent_id = row->parent;
+		node->parent = row->parent;
 	} else {
 		tree->hash -= node_hash(node);
 	}
@@ -218,29 +233,36 @@ image_load_node(struct tree *tree, const struct store_node *row)
 	return 0;
 }
 
-int
-image_load_session(struct tree *tree, const struct store_session *row)
+static int
+results_load(struct tree *tree, struct session *session, struct blob in)
 {
 	msgpack_object fields[RESULT_FIELDS];
 	struct session_result result;
-	struct session *session;
+	uint64_t last = session->acked;
 	size_t off = 0;
 	uint32_t n;
 
-	if (row->id == 0 || session_find(tree, row->id) != NULL || row->secret.len > WIRE_SECRET_LEN ||
+	while (off < in.len) {
+		if (codec_flat(in.data, in.len, &off, fields, RESULT_FIELDS, &n) != 0 ||
+		    codec_unpack(&result_schema, fields, n, &result) != 0 || result.rid <= last)
+			return ERR_PROTO;
+		last = result.rid;
+		session_record(tree, session, &result, 0);
+	}
+	return 0;
+}
+
+int
+image_load_session(struct tree *tree, const struct store_session *row)
+{
+	struct session *session;
+
+	if (row->id == 0 || session_find(tree, row->id) != NULL || row->secret.len != WIRE_SECRET_LEN ||
 	    row->identity.len > WIRE_IDENTITY_MAX)
 		return ERR_PROTO;
 	session = session_put(tree, row->id, row->secret, row->timeout_ms, row->identity);
-	while (off < row->results.len) {
-		if (codec_flat(row->results.data, row->results.len, &off, fields, RESULT_FIELDS, &n) != 0 ||
-		    n != RESULT_FIELDS)
-			return ERR_PROTO;
-		result = (struct session_result){ fields[0].via.u64, fields[1].via.u64, fields[2].via.u64,
-			(int32_t)fields[3].via.i64 };
-		session_record(tree, session, &result, 0);
-	}
 	session_acknowledge(tree, session, row->acked);
-	return 0;
+	return results_load(tree, session, row->results);
 }
 
 void
@@ -255,7 +277,7 @@ image_load_done(struct tree *tree, uint64_t applied, uint64_t next_id)
 		node = *slot;
 		name = znode_name(node);
 		if (!node->placed)
-			node_place(tree, node, node->parent_id, name);
+			node_place(tree, node, node->parent, name);
 	}
 	tree->applied = applied;
 	if (next_id > tree->next_id)

@@ -2,7 +2,9 @@
 #include "replica/tree/node.h"
 
 #include "replica/lib/check.h"
+#include "replica/lib/err.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +22,27 @@ name_compare(const struct znode *a, const struct znode *b)
 #define UNUSED_STATIC static __attribute__((unused))
 RB_PROTOTYPE_INTERNAL(znode_names, znode, by_name, name_compare, UNUSED_STATIC)
 RB_GENERATE_INTERNAL(znode_names, znode, by_name, name_compare, UNUSED_STATIC)
+
+int
+node_check_name(struct blob name)
+{
+	if (name.len > WIRE_NAME_MAX)
+		return ERR_NAMETOOLONG;
+	if (name.len == 0 || memchr(name.data, '/', name.len) != NULL || memchr(name.data, '\0', name.len) != NULL)
+		return ERR_INVAL;
+	if ((name.len == 1 && memcmp(name.data, ".", 1) == 0) || (name.len == 2 && memcmp(name.data, "..", 2) == 0) ||
+	    (name.len == 4 && memcmp(name.data, ".zab", 4) == 0))
+		return ERR_INVAL;
+	return ERR_OK;
+}
+
+bool
+node_mode_valid(uint32_t mode)
+{
+	if (!S_ISDIR(mode) && !S_ISREG(mode) && !S_ISLNK(mode))
+		return false;
+	return (mode & ~(uint32_t)(S_IFMT | 07777)) == 0;
+}
 
 struct znode *
 node_find(const struct tree *tree, uint64_t id)
@@ -64,14 +87,6 @@ node_new(struct tree *tree, uint64_t id, struct blob name)
 	return node;
 }
 
-uint64_t
-node_parent_id(const struct znode *node)
-{
-	if (!node->placed)
-		return node->parent_id;
-	return node->parent == NULL ? 0 : node->parent->id;
-}
-
 static void
 children_drop(struct znode *dir)
 {
@@ -82,17 +97,17 @@ children_drop(struct znode *dir)
 void
 node_unplace(struct tree *tree, struct znode *node)
 {
-	struct znode *dir = node->parent;
+	struct znode *dir;
 
 	if (!node->placed)
 		return;
+	dir = node_find(tree, node->parent);
 	CHECK(dir != NULL);
 	RB_REMOVE(znode_names, &dir->children->names, node);
 	Judy1Unset(&dir->children->ids, node->id, PJE0);
 	if (--dir->children->count == 0)
 		children_drop(dir);
 	node->placed = false;
-	node->parent_id = dir->id;
 	tree->unplaced++;
 }
 
@@ -127,16 +142,13 @@ node_free(struct tree *tree, struct znode *node)
 static struct znode *
 rename_in_memory(struct tree *tree, struct znode *node, struct blob name)
 {
-	struct znode *moved, *child;
+	struct znode *moved;
 
 	if (node->name_len == name.len && memcmp(node->name, name.data, name.len) == 0)
 		return node;
 	moved = allocate(name);
 	memcpy(moved, node, offsetof(struct znode, name));
 	moved->name_len = (uint8_t)name.len;
-	if (moved->children != NULL)
-		RB_FOREACH (child, znode_names, &moved->children->names)
-			child->parent = moved;
 	index_set(tree, moved);
 	free(node);
 	return moved;
@@ -162,7 +174,7 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 
 	node_unplace(tree, node);
 	node = rename_in_memory(tree, node, name);
-	node->parent_id = parent;
+	node->parent = parent;
 	if (dir == NULL || !S_ISDIR(dir->mode)) {
 		CHECK(tree->recovering);
 		return node;
@@ -172,7 +184,6 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 		CHECK(tree->recovering);
 		node_unplace(tree, other);
 	}
-	node->parent = dir;
 	node->placed = true;
 	tree->unplaced--;
 	children_add(dir, node);
@@ -218,13 +229,23 @@ node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset
 }
 
 uint64_t
+hash_numbers(uint64_t *numbers, size_t n, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		numbers[i] = htole64(numbers[i]);
+	return XXH3_64bits_withSeed(numbers, n * sizeof *numbers, seed);
+}
+
+uint64_t
 node_hash(const struct znode *node)
 {
-	uint64_t numbers[] = { node->id, node_parent_id(node), node->czxid, node->mzxid, node->pzxid, node->owner,
+	uint64_t numbers[] = { node->id, node->parent, node->czxid, node->mzxid, node->pzxid, node->owner,
 		node->version, node->cversion, node->aversion, node->mode, node->uid, node->gid,
 		(uint64_t)node->birth_ns, (uint64_t)node->mtime_ns, (uint64_t)node->ctime_ns, node->name_len,
 		node->value_len };
-	uint64_t hash = XXH3_64bits(numbers, sizeof numbers);
+	uint64_t hash = hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 0);
 
 	hash = XXH3_64bits_withSeed(node->name, node->name_len, hash);
 	return XXH3_64bits_withSeed(node->value, node->value_len, hash);

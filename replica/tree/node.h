@@ -22,10 +22,7 @@ struct children {
 
 struct znode {
 	uint64_t id;
-	union {
-		struct znode *parent; /* placed; the root's is NULL */
-		uint64_t parent_id;   /* not placed: only in recovery */
-	};
+	uint64_t parent; /* by id: a directory moves in memory, whatever its children; the root's is 0 */
 	RB_ENTRY(znode) by_name;
 	struct children *children;
 	uint8_t *value;
@@ -35,7 +32,7 @@ struct znode {
 	uint32_t version, cversion, aversion;
 	uint32_t mode, uid, gid;
 	uint32_t value_len;
-	bool placed;
+	bool placed; /* false: only in recovery */
 	uint8_t name_len;
 	uint8_t name[]; /* not terminated */
 };
@@ -43,7 +40,6 @@ struct znode {
 struct tree {
 	Pvoid_t nodes;	  /* JudyL: id -> struct znode */
 	Pvoid_t sessions; /* JudyL: id -> struct session */
-	struct znode *root;
 	uint64_t applied, hash, next_id;
 	uint64_t count, bytes, ephemerals;
 	uint64_t unplaced;
@@ -51,6 +47,11 @@ struct tree {
 	Pvoid_t dirty_nodes, dirty_sessions; /* Judy1: changed since the last pass began */
 	struct image_pass *pass;
 };
+
+/* Whether a znode may have this name: ERR_OK, ERR_NAMETOOLONG or ERR_INVAL. */
+int node_check_name(struct blob name);
+/* Whether the mode is of a kind that there is, with nothing but permission bits beside. */
+bool node_mode_valid(uint32_t mode);
 
 /* The node with this id; NULL: none. */
 struct znode *node_find(const struct tree *tree, uint64_t id);
@@ -67,10 +68,9 @@ void node_free(struct tree *tree, struct znode *node);
  * CHECKed). Does not touch the hash.
  */
 struct znode *node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob name);
-/* Takes the node off its place; parent_id remembers where it was. */
+/* Takes the node off its place; parent and name remember it. */
 void node_unplace(struct tree *tree, struct znode *node);
 
-uint64_t node_parent_id(const struct znode *node);
 struct znode *node_child(const struct znode *dir, struct blob name);
 
 /* Replaces the value: size bytes, of which data at offset is new, and what was there before the rest. */
@@ -83,5 +83,8 @@ void node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t o
 void node_begin(struct tree *tree, const struct znode *node);
 void node_end(struct tree *tree, const struct znode *node);
 uint64_t node_hash(const struct znode *node);
+
+/* Of numbers as little-endian bytes (the array is changed): the same on every machine. */
+uint64_t hash_numbers(uint64_t *numbers, size_t n, uint64_t seed);
 
 #endif

@@ -24,13 +24,23 @@ struct flight {
 	uint64_t zxid;
 	struct request_key key;
 	bool opening, closing;
+	bool ephemeral; /* a creation */
 };
 TAILQ_HEAD(flights, flight);
+
+/* What a session has in flight, while it has any. */
+struct pending {
+	UT_hash_handle hh;
+	uint64_t session;
+	uint64_t acked;
+	uint32_t flights, ephemerals;
+};
 
 struct prep {
 	const struct tree *tree;
 	struct view *view;
 	struct flight *by_key;
+	struct pending *by_session;
 	struct flights order;
 	size_t count;
 };
@@ -65,6 +75,29 @@ flight_find(const struct prep *prep, uint64_t session, uint64_t rid)
 	return flight;
 }
 
+static struct pending *
+pending_find(const struct prep *prep, uint64_t session)
+{
+	struct pending *pending;
+
+	HASH_FIND(hh, prep->by_session, &session, sizeof session, pending);
+	return pending;
+}
+
+static struct pending *
+pending_get(struct prep *prep, uint64_t session)
+{
+	struct pending *pending = pending_find(prep, session);
+
+	if (pending != NULL)
+		return pending;
+	pending = calloc(1, sizeof *pending);
+	CHECK(pending != NULL);
+	pending->session = session;
+	HASH_ADD(hh, prep->by_session, session, sizeof session, pending);
+	return pending;
+}
+
 static struct flight *
 flight_add(struct prep *prep, uint64_t session, uint64_t rid, uint64_t zxid)
 {
@@ -76,7 +109,25 @@ flight_add(struct prep *prep, uint64_t session, uint64_t rid, uint64_t zxid)
 	HASH_ADD(hh, prep->by_key, key, sizeof flight->key, flight);
 	TAILQ_INSERT_TAIL(&prep->order, flight, next);
 	prep->count++;
+	pending_get(prep, session)->flights++;
 	return flight;
+}
+
+static void
+flight_remove(struct prep *prep, struct flight *flight)
+{
+	struct pending *pending = pending_find(prep, flight->key.session);
+
+	if (flight->ephemeral)
+		pending->ephemerals--;
+	if (--pending->flights == 0) {
+		HASH_DELETE(hh, prep->by_session, pending);
+		free(pending);
+	}
+	TAILQ_REMOVE(&prep->order, flight, next);
+	HASH_DELETE(hh, prep->by_key, flight);
+	prep->count--;
+	free(flight);
 }
 
 void
@@ -85,18 +136,15 @@ prep_applied(struct prep *prep, uint64_t zxid)
 	struct flight *flight;
 
 	view_applied(prep->view, zxid);
-	while ((flight = TAILQ_FIRST(&prep->order)) != NULL && flight->zxid <= zxid) {
-		TAILQ_REMOVE(&prep->order, flight, next);
-		HASH_DELETE(hh, prep->by_key, flight);
-		prep->count--;
-		free(flight);
-	}
+	while ((flight = TAILQ_FIRST(&prep->order)) != NULL && flight->zxid <= zxid)
+		flight_remove(prep, flight);
 }
 
 void
 prep_reset(struct prep *prep)
 {
 	prep_applied(prep, UINT64_MAX);
+	view_reset(prep->view);
 }
 
 size_t
@@ -137,9 +185,16 @@ static bool
 is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t acked, enum prep_verdict *verdict,
     int *code)
 {
+	const struct pending *pending = pending_find(prep, session_id(session));
+	uint32_t inflight = pending == NULL ? 0 : pending->flights;
+
+	if (acked < session_acked(session))
+		acked = session_acked(session);
+	if (pending != NULL && acked < pending->acked)
+		acked = pending->acked;
 	*verdict = PREP_REFUSE;
 	*code = ERR_PROTO;
-	if (rid == 0 || rid <= acked || rid <= session_acked(session))
+	if (rid <= acked)
 		return false;
 	if (session_result(session, rid) != NULL) {
 		*verdict = PREP_DONE;
@@ -150,7 +205,33 @@ is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t 
 		return false;
 	}
 	*code = ERR_BUSY;
-	return session_results(session) < WIRE_OUTSTANDING_MAX;
+	/* This request takes what it acknowledges off: so there is a way out of a full table. */
+	return session_results_above(session, acked) + inflight < WIRE_OUTSTANDING_MAX;
+}
+
+/* All ephemerals of a session go in one transaction, so their number is bounded. */
+static bool
+is_one_too_many(const struct prep *prep, const struct session *session, const struct wire_msg *msg)
+{
+	const struct pending *pending = pending_find(prep, session_id(session));
+	uint32_t count = session_ephemerals(session) + (pending == NULL ? 0 : pending->ephemerals);
+
+	return msg->type == WIRE_T_CREATE && msg->create.owner != WIRE_PERSISTENT && count >= TREE_EPHEMERALS_MAX;
+}
+
+/* What the request does to its session while it is in flight. */
+static void
+take_off(struct prep *prep, const struct txn *txn)
+{
+	struct flight *flight = flight_add(prep, txn->head.session, txn->head.rid, txn->zxid);
+	struct pending *pending = pending_find(prep, txn->head.session);
+
+	if (pending->acked < txn->head.acked)
+		pending->acked = txn->head.acked;
+	if (txn->nops == 0 || txn->ops[0].type != TXN_CREATE || txn->ops[0].create.owner == 0)
+		return;
+	flight->ephemeral = true;
+	pending->ephemerals++;
 }
 
 enum prep_verdict
@@ -174,8 +255,8 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 	out->head.acked = head->acked;
 	out->head.flags = head->flags & WIRE_ECHO;
 	out->head.time_ns = time_ns;
-	out->head.code = dispatch(&job, msg);
-	flight_add(prep, session_id_, head->rid, zxid);
+	out->head.code = is_one_too_many(prep, session, msg) ? ERR_QUOTA : dispatch(&job, msg);
+	take_off(prep, out);
 	return PREP_PROPOSE;
 }
 

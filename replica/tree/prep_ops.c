@@ -7,6 +7,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/tree/node.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -53,19 +54,6 @@ keep(struct prep_job *job, struct blob name)
 }
 
 static int
-check_name(struct blob name)
-{
-	if (name.len > WIRE_NAME_MAX)
-		return ERR_NAMETOOLONG;
-	if (name.len == 0 || memchr(name.data, '/', name.len) != NULL || memchr(name.data, '\0', name.len) != NULL)
-		return ERR_INVAL;
-	if ((name.len == 1 && memcmp(name.data, ".", 1) == 0) || (name.len == 2 && memcmp(name.data, "..", 2) == 0) ||
-	    (name.len == 4 && memcmp(name.data, ".zab", 4) == 0))
-		return ERR_INVAL;
-	return 0;
-}
-
-static int
 get_dir(const struct prep_job *job, uint64_t id, struct view_node *dir)
 {
 	if (!view_get(job->view, id, dir))
@@ -94,7 +82,7 @@ static int
 check_create(const struct prep_job *job, const struct wire_create *msg)
 {
 	uint32_t kind = msg->mode & S_IFMT;
-	int code = check_name(msg->name);
+	int code = node_check_name(msg->name);
 
 	if (code != 0)
 		return code;
@@ -102,10 +90,12 @@ check_create(const struct prep_job *job, const struct wire_create *msg)
 		return ERR_PERM;
 	if (view_child(job->view, msg->parent, msg->name) != 0)
 		return ERR_EXISTS;
-	if (msg->owner > WIRE_HELD || (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
+	if (msg->owner > WIRE_HELD || (msg->owner == WIRE_HELD && msg->handle == 0) || (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
 		return ERR_INVAL;
 	if (kind == S_IFLNK && (msg->value.len == 0 || msg->value.len > TARGET_MAX))
 		return msg->value.len == 0 ? ERR_NONODE : ERR_NAMETOOLONG;
+	if (kind == S_IFLNK && memchr(msg->value.data, '\0', msg->value.len) != NULL)
+		return ERR_INVAL;
 	return msg->value.len > job->value_max ? ERR_FBIG : 0;
 }
 
@@ -246,6 +236,8 @@ prep_write_value(struct prep_job *job, const struct wire_write *msg)
 	if (msg->version != -1 && msg->version != (int64_t)node.version)
 		return ERR_BADVERSION;
 	offset = msg->how == WIRE_AT ? msg->offset : msg->how == WIRE_APPEND ? node.size : 0;
+	if (msg->data.len == 0)
+		offset = 0; /* nothing to put anywhere: no hole either, as write(2) */
 	if (offset > job->value_max || offset + msg->data.len > job->value_max)
 		return ERR_FBIG;
 	end = offset + msg->data.len;
@@ -289,8 +281,10 @@ prep_setattr(struct prep_job *job, const struct wire_setattr *msg)
 
 	if (!view_get(job->view, msg->id, &node))
 		return ERR_NONODE;
-	if ((msg->valid & ~(attrs | WIRE_SET_SIZE)) != 0)
+	if (msg->valid == 0 || (msg->valid & ~(attrs | WIRE_SET_SIZE)) != 0)
 		return ERR_INVAL;
+	if (S_ISLNK(node.mode) && (msg->valid & WIRE_SET_MODE))
+		return ERR_NOTSUP;
 	if (msg->valid & WIRE_SET_SIZE) {
 		if (S_ISLNK(node.mode))
 			return ERR_INVAL;
@@ -347,9 +341,9 @@ check_rename(const struct prep_job *job, const struct wire_rename *msg, struct m
 
 	if (msg->how > RENAME_EXCHANGE_FLAG)
 		return ERR_INVAL;
-	code = check_name(msg->name);
+	code = node_check_name(msg->name);
 	if (code == 0)
-		code = check_name(msg->newname);
+		code = node_check_name(msg->newname);
 	if (code == 0)
 		code = get_dir(job, msg->parent, &dir);
 	if (code == 0)

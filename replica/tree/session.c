@@ -24,7 +24,7 @@ base_hash(const struct session *session)
 {
 	uint64_t numbers[] = { session->id, session->acked, session->timeout_ms, session->secret_len,
 		session->identity_len };
-	uint64_t hash = XXH3_64bits(numbers, sizeof numbers);
+	uint64_t hash = hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 0);
 
 	hash = XXH3_64bits_withSeed(session->secret, session->secret_len, hash);
 	return XXH3_64bits_withSeed(session->identity, session->identity_len, hash);
@@ -35,7 +35,7 @@ result_hash(const struct session *session, const struct session_result *result)
 {
 	uint64_t numbers[] = { session->id, result->rid, result->zxid, result->node, (uint64_t)(int64_t)result->code };
 
-	return XXH3_64bits_withSeed(numbers, sizeof numbers, 1);
+	return hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 1);
 }
 
 static uint64_t
@@ -43,7 +43,7 @@ ephemeral_hash(uint64_t session, uint64_t node, uint64_t handle)
 {
 	uint64_t numbers[] = { session, node, handle };
 
-	return XXH3_64bits_withSeed(numbers, sizeof numbers, 2);
+	return hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 2);
 }
 
 uint64_t
@@ -79,7 +79,7 @@ session_put(struct tree *tree, uint64_t id, struct blob secret, uint32_t timeout
 	/* All of it was fixed when the session was opened: over an image it can only be the same. */
 	if (session != NULL)
 		return session;
-	CHECK(secret.len <= WIRE_SECRET_LEN && identity.len <= WIRE_IDENTITY_MAX);
+	CHECK(secret.len == WIRE_SECRET_LEN && identity.len <= WIRE_IDENTITY_MAX);
 	session = calloc(1, sizeof *session + identity.len);
 	CHECK(session != NULL);
 	session->id = id;
@@ -258,6 +258,20 @@ uint32_t
 session_results(const struct session *session)
 {
 	return session->nresults;
+}
+
+uint32_t
+session_results_above(const struct session *session, uint64_t rid)
+{
+	if (rid == UINT64_MAX)
+		return 0;
+	return (uint32_t)JudyLCount(session->results, rid + 1, UINT64_MAX, PJE0);
+}
+
+uint32_t
+session_ephemerals(const struct session *session)
+{
+	return (uint32_t)JudyLCount(session->ephemerals, 0, UINT64_MAX, PJE0);
 }
 
 bool

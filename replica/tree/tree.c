@@ -5,6 +5,7 @@
 #include "replica/tree/tree.h"
 
 #include "replica/lib/check.h"
+#include "replica/lib/err.h"
 #include "replica/tree/image_internal.h"
 #include "replica/tree/node.h"
 #include "replica/tree/session.h"
@@ -17,15 +18,15 @@ struct tree *
 tree_new(void)
 {
 	struct tree *tree = calloc(1, sizeof *tree);
+	struct znode *root;
 
 	CHECK(tree != NULL);
-	tree->root = node_new(tree, TREE_ROOT, (struct blob){ 0 });
-	tree->root->mode = S_IFDIR | 0755;
-	tree->root->parent = NULL;
-	tree->root->placed = true;
+	root = node_new(tree, TREE_ROOT, (struct blob){ 0 });
+	root->mode = S_IFDIR | 0755;
+	root->placed = true; /* it has no parent to stand in */
 	tree->unplaced--;
 	tree->next_id = TREE_ROOT + 1;
-	node_end(tree, tree->root);
+	node_end(tree, root);
 	return tree;
 }
 
@@ -61,7 +62,7 @@ tree_free(struct tree *tree)
 static bool
 at(const struct znode *node, uint64_t parent, struct blob name)
 {
-	return node->placed && node_parent_id(node) == parent && node->name_len == name.len &&
+	return node->placed && node->parent == parent && node->name_len == name.len &&
 	    memcmp(node->name, name.data, name.len) == 0;
 }
 
@@ -80,6 +81,7 @@ dir_changed(struct tree *tree, const struct txn *txn, uint64_t id, uint32_t cver
 
 	if (!expect(tree, dir != NULL))
 		return;
+	expect(tree, cversion == dir->cversion + 1);
 	node_begin(tree, dir);
 	dir->cversion = cversion;
 	dir->pzxid = txn->zxid;
@@ -267,6 +269,7 @@ tree_apply(struct tree *tree, const struct txn *txn)
 	uint32_t i;
 
 	CHECK(txn->zxid > tree->applied);
+	CHECK(txn->head.code == ERR_OK || txn->nops == 0);
 	for (i = 0; i < txn->nops; i++)
 		apply_op(tree, txn, &txn->ops[i]);
 	if (txn->head.session != 0 && txn->head.rid != 0)
@@ -283,7 +286,10 @@ tree_recovery_begin(struct tree *tree)
 void
 tree_recovery_end(struct tree *tree)
 {
+	Word_t last = UINT64_MAX;
+
 	CHECK(tree->unplaced == 0);
+	CHECK(JudyLLast(tree->nodes, &last, PJE0) != NULL && last < tree->next_id);
 	tree->recovering = false;
 }
 
@@ -369,7 +375,7 @@ znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *
 {
 	*out = (struct wire_stat){
 		.id = node->id,
-		.parent = node_parent_id(node),
+		.parent = node->parent,
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,

@@ -79,8 +79,7 @@ uint64_t session_acked(const struct session *session);
 /* The kept result of a write; NULL: none (never seen, or acknowledged). */
 const struct session_result *session_result(const struct session *session, uint64_t rid);
 uint32_t session_results(const struct session *session);
-/* The kept result with the least rid above `after`; NULL: no more. */
-const struct session_result *session_next_result(const struct session *session, uint64_t after);
+uint32_t session_results_above(const struct session *session, uint64_t rid); /* with a greater one */
 uint32_t session_ephemerals(const struct session *session);
 /* The ephemeral with the least id above `after`: true and its id and handle (0: not held). */
 bool session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id,

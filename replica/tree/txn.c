@@ -1,9 +1,16 @@
-/* Transactions to log rows and back, by the schemas of txn.h. */
+/*
+ * Transactions to log rows and back, by the schemas of txn.h. Types and lengths
+ * are the codec's business; what the fields may say is checked here, so that
+ * whatever txn_unpack accepts can be applied in recovery without harm.
+ */
 #include "replica/tree/txn.h"
 
+#include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/tree/node.h"
 
 #define OP_FIELDS_MAX 16
+#define OP_FIELDS_MIN 3 /* SESSION_CLOSE: type, id, expired */
 
 #define TXN_FIELDS(NAME, name)                                                                     \
 	static const struct field name##_fields[] = { TXN_OP_##NAME(CODEC_ROW, txn_##name) };      \
@@ -36,19 +43,97 @@ txn_pack(msgpack_sbuffer *out, const struct txn *txn)
 	const struct schema *schema;
 	msgpack_packer pk;
 	uint32_t i;
+	int failed;
 
+	CHECK(txn->nops <= TXN_OPS_MAX);
 	msgpack_packer_init(&pk, out, msgpack_sbuffer_write);
 	codec_pack(&pk, &head_schema, &txn->head);
 	for (i = 0; i < txn->nops; i++) {
 		schema = op_schema(txn->ops[i].type);
-		msgpack_pack_array(&pk, schema->nfields + 1);
-		msgpack_pack_uint32(&pk, txn->ops[i].type);
+		CHECK(schema != NULL);
+		failed = msgpack_pack_array(&pk, schema->nfields + 1);
+		failed |= msgpack_pack_uint32(&pk, txn->ops[i].type);
+		CHECK(failed == 0);
 		/* Every member of the union starts where the union does. */
 		codec_pack_fields(&pk, schema, &txn->ops[i].create);
 	}
 }
 
-/* How many arrays follow, each of which is well-formed. */
+static bool
+id_valid(uint64_t id)
+{
+	return id >= TREE_ROOT && id <= TREE_ID_MAX;
+}
+
+/* The root is nobody's child. */
+static bool
+child_valid(uint64_t id, uint64_t parent, struct blob name)
+{
+	return id_valid(id) && id != TREE_ROOT && id_valid(parent) && id != parent &&
+	    node_check_name(name) == ERR_OK;
+}
+
+/* A node whose own fields change: also the root, which has neither parent nor name. */
+static bool
+node_valid(uint64_t id, uint64_t parent, struct blob name)
+{
+	if (id == TREE_ROOT)
+		return parent == 0 && name.len == 0;
+	return child_valid(id, parent, name);
+}
+
+static bool
+write_valid(const struct txn_write *op)
+{
+	if (!node_valid(op->id, op->parent, op->name) || !node_mode_valid(op->mode))
+		return false;
+	if (op->size > WIRE_VALUE_MAX || op->offset > op->size || op->data.len > op->size - op->offset)
+		return false;
+	return op->whole == 0 || (op->whole == 1 && op->data.len == op->size);
+}
+
+static bool
+rename_valid(const struct txn_rename *op)
+{
+	if (!child_valid(op->id, op->parent, op->name) || !node_mode_valid(op->mode))
+		return false;
+	if (!child_valid(op->id, op->parent2, op->name2) || op->exchange > 1)
+		return false;
+	if (op->id2 == 0)
+		return op->exchange == 0;
+	return child_valid(op->id2, op->parent, op->name) && child_valid(op->id2, op->parent2, op->name2) &&
+	    op->id2 != op->id && node_mode_valid(op->mode2);
+}
+
+static bool
+op_valid(const struct txn_op *op)
+{
+	switch (op->type) {
+	case TXN_CREATE:
+		return child_valid(op->create.id, op->create.parent, op->create.name) &&
+		    node_mode_valid(op->create.mode) && (op->create.owner != 0 || op->create.handle == 0);
+	case TXN_DELETE:
+		return child_valid(op->delete.id, op->delete.parent, op->delete.name) &&
+		    node_mode_valid(op->delete.mode);
+	case TXN_WRITE:
+		return write_valid(&op->write);
+	case TXN_ATTR:
+		return node_valid(op->attr.id, op->attr.parent, op->attr.name) &&
+		    node_mode_valid(op->attr.mode) && op->attr.mtime <= 1;
+	case TXN_RENAME:
+		return rename_valid(&op->rename);
+	case TXN_SESSION_OPEN:
+		return op->session_open.id != 0 && op->session_open.secret.len == WIRE_SECRET_LEN;
+	case TXN_SESSION_CLOSE:
+		return op->session_close.id != 0 && op->session_close.expired <= 1;
+	}
+	return false;
+}
+
+/*
+ * How many arrays follow, each of which is well-formed and long enough: the
+ * memory that they will take is a small multiple of the row's.
+ */
 static int
 count_ops(struct blob in, size_t off, uint32_t *n)
 {
@@ -56,7 +141,9 @@ count_ops(struct blob in, size_t off, uint32_t *n)
 	uint32_t fields;
 
 	for (*n = 0; off < in.len; ++*n)
-		if (codec_flat(in.data, in.len, &off, elements, OP_FIELDS_MAX, &fields) != 0)
+		if (*n == TXN_OPS_MAX ||
+		    codec_flat(in.data, in.len, &off, elements, OP_FIELDS_MAX, &fields) != 0 ||
+		    fields < OP_FIELDS_MIN)
 			return ERR_PROTO;
 	return 0;
 }
@@ -75,7 +162,9 @@ unpack_op(struct blob in, size_t *off, struct txn_op *op)
 	if (schema == NULL)
 		return ERR_PROTO;
 	op->type = (enum txn_op_type)elements[0].via.u64;
-	return codec_unpack(schema, elements + 1, n - 1, &op->create);
+	if (codec_unpack(schema, elements + 1, n - 1, &op->create) != 0)
+		return ERR_PROTO;
+	return op_valid(op) ? 0 : ERR_PROTO;
 }
 
 int
@@ -89,6 +178,8 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 	out->ops = NULL;
 	if (codec_flat(in.data, in.len, &off, elements, OP_FIELDS_MAX, &n) != 0 ||
 	    codec_unpack(&head_schema, elements, n, &out->head) != 0 || count_ops(in, off, &out->nops) != 0)
+		return ERR_PROTO;
+	if (out->head.code > 0 || (out->head.code != ERR_OK && out->nops != 0))
 		return ERR_PROTO;
 	if (out->nops == 0)
 		return 0;

@@ -249,6 +249,7 @@ void
 view_reset(struct view *view)
 {
 	view_applied(view, UINT64_MAX);
+	view->next_id = 0; /* what was given out in flight was never used */
 }
 
 size_t
