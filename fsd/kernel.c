@@ -1,4 +1,4 @@
-/* The /dev/fuse side. See kernel.h; made by main.c, polled by spin.c. */
+/* The /dev/fuse side. See kernel.h; made by main.c. */
 #include "fsd/kernel.h"
 
 #include "fsd/grace.h"
@@ -114,12 +114,15 @@ lost(struct kernel *kernel, int errnum)
 	kernel->handler->gone(kernel->arg, errnum);
 }
 
-bool
-kernel_poll(struct kernel *kernel)
+static void
+on_readable(evutil_socket_t fd, short events, void *arg)
 {
+	struct kernel *kernel = arg;
 	ssize_t len;
 	int i;
 
+	(void)fd;
+	(void)events;
 	for (i = 0; i < BATCH && !kernel->gone; i++) {
 		len = read(kernel->fd, kernel->buffer, BUFFER_SIZE);
 		if (len > 0) {
@@ -133,15 +136,6 @@ kernel_poll(struct kernel *kernel)
 			break;
 		lost(kernel, len == 0 ? ENODEV : errno);
 	}
-	return i > 0;
-}
-
-static void
-on_readable(evutil_socket_t fd, short events, void *arg)
-{
-	(void)fd;
-	(void)events;
-	kernel_poll(arg);
 }
 
 static bool

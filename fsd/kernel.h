@@ -28,9 +28,6 @@ void kernel_free(struct kernel *kernel);
 /* The id of the request that is being handled, resend bit cleared; or of the last one. */
 uint64_t kernel_unique(const struct kernel *kernel);
 
-/* Handles what has arrived, without sleeping; for a loop that spins. True: anything came. */
-bool kernel_poll(struct kernel *kernel);
-
 /* What libfuse is to ask for: fsd_ops' init. */
 void kernel_init(void *userdata, struct fuse_conn_info *conn);
 

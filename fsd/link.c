@@ -187,9 +187,3 @@ link_rid_last(const struct link *link)
 {
 	return link->rid_last;
 }
-
-bool
-link_poll(struct link *link)
-{
-	return link->conn != NULL && conn_poll(link->conn);
-}

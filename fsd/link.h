@@ -84,6 +84,5 @@ uint64_t link_zxid(const struct link *link);	/* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */
 uint32_t link_replica(const struct link *link);	   /* member id */
 uint64_t link_rid_last(const struct link *link);   /* the highest of any write so far */
-bool link_poll(struct link *link); /* for a loop that spins: conn_poll */
 
 #endif

@@ -397,23 +397,6 @@ conn_flush(struct conn *conn)
 		send_out(conn);
 }
 
-bool
-conn_poll(struct conn *conn)
-{
-	size_t got;
-
-	if (conn->depth > 0 || stopped(conn) || conn->paused)
-		return false;
-	conn->depth++;
-	got = read_turn(conn);
-	if (!stopped(conn) && !conn->blocked)
-		send_out(conn);
-	if (!stopped(conn) && conn->failed)
-		report(conn);
-	leave(conn);
-	return got > 0;
-}
-
 void
 conn_pause(struct conn *conn, bool paused)
 {

@@ -52,12 +52,6 @@ void conn_send(struct conn *conn, const struct wire_msg *msg);
 void conn_flush(struct conn *conn);
 
 /*
- * Reads and dispatches what has arrived, without sleeping, and sends what this
- * gave to send on this connection; for a loop that spins. True if anything came.
- */
-bool conn_poll(struct conn *conn);
-
-/*
  * While paused nothing is read or handed out, from the next message on (also
  * inside message()). Afterwards the loop goes on with what waits, not this call.
  */

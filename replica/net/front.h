@@ -69,7 +69,4 @@ void front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
 /* Closes with a log line, at the end of the loop's turn. */
 void front_kick(struct front *front, const char *why);
 
-/* Reads what has arrived on all connections; never sleeps. For a loop that spins. True: any. */
-bool front_poll(struct front_server *server);
-
 #endif

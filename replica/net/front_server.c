@@ -147,18 +147,3 @@ front_connections(const struct front_server *server)
 	return server->nfronts;
 }
 
-bool
-front_poll(struct front_server *server)
-{
-	struct front *front, *next;
-	bool any = false;
-
-	TAILQ_FOREACH_SAFE(front, &server->fronts, entry, next)
-		any |= conn_poll(front->conn); /* may free this one, never another */
-	if (!any)
-		return false;
-	/* One front end's request is another one's change. */
-	TAILQ_FOREACH(front, &server->fronts, entry)
-		conn_flush(front->conn);
-	return true;
-}

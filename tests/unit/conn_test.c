@@ -361,7 +361,7 @@ test_freed_inside_its_callbacks(void **state)
 	fd = open_end(&end, 1 << 20);
 	end.free_at = 3;
 	put_bytes(fd, out.data, out.size);
-	assert_true(conn_poll(end.conn));
+	settle();
 	assert_null(end.conn);
 	close(fd);
 
@@ -376,7 +376,7 @@ test_freed_inside_its_callbacks(void **state)
 	fd = open_end(&end, 1 << 20);
 	end.free_when_closed = true;
 	close(fd);
-	assert_false(conn_poll(end.conn));
+	settle();
 	assert_int_equal(end.closed, 1);
 	assert_null(end.conn);
 	conn_free(NULL);
@@ -458,7 +458,6 @@ test_pause(void **state)
 	put_bytes(fd, out.data, out.size);
 	settle();
 	assert_true(end.pings == 2);
-	assert_false(conn_poll(end.conn));
 	msgpack_sbuffer_clear(&out);
 	put_pings(&out, 6, 9);
 	put_bytes(fd, out.data, out.size);
@@ -487,33 +486,6 @@ test_pause(void **state)
 	assert_true(end.pings == 12);
 	assert_int_equal(end.closed, 1);
 	assert_int_equal(end.code, 0);
-	conn_free(end.conn);
-	msgpack_sbuffer_destroy(&out);
-}
-
-static void
-test_poll(void **state)
-{
-	char buf[64];
-	msgpack_sbuffer out;
-	struct end end;
-	int fd = open_end(&end, 1 << 20);
-
-	(void)state;
-	msgpack_sbuffer_init(&out);
-	put_pings(&out, 1, 2);
-	assert_false(conn_poll(end.conn));
-	put_bytes(fd, out.data, out.size);
-	send_pings(&end, 1, 1);
-	assert_true(conn_poll(end.conn));
-	assert_true(end.pings == 2);
-	assert_true(recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0); /* flushed without the loop */
-	close(fd);
-	assert_false(conn_poll(end.conn));
-	assert_int_equal(end.closed, 1);
-	assert_false(conn_poll(end.conn));
-	settle();
-	assert_int_equal(end.closed, 1);
 	conn_free(end.conn);
 	msgpack_sbuffer_destroy(&out);
 }
@@ -549,7 +521,6 @@ main(void)
 		cmocka_unit_test(test_a_slow_reader),
 		cmocka_unit_test(test_a_peer_that_resets),
 		cmocka_unit_test(test_pause),
-		cmocka_unit_test(test_poll),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

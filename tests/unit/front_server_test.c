@@ -89,32 +89,6 @@ test_the_opening_has_a_time_limit(void **state)
 }
 
 static void
-test_polling(void **state)
-{
-	struct client client, other;
-	struct front *front;
-	char buf[64];
-
-	(void)state;
-	client_serve(&other);
-	front = client_serve(&client);
-	assert_false(front_poll(server));
-	client_send(&client, WIRE_T_PING);
-	conn_flush(client.conn);
-	front_send(front_next(server, NULL), &(struct wire_msg){ .type = WIRE_T_PONG });
-	assert_true(front_poll(server));
-	assert_int_equal(replica.requests, 1);
-	assert_true(recv(client.fd, buf, sizeof(buf), MSG_DONTWAIT) > 0);
-	assert_true(recv(other.fd, buf, sizeof(buf), MSG_DONTWAIT) > 0);
-	assert_ptr_equal(front_next(server, front_next(server, NULL)), front);
-	assert_null(front_next(server, front));
-	conn_free(client.conn);
-	front_poll(server);
-	assert_int_equal(front_connections(server), 1);
-	conn_free(other.conn);
-}
-
-static void
 test_at_most_so_many_connections(void **state)
 {
 	static int fds[FRONT_CONNECTIONS_MAX + 10];
@@ -202,7 +176,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_socket),
 		TEST(test_the_opening_has_a_time_limit),
-		TEST(test_polling),
 		TEST(test_at_most_so_many_connections),
 		TEST(test_ended_by_the_server),
 		TEST(test_replies),
