@@ -55,6 +55,14 @@ call_free(struct call *call)
 	free(call);
 }
 
+int
+call_code(const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	if (reply->code != ERR_OK)
+		return reply->code;
+	return stat != NULL ? ERR_OK : ERR_PROTO;
+}
+
 /* Whether the replica counts this answer as interest in the node that it names (wire.h). */
 static bool
 counts(enum wire_type type)
@@ -79,7 +87,8 @@ answered(void *arg, const struct wire_reply *reply)
 	struct call *call = arg;
 	struct fsd *fsd = call->fsd;
 	static const struct wire_reply fine = { .code = ERR_OK };
-	bool plus = call->plus && call->type == WIRE_T_LIST, count = counts(call->type), known = false;
+	bool plus = call->plus && call->type == WIRE_T_LIST, count = counts(call->type),
+	     known = false;
 	struct blob data = reply->data;
 	struct wire_stat stat;
 
@@ -141,7 +150,8 @@ call_read(struct call *call, uint64_t id, call_done done)
 void
 call_lookup(struct call *call, uint64_t parent, const char *name, call_done done)
 {
-	struct wire_msg msg = { .type = WIRE_T_LOOKUP, .lookup = { .parent = parent, .name = call_blob(name) } };
+	struct wire_msg msg = { .type = WIRE_T_LOOKUP,
+		.lookup = { .parent = parent, .name = call_blob(name) } };
 
 	call_send(call, &msg, done);
 }

@@ -23,12 +23,19 @@ struct call;
  * The answer. stat: the reply's, NULL if it has none. A failure has reply->code
  * set, and no stat. Either sends another message or ends with call_free.
  */
-typedef void (*call_done)(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
+typedef void (*call_done)(
+    struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
+
+/*
+ * ERR_OK, or why there is no stat: what went wrong, ERR_PROTO for an answer that should have
+ * one.
+ */
+int call_code(const struct wire_reply *reply, const struct wire_stat *stat);
 
 struct call {
 	struct fsd *fsd;
 	fuse_req_t req; /* NULL: nobody waits any longer */
-	uint64_t rid;	/* of a write: the kernel's id of the request */
+	uint64_t rid;   /* of a write: the kernel's id of the request */
 	int32_t tid;
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
@@ -65,7 +72,10 @@ void call_getattr(struct call *call, uint64_t id, call_done done);
 void call_read(struct call *call, uint64_t id, call_done done);
 void call_lookup(struct call *call, uint64_t parent, const char *name, call_done done);
 
-/* A name copied into a call; false: longer than a name may be, and the request has been answered so. */
+/*
+ * A name copied into a call; false: longer than a name may be, and the request has been answered
+ * so.
+ */
 bool call_name(struct call *call, char to[WIRE_NAME_MAX + 1], const char *name);
 struct blob call_blob(const char *text);
 

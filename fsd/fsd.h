@@ -11,17 +11,18 @@
 struct fsd {
 	struct event_base *base;
 	struct fuse_session *se;
-	struct kernel *kernel;	 /* kernel.h */
-	struct link *link;	 /* link.h */
-	struct echo *echo;	 /* echo.h; NULL until the mount answers */
-	struct inodes *inodes;	 /* inode.h */
-	struct handles *handles; /* handle.h */
-	struct waits *waits;	 /* interrupt.h */
-	struct strays *strays;	 /* stray.h */
-	struct graces *graces;	 /* grace.h */
+	struct kernel *kernel;        /* kernel.h */
+	struct link *link;            /* link.h */
+	struct echo *echo;            /* echo.h; NULL until the mount answers */
+	struct inodes *inodes;        /* inode.h */
+	struct handles *handles;      /* handle.h */
+	struct waits *waits;          /* interrupt.h */
+	struct strays *strays;        /* stray.h */
+	struct graces *graces;        /* grace.h */
 	void (*connected)(void *arg); /* main.c's: the session stands; NULL: nobody asks */
 	void *connected_arg;
-	struct wire_stat root; /* as last seen: the way to .zab/session, when nothing else answers */
+	/* As last seen: the way to .zab/session when nothing else answers. */
+	struct wire_stat root;
 	bool stale; /* -o stale: reads go on when the deadline has passed */
 };
 
@@ -35,18 +36,20 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi);
+void op_setattr(
+    fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi);
 void op_readlink(fuse_req_t req, fuse_ino_t ino);
 void op_statfs(fuse_req_t req, fuse_ino_t ino);
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void op_create(
+    fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
-void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-    unsigned int flags);
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+    const char *newname, unsigned int flags);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
@@ -54,8 +57,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
-void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_readdir(
+    fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_readdirplus(
+    fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 #endif

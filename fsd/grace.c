@@ -1,4 +1,7 @@
-/* Lookups that run again. See grace.h; used by op_entry.c, op_attr.c, op_file.c, op_create.c, zabdir.c. */
+/*
+ * Lookups that run again. See grace.h; used by op_entry.c, op_attr.c, op_file.c, op_create.c,
+ * zabdir.c.
+ */
 #include "fsd/grace.h"
 
 #include "replica/lib/check.h"
@@ -13,7 +16,7 @@
 struct grace {
 	int32_t tid;
 	uint64_t began_ns; /* ESTALE was answered */
-	bool looked_up;	   /* since then */
+	bool looked_up;    /* since then */
 	uint64_t kept_ns;
 	bool opened; /* found, and opened: what comes now is another operation */
 	struct value *value;
@@ -96,7 +99,8 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 		slot->looked_up = true;
 	if (slot->tid != tid || slot->value == NULL || opcode == FUSE_INTERRUPT)
 		return;
-	same = slot->value->stat.id == ino && (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
+	same = slot->value->stat.id == ino &&
+	    (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
 	if (slot->opened || (!same && opcode != FUSE_LOOKUP))
 		forget(slot);
 	else

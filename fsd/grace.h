@@ -24,9 +24,15 @@ void graces_free(struct graces *graces);
 
 /* The thread is about to be answered ESTALE. True: it was, a moment ago. */
 bool grace_begin(struct fsd *fsd, int32_t tid);
-/* Whether the ESTALE led to no lookup: there is no name to look for (a removed working directory). */
+/*
+ * Whether the ESTALE led to no lookup: there is no name to look for (a removed working
+ * directory).
+ */
 bool grace_in_vain(const struct fsd *fsd, int32_t tid);
-/* Each request of the kernel: one that is no part of opening or looking at what was found ends it. */
+/*
+ * Each request of the kernel: one that is no part of opening or looking at what was found ends
+ * it.
+ */
 void grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino);
 /* Whether this thread's lookup follows an ESTALE. */
 bool grace_due(const struct fsd *fsd, int32_t tid);

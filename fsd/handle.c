@@ -81,7 +81,10 @@ handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
 
 	if (handle != NULL)
 		return handle;
-	/* Whether an O_TRUNC is still due is lost with the old process: destroying a value is the worse guess. */
+	/*
+	 * Whether an O_TRUNC is still due is lost with the old process: destroying a value is the
+	 * worse guess.
+	 */
 	handle = insert(fsd->handles, fi->fh, ino, fi->flags);
 	handle->adopted = true;
 	return handle;
@@ -106,7 +109,8 @@ handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid)
 	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
 		handle = *slot;
-		if (handle->ino == ino && handle->stat.id != 0 && (tid == 0 || same_process(tid, handle->tid)))
+		if (handle->ino == ino && handle->stat.id != 0 &&
+		    (tid == 0 || same_process(tid, handle->tid)))
 			return handle;
 	}
 	return NULL;
@@ -134,5 +138,6 @@ handle_expired(const struct fsd *fsd, const struct handle *handle)
 {
 	if (!handle->held)
 		return false;
-	return handle->session != link_session(fsd->link) || link_get_state(fsd->link) == LINK_SUSPENDED;
+	return handle->session != link_session(fsd->link) ||
+	    link_get_state(fsd->link) == LINK_SUSPENDED;
 }

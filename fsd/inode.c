@@ -160,7 +160,8 @@ inode_interests(struct fsd *fsd, struct link *link)
 	Word_t ino = FUSE_ROOT_ID + 1;
 	PPvoid_t slot;
 
-	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL && ino_kind(ino) == INO_ZNODE;
+	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0);
+	     slot != NULL && ino_kind(ino) == INO_ZNODE;
 	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0)) {
 		inode = *slot;
 		if (inode->answers != 0)
@@ -211,13 +212,15 @@ trusted(const struct fsd *fsd)
 {
 	enum link_state state = link_get_state(fsd->link);
 
-	return state == LINK_CONNECTED || (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
+	return state == LINK_CONNECTED ||
+	    (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
 }
 
 static bool
 live(const struct fsd *fsd, const struct inode *inode)
 {
-	return inode != NULL && inode->answers != 0 && !inode->gone && !inode->unsure && trusted(fsd);
+	return inode != NULL && inode->answers != 0 && !inode->gone && !inode->unsure &&
+	    trusted(fsd);
 }
 
 bool

@@ -56,7 +56,10 @@ void inode_invalidate(struct fsd *fsd, uint64_t ino);
 void inode_invalidate_all(struct fsd *fsd);
 /* The directory's attributes are shown by what lives in its .zab, too. */
 void inode_invalidate_zab(struct fsd *fsd, uint64_t dir);
-/* Makes the kernel forget a name, from a thread of its own: that call takes the directory's lock. */
+/*
+ * Makes the kernel forget a name, from a thread of its own: that call takes the directory's
+ * lock.
+ */
 void inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name);
 
 /* The cached value, borrowed; NULL: none, or not to be trusted now. */

@@ -1,4 +1,7 @@
-/* Shared by inode.c (the table), inode_value.c (values, names) and inode_notify.c. Nobody else. */
+/*
+ * Shared by inode.c (the table), inode_value.c (values, names) and inode_notify.c. Nobody
+ * else.
+ */
 #ifndef ZABFS_FSD_INODE_INTERNAL_H
 #define ZABFS_FSD_INODE_INTERNAL_H
 

@@ -16,7 +16,10 @@ struct waits {
 	TAILQ_HEAD(, call) calls; /* interrupted, and waiting for an answer */
 };
 
-/* A fatal signal puts SIGKILL into each thread's pending set. A thread that is gone needs no answer. */
+/*
+ * A fatal signal puts SIGKILL into each thread's pending set. A thread that is gone needs no
+ * answer.
+ */
 static bool
 fatal_pending(int32_t tid)
 {
@@ -30,7 +33,8 @@ fatal_pending(int32_t tid)
 	if (file == NULL)
 		return true;
 	while (!fatal && fgets(line, sizeof line, file) != NULL) {
-		if (sscanf(line, "SigPnd: %llx", &pending) == 1 || sscanf(line, "ShdPnd: %llx", &pending) == 1)
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1 ||
+		    sscanf(line, "ShdPnd: %llx", &pending) == 1)
 			fatal = (pending & SIGKILL_BIT) != 0;
 	}
 	fclose(file);
@@ -48,7 +52,8 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	TAILQ_FOREACH_SAFE (call, &waits->calls, wait, next) {
-		if (now_ns - call->started_ns < INTERRUPT_PATIENCE_MS * UINT64_C(1000000) && !fatal_pending(call->tid))
+		if (now_ns - call->started_ns < INTERRUPT_PATIENCE_MS * UINT64_C(1000000) &&
+		    !fatal_pending(call->tid))
 			continue;
 		interrupt_forget(call);
 		call_abandon(call);

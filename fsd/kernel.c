@@ -15,9 +15,9 @@
 
 #define MAX_WRITE (1u << 20) /* fact 16 */
 #define BUFFER_SIZE (MAX_WRITE + 4096)
-#define BATCH 32		     /* requests of one turn of the loop: the link is to be heard, too */
+#define BATCH 32 /* requests of one turn of the loop: the link is to be heard, too */
 #define RESEND_BIT (UINT64_C(1) << 63) /* FUSE_UNIQUE_RESEND; fact 11 */
-#define BACKGROUND_MAX 256 /* RELEASEs that wait for the replica are among them */
+#define BACKGROUND_MAX 256             /* RELEASEs that wait for the replica are among them */
 
 struct kernel {
 	struct fsd *fsd;
@@ -50,8 +50,8 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	bool ready = false;
 	ssize_t written;
 
-	if (header->unique != 0 && kernel != NULL && header->unique == kernel->init_unique && header->error == 0 &&
-	    count > 1) {
+	if (header->unique != 0 && kernel != NULL && header->unique == kernel->init_unique &&
+	    header->error == 0 && count > 1) {
 		init = iov[1].iov_base;
 		init->flags |= kernel->init_flags & FUSE_PARALLEL_DIROPS;
 		kernel->init_unique = 0;
@@ -72,10 +72,12 @@ void
 kernel_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
-	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-	    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT);
-	conn->want |= conn->capable & (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
-	    FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+	conn->want &=
+	    ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+		FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT);
+	conn->want |= conn->capable &
+	    (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
 	conn->max_write = MAX_WRITE;
 	conn->max_background = BACKGROUND_MAX;
 	conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;
@@ -85,18 +87,23 @@ kernel_init(void *userdata, struct fuse_conn_info *conn)
 static void
 process(struct kernel *kernel, size_t len)
 {
-	const struct fuse_in_header *header = (const struct fuse_in_header *)(const void *)kernel->buffer;
+	const struct fuse_in_header *header =
+	    (const struct fuse_in_header *)(const void *)kernel->buffer;
 	struct fuse_buf buf = { .size = len, .mem = kernel->buffer };
 
 	if (len < sizeof *header) {
 		log_error("a request of the kernel is too short bytes=%zu", len);
 		return;
 	}
-	if (header->opcode == FUSE_INIT && len >= sizeof *header + offsetof(struct fuse_init_in, flags2)) {
+	if (header->opcode == FUSE_INIT &&
+	    len >= sizeof *header + offsetof(struct fuse_init_in, flags2)) {
 		kernel->init_unique = header->unique;
 		kernel->init_flags = ((const struct fuse_init_in *)(header + 1))->flags;
 	}
-	/* Ids are given out in the order of the queue; only these get theirs when they are read. */
+	/*
+	 * Ids are given out in the order of the queue; only these get theirs when they are
+	 * read.
+	 */
 	if (header->opcode != FUSE_INTERRUPT && header->opcode != FUSE_FORGET &&
 	    header->opcode != FUSE_BATCH_FORGET)
 		kernel->unique = header->unique & ~RESEND_BIT;
@@ -171,7 +178,9 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 	int flags = fcntl(fd, F_GETFL);
 
 	CHECK(kernel != NULL && posix_memalign(&buffer, 4096, BUFFER_SIZE) == 0);
-	*kernel = (struct kernel){ .fsd = fsd, .fd = fd, .handler = handler, .arg = arg, .buffer = buffer };
+	*kernel = (struct kernel){
+		.fsd = fsd, .fd = fd, .handler = handler, .arg = arg, .buffer = buffer
+	};
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || !session_make(kernel)) {
 		free(buffer);
 		free(kernel);

@@ -38,7 +38,8 @@ on_again(evutil_socket_t fd, short events, void *arg)
 }
 
 struct link *
-link_new(struct event_base *base, const struct link_options *options, const struct link_handler *handler, void *arg)
+link_new(struct event_base *base, const struct link_options *options,
+    const struct link_handler *handler, void *arg)
 {
 	struct link *link = calloc(1, sizeof *link);
 
@@ -111,7 +112,10 @@ link_forget(struct link *link, uint64_t id, uint32_t count)
 {
 	struct wire_msg msg = { .type = WIRE_T_FORGET, .forget = { .id = id, .count = count } };
 
-	/* Without a connection there is no interest: the next one's begins with what is known then. */
+	/*
+	 * Without a connection there is no interest: the next one's begins with what is known
+	 * then.
+	 */
 	if (link->phase == PHASE_UP)
 		conn_send(link->conn, &msg);
 }

@@ -22,15 +22,25 @@
 struct link;
 struct link_request;
 
-enum link_state { LINK_CONNECTING, LINK_CONNECTED, LINK_SUSPENDED, LINK_EXPIRED };
+enum link_state {
+	LINK_CONNECTING,
+	LINK_CONNECTED,
+	LINK_SUSPENDED,
+	LINK_EXPIRED
+};
 
 struct link_handler {
-	/* A change made elsewhere (or ours, through .zab): in order, before any later reply. Borrowed. */
+	/*
+	 * A change made elsewhere (or ours, through .zab): in order, before any later reply.
+	 * Borrowed.
+	 */
 	void (*change)(void *arg, const struct wire_change *change);
 	/* The log no longer reaches back: distrust everything that the kernel caches. */
 	void (*lost)(void *arg);
-	/* state changed: SUSPENDED when the deadline has passed, EXPIRED when the session
-	 * is known to be gone (its held nodes and ephemerals too); then a new one is made: CONNECTED. */
+	/*
+	 * state changed: SUSPENDED when the deadline has passed, EXPIRED when the session is known
+	 * to be gone (its held nodes and ephemerals too); then a new one is made: CONNECTED.
+	 */
 	void (*state)(void *arg, enum link_state state);
 	/* For a reattach: call link_interest for each node that the kernel knows. */
 	void (*interests)(void *arg, struct link *link);
@@ -44,8 +54,8 @@ struct link_options {
 	bool stale; /* reads go on after the deadline, as long as a replica answers */
 };
 
-struct link *link_new(struct event_base *base, const struct link_options *options, const struct link_handler *handler,
-    void *arg);
+struct link *link_new(struct event_base *base, const struct link_options *options,
+    const struct link_handler *handler, void *arg);
 void link_free(struct link *link);
 
 /*
@@ -56,7 +66,8 @@ void link_free(struct link *link);
  * set. msg is copied as far as it must live on.
  */
 typedef void (*link_done)(void *arg, const struct wire_reply *reply);
-struct link_request *link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg);
+struct link_request *link_request(
+    struct link *link, const struct wire_msg *msg, link_done done, void *arg);
 
 /*
  * Nobody waits for this write (a RELEASE's), and yet what the same process
@@ -75,14 +86,17 @@ bool link_cancel(struct link *link, struct link_request *request);
 void link_forget(struct link *link, uint64_t id, uint32_t count);
 void link_interest(struct link *link, uint64_t id, uint32_t count);
 
-/* Closes the session (ephemerals go at once); closed() when it is answered, or after `timeout_ms`. */
+/*
+ * Closes the session (ephemerals go at once); closed() when it is answered, or after
+ * `timeout_ms`.
+ */
 void link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), void *arg);
 
 enum link_state link_get_state(const struct link *link);
-uint64_t link_session(const struct link *link); /* 0: none yet */
-uint64_t link_zxid(const struct link *link);	/* last seen */
+uint64_t link_session(const struct link *link);    /* 0: none yet */
+uint64_t link_zxid(const struct link *link);       /* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */
-uint32_t link_replica(const struct link *link);	   /* member id */
+uint32_t link_replica(const struct link *link);    /* member id */
 uint64_t link_rid_last(const struct link *link);   /* the highest of any write so far */
 
 #endif

@@ -20,12 +20,14 @@
 static void
 retry_later(struct link *link)
 {
-	struct timeval after = { .tv_sec = link->retry_ms / 1000, .tv_usec = (link->retry_ms % 1000) * 1000 };
+	struct timeval after = { .tv_sec = link->retry_ms / 1000,
+		.tv_usec = (link->retry_ms % 1000) * 1000 };
 
 	link->address = (link->address + 1) % link->options.naddresses;
 	/* Every address once, then patience. */
 	if (link->address == 0)
-		link->retry_ms = link->retry_ms * 2 < LINK_RETRY_MS_MAX ? link->retry_ms * 2 : LINK_RETRY_MS_MAX;
+		link->retry_ms =
+		    link->retry_ms * 2 < LINK_RETRY_MS_MAX ? link->retry_ms * 2 : LINK_RETRY_MS_MAX;
 	event_add(link->retry, &after);
 }
 
@@ -53,7 +55,10 @@ link_drop(struct link *link, const char *why)
 		link_set_state(link, LINK_CONNECTING);
 }
 
-/* What was sent in the old session may have been executed; what was not goes on in the new one. */
+/*
+ * What was sent in the old session may have been executed; what was not goes on in the new
+ * one.
+ */
 static int
 of_old_session(struct link *link, const struct link_request *request)
 {
@@ -78,8 +83,11 @@ link_expire(struct link *link)
 static void
 hello(struct link *link)
 {
-	struct wire_msg msg = { .type = WIRE_T_HELLO, .hello = { .proto = WIRE_PROTO, .session = link->session,
-		.seen = link->seen, .timeout_ms = link->options.timeout_ms } };
+	struct wire_msg msg = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO,
+		    .session = link->session,
+		    .seen = link->seen,
+		    .timeout_ms = link->options.timeout_ms } };
 
 	if (link->session != 0)
 		msg.hello.secret = (struct blob){ link->secret, sizeof link->secret };
@@ -96,16 +104,18 @@ up(struct link *link, const struct wire_welcome *welcome)
 {
 	struct wire_msg resume = { .type = WIRE_T_RESUME }, close = { .type = WIRE_T_CLOSE };
 
-	if (welcome->secret.len != WIRE_SECRET_LEN || welcome->session == 0 || welcome->timeout_ms == 0) {
+	if (welcome->secret.len != WIRE_SECRET_LEN || welcome->session == 0 ||
+	    welcome->timeout_ms == 0) {
 		link_drop(link, "a broken WELCOME");
 		return;
 	}
 	if (link->session == 0)
 		log_info("session opened session=0x%llx replica=%u timeout_ms=%u",
-		    (unsigned long long)welcome->session, (unsigned)welcome->replica, (unsigned)welcome->timeout_ms);
+		    (unsigned long long)welcome->session, (unsigned)welcome->replica,
+		    (unsigned)welcome->timeout_ms);
 	else
-		log_info("session goes on session=0x%llx replica=%u", (unsigned long long)welcome->session,
-		    (unsigned)welcome->replica);
+		log_info("session goes on session=0x%llx replica=%u",
+		    (unsigned long long)welcome->session, (unsigned)welcome->replica);
 	link->session = welcome->session;
 	memcpy(link->secret, welcome->secret.data, WIRE_SECRET_LEN);
 	link->timeout_ms = welcome->timeout_ms;

@@ -18,15 +18,15 @@
 
 #define LINK_RETRY_MS_MIN 10
 #define LINK_RETRY_MS_MAX 500
-#define LINK_BUSY_MS 10		 /* a write that the replica couldn't take is sent again after */
-#define LINK_UNSENT_MAX (256u << 20) /* WIRE_OUTSTANDING_MAX writes of moderate size */
+#define LINK_BUSY_MS 10 /* a write that the replica couldn't take is sent again after */
+#define LINK_UNSENT_MAX (256u << 20)      /* WIRE_OUTSTANDING_MAX writes of moderate size */
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
 struct link_request {
 	TAILQ_ENTRY(link_request) next;
 	struct wire_msg msg; /* its blobs are in `blobs` */
 	uint64_t rid;
-	uint64_t order;	 /* of link_request */
+	uint64_t order;  /* of link_request */
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
@@ -41,7 +41,11 @@ struct link_request {
 };
 TAILQ_HEAD(link_requests, link_request);
 
-enum link_phase { PHASE_DOWN, PHASE_HELLO, PHASE_UP };
+enum link_phase {
+	PHASE_DOWN,
+	PHASE_HELLO,
+	PHASE_UP
+};
 
 struct link {
 	struct event_base *base;
@@ -65,17 +69,17 @@ struct link {
 	bool seen_known; /* before the first WELCOME there is nothing to have seen */
 
 	uint64_t deadline_ns;
-	uint64_t hello_ns;  /* sent */
-	uint64_t ping_ns;   /* sent */
+	uint64_t hello_ns; /* sent */
+	uint64_t ping_ns;  /* sent */
 	uint64_t heard_ns;
-	struct event *retry;	/* connect again */
-	struct event *clock;	/* deadlines, pings */
-	struct event *again;	/* pump after ERR_BUSY */
-	bool busy;		/* until then */
+	struct event *retry; /* connect again */
+	struct event *clock; /* deadlines, pings */
+	struct event *again; /* pump after ERR_BUSY */
+	bool busy;           /* until then */
 
 	struct link_requests waiting, wired;
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
-	Pvoid_t by_rid;	   /* JudyL: rid -> request; writes come first */
+	Pvoid_t by_rid;                      /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
 	uint64_t orders, numbers, reads;
 	uint64_t rid_last;
@@ -101,7 +105,8 @@ void link_reply(struct link *link, const struct wire_reply *reply);
 /* Everything that was on the connection waits again. */
 void link_unwire(struct link *link);
 /* Ends those for which `dead` says a code. */
-void link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request));
+void link_fail(
+    struct link *link, int (*dead)(struct link *link, const struct link_request *request));
 
 /* link_clock.c */
 void link_clock_init(struct link *link);

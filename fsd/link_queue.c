@@ -2,8 +2,8 @@
  * Requests on their way and their answers. See link_internal.h.
  *
  * Order: writes leave in the order of link_request. Whoever wants to see what it
- * wrote has waited for the answer; where it couldn't, link_barrier. Exactly once: a write keeps its rid over
- * reconnects; `acked` promises only what lies below every unanswered write.
+ * wrote has waited for the answer; where it couldn't, link_barrier. Exactly once: a write keeps its
+ * rid over reconnects; `acked` promises only what lies below every unanswered write.
  */
 #include "fsd/link_internal.h"
 
@@ -151,13 +151,17 @@ link_cancel(struct link *link, struct link_request *request)
 	return true;
 }
 
-/* Whether the replica would still have to keep too many results (wire.h: WIRE_OUTSTANDING_MAX). */
+/*
+ * Whether the replica would still have to keep too many results (wire.h:
+ * WIRE_OUTSTANDING_MAX).
+ */
 static bool
 window_full(const struct link *link)
 {
 	const struct link_request *least = least_write(link);
 
-	return least != NULL && least->number != 0 && link->numbers + 1 - least->number >= WIRE_OUTSTANDING_MAX;
+	return least != NULL && least->number != 0 &&
+	    link->numbers + 1 - least->number >= WIRE_OUTSTANDING_MAX;
 }
 
 static void
@@ -199,19 +203,24 @@ behind_barrier(const struct link *link, const struct link_request *request)
 	TAILQ_FOREACH (barrier, &link->barriers, barrier) {
 		if (barrier->order > request->order)
 			break;
-		if ((node != 0 && node == barrier_node(barrier)) || (dir != 0 && dir == barrier->barrier_parent))
+		if ((node != 0 && node == barrier_node(barrier)) ||
+		    (dir != 0 && dir == barrier->barrier_parent))
 			return true;
 	}
 	return false;
 }
 
-/* Reads are refused when the deadline has passed, unless the mount wants old state rather than none. */
+/*
+ * Reads are refused when the deadline has passed, unless the mount wants old state rather than
+ * none.
+ */
 static bool
 may_send(const struct link *link, const struct link_request *request)
 {
 	if (request->write)
 		return request->number != 0 || !window_full(link);
-	return (link->state != LINK_SUSPENDED || link->options.stale) && !behind_barrier(link, request);
+	return (link->state != LINK_SUSPENDED || link->options.stale) &&
+	    !behind_barrier(link, request);
 }
 
 void
@@ -222,7 +231,10 @@ link_pump(struct link *link)
 
 	if (link->phase != PHASE_UP || link->closed != NULL || link->busy)
 		return;
-	/* Writes keep their order. A read that must wait holds nobody else up: its process sends nothing behind it. */
+	/*
+	 * Writes keep their order. A read that must wait holds nobody else up: its process sends
+	 * nothing behind it.
+	 */
 	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
 		if (request->write && !writes)
 			continue;
@@ -261,7 +273,10 @@ link_unwire(struct link *link)
 	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
 }
 
-/* An answer to a write that was given up: the kernel was told that nobody knows, so it may hold old state. */
+/*
+ * An answer to a write that was given up: the kernel was told that nobody knows, so it may hold old
+ * state.
+ */
 static void
 late(struct link *link, uint64_t rid)
 {
@@ -269,7 +284,10 @@ late(struct link *link, uint64_t rid)
 		link->handler->lost(link->arg);
 }
 
-/* The replica did not execute the write: not now (it is sent again), or no longer in this session. */
+/*
+ * The replica did not execute the write: not now (it is sent again), or no longer in this
+ * session.
+ */
 static bool
 not_executed(struct link *link, struct link_request *request, int code)
 {
@@ -310,7 +328,8 @@ link_reply(struct link *link, const struct wire_reply *reply)
 void
 link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request))
 {
-	struct link_requests all = TAILQ_HEAD_INITIALIZER(all), *queues[] = { &link->wired, &link->waiting };
+	struct link_requests all = TAILQ_HEAD_INITIALIZER(all),
+			     *queues[] = { &link->wired, &link->waiting };
 	struct link_request *request, *next;
 	struct wire_reply reply = { 0 };
 	size_t i;

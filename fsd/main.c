@@ -31,7 +31,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define CLOSE_MS 2000	  /* for the session's end, if the replica answers at all */
+#define CLOSE_MS 2000     /* for the session's end, if the replica answers at all */
 #define ECHO_STOP_MS 2000 /* a system call of the echo that never ends doesn't keep us */
 
 struct life {
@@ -180,7 +180,8 @@ events_make(struct life *life)
 		return;
 	/* No program that we start, none that a crash handler starts, keeps mountd waiting. */
 	fcntl(life->options.control_fd, F_SETFD, FD_CLOEXEC);
-	life->control = event_new(base, life->options.control_fd, EV_READ | EV_PERSIST, on_control, life);
+	life->control =
+	    event_new(base, life->options.control_fd, EV_READ | EV_PERSIST, on_control, life);
 	CHECK(life->control != NULL && event_add(life->control, NULL) == 0);
 }
 
@@ -190,8 +191,11 @@ rooms_make(struct life *life)
 	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
 	static char identity[WIRE_IDENTITY_MAX];
 	static const char *address;
-	struct link_options link = { .addresses = &address, .naddresses = 1, .identity = identity,
-		.timeout_ms = life->options.timeout_ms, .stale = life->options.stale };
+	struct link_options link = { .addresses = &address,
+		.naddresses = 1,
+		.identity = identity,
+		.timeout_ms = life->options.timeout_ms,
+		.stale = life->options.stale };
 	struct fsd *fsd = &life->fsd;
 	char host[256] = "";
 

@@ -28,7 +28,8 @@ timeout_of(const struct call *call)
 static void
 vanished(struct call *call)
 {
-	bool unnamed = inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
+	bool unnamed =
+	    inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
 	const struct value *value = grace_get(call->fsd, call->tid, call->ino);
 	const struct handle *handle = handle_of(call->fsd, call->ino, unnamed ? 0 : call->tid);
 	struct stat attr;
@@ -54,8 +55,8 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 
 	if (reply->code == ERR_NONODE) {
 		vanished(call);
-	} else if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 	} else {
 		zab_attr(call->ino, stat, &attr);
 		reply_attr(call, &attr, timeout_of(call));
@@ -120,8 +121,8 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	}
 	if (reply->code == ERR_NONODE && call->fh == 0) {
 		reply_vanished(call);
-	} else if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 	} else {
 		if (S_ISDIR(stat->mode))
 			inode_invalidate_zab(fsd, id);
@@ -138,8 +139,11 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 static void
 set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 {
-	struct wire_msg msg = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(call->ino),
-		.id = ino_node(call->ino), .how = WIRE_REPLACE, .version = -1 } };
+	struct wire_msg msg = { .type = WIRE_T_WRITE,
+		.write = { .flags = zab_flags(call->ino),
+		    .id = ino_node(call->ino),
+		    .how = WIRE_REPLACE,
+		    .version = -1 } };
 	uint8_t *zeros;
 
 	if (size > WIRE_VALUE_MAX) {
@@ -162,9 +166,14 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 static void
 send_setattr(struct call *call, const struct stat *attr)
 {
-	struct wire_msg msg = { .type = WIRE_T_SETATTR, .setattr = { .flags = zab_flags(call->ino),
-		.id = ino_node(call->ino), .valid = call->mode, .mode = attr->st_mode & 07777,
-		.uid = attr->st_uid, .gid = attr->st_gid, .size = (uint64_t)attr->st_size } };
+	struct wire_msg msg = { .type = WIRE_T_SETATTR,
+		.setattr = { .flags = zab_flags(call->ino),
+		    .id = ino_node(call->ino),
+		    .valid = call->mode,
+		    .mode = attr->st_mode & 07777,
+		    .uid = attr->st_uid,
+		    .gid = attr->st_gid,
+		    .size = (uint64_t)attr->st_size } };
 
 	call_send(call, &msg, set);
 }
@@ -213,8 +222,8 @@ got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_
 	fuse_req_t req = call->req;
 	struct statvfs out;
 
-	if (reply->code != ERR_OK || stat == NULL || req == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	if (call_code(reply, stat) != ERR_OK || req == NULL) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 		return;
 	}

@@ -51,7 +51,8 @@ send_create(struct call *call, const char *value, call_done done)
 static uint64_t
 number(const struct call *call, uint64_t id)
 {
-	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id) : ino_make(INO_ALIAS, id);
+	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id) :
+						     ino_make(INO_ALIAS, id);
 }
 
 /* The kernel wasn't there to see the directory change. */
@@ -67,8 +68,8 @@ made(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	struct stat attr;
 	bool taken;
 
-	if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 		return;
 	}
@@ -153,8 +154,8 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 {
 	struct handle *handle = handle_find(call->fsd, call->fh);
 
-	if (reply->code != ERR_OK || stat == NULL || call->req == NULL) {
-		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+	if (call_code(reply, stat) != ERR_OK || call->req == NULL) {
+		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
 	if (!S_ISREG(stat->mode)) {
@@ -206,8 +207,8 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		exists(call, handle);
 		return;
 	}
-	if (reply->code != ERR_OK || stat == NULL) {
-		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+	if (call_code(reply, stat) != ERR_OK) {
+		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
 	handle->ino = number(call, stat->id);
@@ -227,7 +228,8 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 }
 
 void
-op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+op_create(
+    fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
 	struct handle *handle;

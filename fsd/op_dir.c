@@ -16,8 +16,8 @@
 
 #define OFFSET_DOT 1
 #define OFFSET_DOTDOT 2
-#define OFFSET_IDS 2	/* an entry's offset is its id and this */
-#define PLUS_MAX 10000	/* children; above, nothing is pinned in the kernel (fact 23) */
+#define OFFSET_IDS 2   /* an entry's offset is its id and this */
+#define PLUS_MAX 10000 /* children; above, nothing is pinned in the kernel (fact 23) */
 
 static void
 dir_opened(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
@@ -30,7 +30,7 @@ dir_opened(struct call *call, const struct wire_reply *reply, const struct wire_
 	else if (reply->code == ERR_NONODE)
 		reply_vanished(call);
 	else
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+		reply_code(call, call_code(reply, stat));
 	if (!open || !reply_open(call, handle))
 		handle_free(call->fsd, handle);
 	call_free(call);
@@ -75,9 +75,11 @@ page_add(struct page *page, const char *name, const struct fuse_entry_param *par
 	size_t left = page->size - page->used, len;
 
 	if (page->plus)
-		len = fuse_add_direntry_plus(page->req, page->buffer + page->used, left, name, param, offset);
+		len = fuse_add_direntry_plus(
+		    page->req, page->buffer + page->used, left, name, param, offset);
 	else
-		len = fuse_add_direntry(page->req, page->buffer + page->used, left, name, &param->attr, offset);
+		len = fuse_add_direntry(
+		    page->req, page->buffer + page->used, left, name, &param->attr, offset);
 	if (len > left)
 		return false;
 	page->used += len;
@@ -168,8 +170,8 @@ listed(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	size_t references = 0;
 	fuse_req_t req;
 
-	if (reply->code != ERR_OK || stat == NULL || call->req == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	if (call_code(reply, stat) != ERR_OK || call->req == NULL) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 		return;
 	}
@@ -192,7 +194,8 @@ listed(struct call *call, const struct wire_reply *reply, const struct wire_stat
 }
 
 static void
-read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct fuse_file_info *fi, bool plus)
+read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct fuse_file_info *fi,
+    bool plus)
 {
 	struct fsd *fsd = call_fsd(req);
 	struct wire_msg msg = { .type = WIRE_T_LIST, .list = { .id = ino } };
@@ -210,9 +213,13 @@ read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct
 	call->size = size;
 	call->offset = offset;
 	call->flags = plus;
-	call->plus = plus && handle != NULL && handle->stat.id != 0 && handle->stat.children <= PLUS_MAX;
+	call->plus =
+	    plus && handle != NULL && handle->stat.id != 0 && handle->stat.children <= PLUS_MAX;
 	msg.list.after = offset > OFFSET_IDS ? (uint64_t)offset - OFFSET_IDS : 0;
-	/* An entry is longer for the kernel than on the wire: little is fetched that doesn't fit. */
+	/*
+	 * An entry is longer for the kernel than on the wire: little is fetched that doesn't
+	 * fit.
+	 */
 	msg.list.bytes = (uint32_t)(size < WIRE_LIST_MAX ? size / 8 * 5 : WIRE_LIST_MAX / 8 * 5);
 	msg.list.plus = call->plus;
 	call_send(call, &msg, listed);

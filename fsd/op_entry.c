@@ -11,7 +11,8 @@
 
 #define LOOKUPS_MAX 16 /* a name that is replaced faster than it can be read is given up */
 
-static void looked_up(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
+static void looked_up(
+    struct call *call, const struct wire_reply *reply, const struct wire_stat *stat);
 
 static void
 entry_found(struct call *call, const struct wire_stat *stat)
@@ -31,8 +32,8 @@ value_found(struct call *call, const struct wire_reply *reply, const struct wire
 
 	if (reply->code == ERR_NONODE && call->size++ < LOOKUPS_MAX) {
 		call_lookup(call, call->parent, call->name, looked_up);
-	} else if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 	} else {
 		value = value_new(stat, reply->data);
@@ -47,12 +48,18 @@ value_found(struct call *call, const struct wire_reply *reply, const struct wire
 static void
 looked_up(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	/* An absent name is an error, never a negative entry: the echo may create it any time (fact 2). */
-	if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	/*
+	 * An absent name is an error, never a negative entry: the echo may create it any time (fact
+	 * 2).
+	 */
+	if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 	} else if (call->req != NULL && grace_due(call->fsd, call->tid)) {
-		/* A reference of our own: the interest that this answer has begun must not end meanwhile. */
+		/*
+		 * A reference of our own: the interest that this answer has begun must not end
+		 * meanwhile.
+		 */
 		inode_ref(call->fsd, stat->id);
 		call->ino = stat->id;
 		call_read(call, stat->id, value_found);
@@ -174,7 +181,8 @@ op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 }
 
 static void
-op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
+op_fallocate(
+    fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
 {
 	(void)ino;
 	(void)mode;
@@ -184,7 +192,10 @@ op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, 
 	fuse_reply_err(req, EOPNOTSUPP);
 }
 
-/* What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), FLUSH, LSEEK, IOCTL. */
+/*
+ * What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), FLUSH,
+ * LSEEK, IOCTL.
+ */
 const struct fuse_lowlevel_ops fsd_ops = {
 	.init = kernel_init,
 	.lookup = op_lookup,

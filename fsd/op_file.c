@@ -69,8 +69,8 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 		open_vanished(call, handle);
 		return;
 	}
-	if (reply->code != ERR_OK || stat == NULL) {
-		not_opened(call, handle, err_errno(reply->code != ERR_OK ? reply->code : ERR_PROTO));
+	if (call_code(reply, stat) != ERR_OK) {
+		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
 	/* Through a modifier only what is bound to this session can be changed. */
@@ -95,7 +95,10 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	call_free(call);
 }
 
-/* Without asking the replica: the node is known to exist, and its value is here if it is wanted. */
+/*
+ * Without asking the replica: the node is known to exist, and its value is here if it is
+ * wanted.
+ */
 static bool
 open_at_once(fuse_req_t req, struct handle *handle)
 {
@@ -168,7 +171,10 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		taken = reply_write(call, call->size);
 	else
 		taken = reply_code(call, reply->code);
-	/* The kernel knows of a write that it made itself; not that it changed the directory, if it was .zab/data. */
+	/*
+	 * The kernel knows of a write that it made itself; not that it changed the directory, if it
+	 * was .zab/data.
+	 */
 	if (ino_kind(call->ino) == INO_DATA)
 		inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
 	if (!taken)
@@ -190,8 +196,9 @@ padded(const char *data, size_t size, size_t offset)
 static void
 send_write(struct call *call, const struct handle *handle, const char *data)
 {
-	struct wire_msg msg = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(call->ino),
-		.id = ino_node(call->ino), .version = -1 } };
+	struct wire_msg msg = { .type = WIRE_T_WRITE,
+		.write = {
+		    .flags = zab_flags(call->ino), .id = ino_node(call->ino), .version = -1 } };
 	bool append = (call->flags & O_APPEND) != 0;
 	uint8_t *whole = NULL;
 
@@ -205,10 +212,12 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 				call_free(call);
 				return;
 			}
-			msg.write.data = (struct blob){ whole, (uint32_t)((size_t)call->offset + call->size) };
+			msg.write.data =
+			    (struct blob){ whole, (uint32_t)((size_t)call->offset + call->size) };
 		}
 	} else if (append) {
-		msg.write.how = WIRE_APPEND; /* the kernel's offset comes from a size that may be old (fact 16) */
+		msg.write.how = WIRE_APPEND; /* the kernel's offset comes from a size that may be
+						old (fact 16) */
 	} else {
 		msg.write.how = WIRE_AT;
 		msg.write.offset = (uint64_t)call->offset;
@@ -218,7 +227,8 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 }
 
 void
-op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+    struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
 	struct handle *handle;
@@ -278,7 +288,10 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 		call_send(call, &msg, synced);
 }
 
-/* The O_TRUNC that no write has carried out. The process is not told: it doesn't wait for RELEASE. */
+/*
+ * The O_TRUNC that no write has carried out. The process is not told: it doesn't wait for
+ * RELEASE.
+ */
 static void
 truncated(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -303,13 +316,16 @@ released(struct call *call, const struct wire_reply *reply, const struct wire_st
 static void
 delete_held(struct call *call)
 {
-	struct wire_msg msg = { .type = WIRE_T_DELETE, .delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino),
-		.version = -1 } };
+	struct wire_msg msg = { .type = WIRE_T_DELETE,
+		.delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino), .version = -1 } };
 
 	call_send(call, &msg, released);
 }
 
-/* A file that an earlier process of this mount opened: the node itself says whether this file held it. */
+/*
+ * A file that an earlier process of this mount opened: the node itself says whether this file held
+ * it.
+ */
 static void
 adopted(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -323,8 +339,11 @@ adopted(struct call *call, const struct wire_reply *reply, const struct wire_sta
 static void
 release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
 {
-	struct wire_msg truncate = { .type = WIRE_T_WRITE, .write = { .flags = zab_flags(ino), .id = ino_node(ino),
-		.how = WIRE_REPLACE, .version = -1 } };
+	struct wire_msg truncate = { .type = WIRE_T_WRITE,
+		.write = { .flags = zab_flags(ino),
+		    .id = ino_node(ino),
+		    .how = WIRE_REPLACE,
+		    .version = -1 } };
 	bool held = handle != NULL && handle->held;
 	bool unknown = (handle == NULL || handle->adopted) && ino_kind(ino) == INO_ALIAS;
 	struct call *call;
@@ -356,7 +375,10 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fsd *fsd = call_fsd(req);
 	struct handle *handle = handle_find(fsd, fi->fh);
 
-	/* Nobody waits for the answer; what follows is sent before the same process's next request. */
+	/*
+	 * Nobody waits for the answer; what follows is sent before the same process's next
+	 * request.
+	 */
 	if (fi->fh != ECHO_FH)
 		release(fsd, handle, ino, fi->fh);
 	if (handle != NULL)

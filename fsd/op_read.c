@@ -12,7 +12,10 @@
 
 #include <string.h>
 
-/* Whether `later` begins with all of `earlier`: who has read that far has read a part of `later`. */
+/*
+ * Whether `later` begins with all of `earlier`: who has read that far has read a part of
+ * `later`.
+ */
 static bool
 goes_on(const struct value *earlier, const struct value *later)
 {
@@ -39,8 +42,8 @@ fetched(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		call_free(call);
 		return;
 	}
-	if (handle == NULL || reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	if (handle == NULL || call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 		call_free(call);
 		return;
 	}

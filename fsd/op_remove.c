@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* The kernel removes or moves the node by itself; what the echo still has to tell of it is void. */
+/*
+ * The kernel removes or moves the node by itself; what the echo still has to tell of it is
+ * void.
+ */
 static void
 own(struct fsd *fsd, uint64_t id)
 {
@@ -15,7 +18,10 @@ own(struct fsd *fsd, uint64_t id)
 		echo_own(fsd->echo, id);
 }
 
-/* The echo has just told the kernel that what stood at the name is gone; if it is: a name may be taken again. */
+/*
+ * The echo has just told the kernel that what stood at the name is gone; if it is: a name may be
+ * taken again.
+ */
 static void
 told_gone(struct fsd *fsd, uint64_t parent, const char *name)
 {
@@ -79,8 +85,11 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 		call_free(call);
 		return;
 	}
-	msg.delete = (struct wire_delete){ .flags = target.flags, .parent = target.dir,
-		.name = call_blob(call->name), .dir = dir ? 1 : 0, .version = -1 };
+	msg.delete = (struct wire_delete){ .flags = target.flags,
+		.parent = target.dir,
+		.name = call_blob(call->name),
+		.dir = dir ? 1 : 0,
+		.version = -1 };
 	call_send(call, &msg, removed);
 }
 
@@ -131,8 +140,8 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 }
 
 void
-op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-    unsigned int flags)
+op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+    const char *newname, unsigned int flags)
 {
 	struct fsd *fsd = call_fsd(req);
 	struct wire_msg msg = { .type = WIRE_T_RENAME };
@@ -155,12 +164,16 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newpar
 		return;
 	}
 	call = call_new(fsd, req);
-	if (call == NULL || !call_name(call, call->name, name) || !call_name(call, call->newname, newname))
+	if (call == NULL || !call_name(call, call->name, name) ||
+	    !call_name(call, call->newname, newname))
 		return;
 	call->parent = parent;
 	call->newparent = newparent;
 	call->flags = (int)flags;
-	msg.rename = (struct wire_rename){ .parent = parent, .name = call_blob(call->name),
-		.newparent = newparent, .newname = call_blob(call->newname), .how = flags };
+	msg.rename = (struct wire_rename){ .parent = parent,
+		.name = call_blob(call->name),
+		.newparent = newparent,
+		.newname = call_blob(call->newname),
+		.how = flags };
 	call_send(call, &msg, renamed);
 }

@@ -65,7 +65,10 @@ reply_code(struct call *call, int code)
 	return reply_err(call, err_errno(code));
 }
 
-/* The kernel has the reference with the reply, and may have used it before fuse_reply_… returns. */
+/*
+ * The kernel has the reference with the reply, and may have used it before fuse_reply_…
+ * returns.
+ */
 static bool
 entry(struct call *call, struct fuse_entry_param *param)
 {
@@ -84,7 +87,9 @@ bool
 reply_entry(struct call *call, const struct wire_stat *stat)
 {
 	struct fuse_entry_param param = {
-		.ino = stat->id, .entry_timeout = REPLY_FOREVER, .attr_timeout = REPLY_FOREVER,
+		.ino = stat->id,
+		.entry_timeout = REPLY_FOREVER,
+		.attr_timeout = REPLY_FOREVER,
 	};
 
 	reply_stat(stat, &param.attr);
@@ -94,7 +99,9 @@ reply_entry(struct call *call, const struct wire_stat *stat)
 bool
 reply_entry_zab(struct call *call, uint64_t ino, const struct stat *attr, double entry_timeout)
 {
-	struct fuse_entry_param param = { .ino = ino, .entry_timeout = entry_timeout, .attr = *attr };
+	struct fuse_entry_param param = {
+		.ino = ino, .entry_timeout = entry_timeout, .attr = *attr
+	};
 
 	return entry(call, &param);
 }
@@ -113,7 +120,9 @@ bool
 reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, struct handle *handle)
 {
 	double timeout = ino_kind(ino) == INO_ZNODE ? REPLY_FOREVER : 0;
-	struct fuse_entry_param param = { .ino = ino, .entry_timeout = timeout, .attr_timeout = timeout };
+	struct fuse_entry_param param = {
+		.ino = ino, .entry_timeout = timeout, .attr_timeout = timeout
+	};
 	struct fuse_file_info fi;
 	fuse_req_t req = take(call);
 
@@ -168,7 +177,8 @@ reply_write(struct call *call, size_t size)
 bool
 reply_value(struct call *call, const struct value *value, int64_t offset, size_t len)
 {
-	size_t start = (uint64_t)offset < value->len ? (size_t)offset : value->len, left = value->len - start;
+	size_t start = (uint64_t)offset < value->len ? (size_t)offset : value->len,
+	       left = value->len - start;
 	fuse_req_t req = take(call);
 
 	return req != NULL &&

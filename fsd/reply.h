@@ -24,8 +24,10 @@ bool reply_code(struct call *call, int code);
 /* A znode under its own number: cached for ever. */
 bool reply_entry(struct call *call, const struct wire_stat *stat);
 /* Anything under .zab. entry_timeout in seconds; the attributes are never cached. */
-bool reply_entry_zab(struct call *call, uint64_t ino, const struct stat *attr, double entry_timeout);
-bool reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, struct handle *handle);
+bool reply_entry_zab(
+    struct call *call, uint64_t ino, const struct stat *attr, double entry_timeout);
+bool reply_create(
+    struct call *call, const struct wire_stat *stat, uint64_t ino, struct handle *handle);
 bool reply_attr(struct call *call, const struct stat *attr, double timeout);
 bool reply_open(struct call *call, struct handle *handle);
 bool reply_write(struct call *call, size_t size);

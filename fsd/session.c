@@ -44,7 +44,8 @@ on_state(void *arg, enum link_state state)
 		inode_invalidate_all(fsd);
 	}
 	if (fsd->echo != NULL)
-		echo_push_zab(fsd->echo, FUSE_ROOT_ID, "session", ino_make(INO_SESSION, FUSE_ROOT_ID));
+		echo_push_zab(
+		    fsd->echo, FUSE_ROOT_ID, "session", ino_make(INO_SESSION, FUSE_ROOT_ID));
 	if (state == LINK_CONNECTED && fsd->connected != NULL)
 		fsd->connected(fsd->connected_arg);
 }

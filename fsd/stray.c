@@ -32,7 +32,8 @@ gone(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 static void
 delete_one(struct strays *strays, uint64_t rid, uint64_t id)
 {
-	struct wire_msg msg = { .type = WIRE_T_DELETE, .delete = { .flags = WIRE_ECHO, .id = id, .version = -1 } };
+	struct wire_msg msg = { .type = WIRE_T_DELETE,
+		.delete = { .flags = WIRE_ECHO, .id = id, .version = -1 } };
 	struct call *call = call_new(strays->fsd, NULL);
 
 	if (call == NULL)

@@ -22,10 +22,8 @@ static const struct zab_entry {
 	enum ino_kind kind;
 	uint32_t type;
 } entries[] = {
-	{ "data", INO_DATA, S_IFREG },
-	{ "self", INO_STAT, S_IFREG },
-	{ "stat", INO_STATS, S_IFDIR },
-	{ "ephemeral", INO_EPHEMERAL, S_IFDIR },
+	{ "data", INO_DATA, S_IFREG }, { "self", INO_STAT, S_IFREG },
+	{ "stat", INO_STATS, S_IFDIR }, { "ephemeral", INO_EPHEMERAL, S_IFDIR },
 	{ "held", INO_HELD, S_IFDIR },
 	{ "session", INO_SESSION, S_IFREG }, /* root only: the last */
 };
@@ -94,11 +92,12 @@ found(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 {
 	struct stat attr;
 
-	if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 	} else {
 		zab_attr(call->ino, stat, &attr);
-		reply_entry_zab(call, call->ino, &attr, is_dir(ino_kind(call->ino)) ? REPLY_FOREVER : 0);
+		reply_entry_zab(
+		    call, call->ino, &attr, is_dir(ino_kind(call->ino)) ? REPLY_FOREVER : 0);
 	}
 	call_free(call);
 }
@@ -177,8 +176,8 @@ got_attr(struct call *call, const struct wire_reply *reply, const struct wire_st
 
 	if (reply->code == ERR_NONODE) {
 		reply_vanished(call);
-	} else if (reply->code != ERR_OK || stat == NULL) {
-		reply_code(call, reply->code != ERR_OK ? reply->code : ERR_PROTO);
+	} else if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
 	} else {
 		zab_attr(call->ino, stat, &attr);
 		reply_attr(call, &attr, is_dir(ino_kind(call->ino)) ? reply_forever(call->fsd) : 0);
@@ -202,7 +201,10 @@ zab_getattr(struct call *call, uint64_t ino)
 	call_free(call);
 }
 
-/* Offsets count: `.`, `..`, then the entries. What is named by a modifier is listed in the directory itself. */
+/*
+ * Offsets count: `.`, `..`, then the entries. What is named by a modifier is listed in the
+ * directory itself.
+ */
 void
 zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 {
@@ -221,8 +223,10 @@ zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 		name = i == 0 ? "." : i == 1 ? ".." : entries[i - 2].name;
 		param.attr.st_mode = i < 2 ? S_IFDIR : entries[i - 2].type;
 		param.attr.st_ino = i < 2 ? ino : ino_make(entries[i - 2].kind, ino_node(ino));
-		len = plus ? fuse_add_direntry_plus(req, buffer + used, size - used, name, &param, (off_t)i + 1) :
-			     fuse_add_direntry(req, buffer + used, size - used, name, &param.attr, (off_t)i + 1);
+		len = plus ? fuse_add_direntry_plus(
+				 req, buffer + used, size - used, name, &param, (off_t)i + 1) :
+			     fuse_add_direntry(
+				 req, buffer + used, size - used, name, &param.attr, (off_t)i + 1);
 		if (len > size - used)
 			break;
 		used += len;

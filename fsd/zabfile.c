@@ -59,13 +59,14 @@ zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
 	time_text(stat->mtime_ns, mtime);
 	hex_text(stat->owner, owner);
 	hex_text(stat->handle, handle);
-	return length(snprintf(text, len,
-			  "czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
-			  "version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
-			  "id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\n",
-			  stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion, stat->aversion,
-			  owner, handle, birth, mtime, stat->id, stat->size, stat->children,
-			  kind_text(stat->mode)),
+	return length(
+	    snprintf(text, len,
+		"czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
+		"version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
+		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\n",
+		stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion,
+		stat->aversion, owner, handle, birth, mtime, stat->id, stat->size, stat->children,
+		kind_text(stat->mode)),
 	    len);
 }
 
@@ -91,9 +92,11 @@ zab_session_text(const struct fsd *fsd, char *text, size_t len)
 	char id[32];
 
 	hex_text(link_session(fsd->link), id);
-	return length(snprintf(text, len, "id %s\nstate %s\ntimeout_ms %u\nreplica %u\nzxid 0x%" PRIx64 "\n%s", id,
-			  state_text(link_get_state(fsd->link)), link_timeout_ms(fsd->link),
-			  link_replica(fsd->link), link_zxid(fsd->link), fsd->stale ? "stale yes\n" : ""),
+	return length(
+	    snprintf(text, len,
+		"id %s\nstate %s\ntimeout_ms %u\nreplica %u\nzxid 0x%" PRIx64 "\n%s", id,
+		state_text(link_get_state(fsd->link)), link_timeout_ms(fsd->link),
+		link_replica(fsd->link), link_zxid(fsd->link), fsd->stale ? "stale yes\n" : ""),
 	    len);
 }
 
@@ -110,7 +113,8 @@ pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_
 	static const struct wire_stat none;
 	struct value *value;
 
-	value = value_new(stat != NULL ? stat : &none, (struct blob){ (const uint8_t *)text, (uint32_t)len });
+	value = value_new(
+	    stat != NULL ? stat : &none, (struct blob){ (const uint8_t *)text, (uint32_t)len });
 	if (value == NULL)
 		return false;
 	handle_pin(handle, value);
@@ -135,7 +139,8 @@ make_session(struct call *call, struct handle *handle)
 {
 	char text[ZAB_TEXT_MAX];
 
-	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK :
+											 ERR_NOMEM;
 }
 
 static void

@@ -34,10 +34,12 @@ reply_list(uint64_t rid, uint64_t first, int n, bool plus)
 		stat = h_stat(first + (uint64_t)i, S_IFREG | 0644);
 		wire_stat_pack(&packed, &stat);
 		snprintf(name, sizeof name, "n%d", (int)first + i);
-		entry = (struct wire_entry){ .id = first + (uint64_t)i, .mode = S_IFREG | 0644,
+		entry = (struct wire_entry){ .id = first + (uint64_t)i,
+			.mode = S_IFREG | 0644,
 			.name = { (const uint8_t *)name, (uint32_t)strlen(name) } };
 		if (plus)
-			entry.stat = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+			entry.stat =
+			    (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
 		wire_entry_pack(&data, &entry);
 		msgpack_sbuffer_destroy(&packed);
 	}

@@ -81,7 +81,8 @@ test_create(void **state)
 {
 	struct wire_stat stat = h_stat(9, S_IFREG | 0640);
 	const struct wire_create *create;
-	const struct fuse_open_out *open = (const void *)(answer.body + sizeof(struct fuse_entry_out));
+	const struct fuse_open_out *open =
+	    (const void *)(answer.body + sizeof(struct fuse_entry_out));
 	uint64_t unique = create_send(1, "n", O_WRONLY);
 
 	(void)state;
@@ -98,7 +99,10 @@ test_create(void **state)
 	assert_true(open->fh >> 32 > 1700000000);
 }
 
-/* Without O_EXCL the kernel is asked to run the open again; only in a row it is opened from here. */
+/*
+ * Without O_EXCL the kernel is asked to run the open again; only in a row it is opened from
+ * here.
+ */
 static void
 test_create_exists(void **state)
 {
@@ -210,9 +214,16 @@ test_errnos(void **state)
 	static const struct {
 		int code, errnum;
 	} table[] = {
-		{ ERR_NONODE, ENOENT }, { ERR_EXISTS, EEXIST }, { ERR_NOTDIR, ENOTDIR }, { ERR_FBIG, EFBIG },
-		{ ERR_NOSPC, ENOSPC }, { ERR_ROFS, EROFS }, { ERR_QUOTA, EDQUOT }, { ERR_BADVERSION, ECANCELED },
-		{ ERR_NAMETOOLONG, ENAMETOOLONG }, { ERR_IO, EIO },
+		{ ERR_NONODE, ENOENT },
+		{ ERR_EXISTS, EEXIST },
+		{ ERR_NOTDIR, ENOTDIR },
+		{ ERR_FBIG, EFBIG },
+		{ ERR_NOSPC, ENOSPC },
+		{ ERR_ROFS, EROFS },
+		{ ERR_QUOTA, EDQUOT },
+		{ ERR_BADVERSION, ECANCELED },
+		{ ERR_NAMETOOLONG, ENAMETOOLONG },
+		{ ERR_IO, EIO },
 	};
 	struct fuse_mkdir_in in = { .mode = 0755 };
 	uint64_t unique;

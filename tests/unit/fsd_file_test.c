@@ -1,4 +1,7 @@
-/* Files: O_TRUNC, appends, limits, snapshots, the value cache, handles from an earlier process. */
+/*
+ * Files: O_TRUNC, appends, limits, snapshots, the value cache, handles from an earlier
+ * process.
+ */
 #include "tests/unit/fsd_harness.h"
 
 #define F 7
@@ -46,7 +49,8 @@ test_write_at(void **state)
 	uint64_t fh = open_known(O_WRONLY), unique;
 
 	(void)state;
-	assert_int_equal(((struct fuse_open_out *)(void *)answer.body)->open_flags, FOPEN_DIRECT_IO | FOPEN_NOFLUSH);
+	assert_int_equal(((struct fuse_open_out *)(void *)answer.body)->open_flags,
+	    FOPEN_DIRECT_IO | FOPEN_NOFLUSH);
 	unique = h_write_send(F, fh, O_WRONLY, 3, "abc", 3);
 	expect_write(unique, WIRE_AT, 3, "abc", 3);
 	done(unique, ERR_OK);
@@ -196,7 +200,10 @@ test_value_cached(void **state)
 	h_body_is("world!");
 }
 
-/* Behind the end, a value that merely goes on is seen (tail -f), another is not (no torn reads). */
+/*
+ * Behind the end, a value that merely goes on is seen (tail -f), another is not (no torn
+ * reads).
+ */
 static void
 test_read_behind_the_end(void **state)
 {
@@ -249,7 +256,10 @@ test_open_vanished(void **state)
 	unique = h_open_send(F, O_WRONLY);
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ESTALE);
-	/* So it looks again. What is found then is read at once, twice if it is replaced in between. */
+	/*
+	 * So it looks again. What is found then is read at once, twice if it is replaced in
+	 * between.
+	 */
 	unique = h_lookup_send(1, "f");
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
 	assert_int_equal(h_expect(WIRE_T_READ)->read.id, next.id);
@@ -327,7 +337,9 @@ test_unknown_handle(void **state)
 static void
 test_setattr(void **state)
 {
-	struct fuse_setattr_in in = { .valid = FATTR_MODE | FATTR_UID | FATTR_SIZE, .mode = S_IFREG | 0600, .uid = 5,
+	struct fuse_setattr_in in = { .valid = FATTR_MODE | FATTR_UID | FATTR_SIZE,
+		.mode = S_IFREG | 0600,
+		.uid = 5,
 		.size = 9 };
 	struct wire_stat stat = h_stat(F, S_IFREG | 0600);
 	const struct wire_setattr *setattr;
@@ -401,13 +413,15 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trunc_with_first_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_trunc_with_hole, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_trunc_at_release, setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_trunc_not_after_failed_write, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_trunc_not_after_failed_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_value_cached, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_read_behind_the_end, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_own_write_seen, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_open_vanished, setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_deleted_file_stays_readable, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_deleted_file_stays_readable, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_handle, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_setattr, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_fsync_and_statfs, setup, h_teardown),

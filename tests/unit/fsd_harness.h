@@ -190,11 +190,15 @@ h_run_ms(uint32_t ms)
 /* The kernel's side. */
 
 static inline void
-h_send_raw(uint32_t opcode, uint64_t unique, uint64_t node, uint32_t pid, const void *body, size_t len)
+h_send_raw(
+    uint32_t opcode, uint64_t unique, uint64_t node, uint32_t pid, const void *body, size_t len)
 {
 	static uint8_t packet[1 << 21];
-	struct fuse_in_header head = { .len = (uint32_t)(sizeof head + len), .opcode = opcode, .unique = unique,
-		.nodeid = node, .pid = pid };
+	struct fuse_in_header head = { .len = (uint32_t)(sizeof head + len),
+		.opcode = opcode,
+		.unique = unique,
+		.nodeid = node,
+		.pid = pid };
 
 	memcpy(packet, &head, sizeof head);
 	if (len != 0)
@@ -213,7 +217,8 @@ h_request(uint32_t opcode, uint64_t node, const void *body, size_t len)
 
 /* Two parts: a struct, and a name or data behind it. */
 static inline uint64_t
-h_request2(uint32_t opcode, uint64_t node, const void *body, size_t len, const void *tail, size_t taillen)
+h_request2(
+    uint32_t opcode, uint64_t node, const void *body, size_t len, const void *tail, size_t taillen)
 {
 	static uint8_t both[1 << 21];
 
@@ -336,7 +341,10 @@ h_tell(const struct wire_msg *msg)
 	msgpack_sbuffer_destroy(&out);
 }
 
-/* The next message in h.msg; PINGs are answered by themselves unless they are what is waited for. */
+/*
+ * The next message in h.msg; PINGs are answered by themselves unless they are what is waited
+ * for.
+ */
 static inline bool
 h_take(void)
 {
@@ -370,13 +378,15 @@ h_expect(enum wire_type type)
 			continue;
 		}
 		if (h.msg.type == WIRE_T_PING && type != WIRE_T_PING) {
-			struct wire_msg pong = { .type = WIRE_T_PONG, .pong = { .sent_ns = h.msg.ping.sent_ns } };
+			struct wire_msg pong = { .type = WIRE_T_PONG,
+				.pong = { .sent_ns = h.msg.ping.sent_ns } };
 
 			h_tell(&pong);
 			continue;
 		}
 		if (h.msg.type != type)
-			fail_msg("%s came, not %s", wire_type_name(h.msg.type), wire_type_name(type));
+			fail_msg(
+			    "%s came, not %s", wire_type_name(h.msg.type), wire_type_name(type));
 		return &h.msg;
 	}
 	fail_msg("no %s", wire_type_name(type));
@@ -394,13 +404,15 @@ h_nothing_sent(uint32_t ms)
 static inline void
 h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, const char *data)
 {
-	struct wire_msg msg = { .type = WIRE_T_REPLY, .reply = { .rid = rid, .code = code, .zxid = zxid } };
+	struct wire_msg msg = { .type = WIRE_T_REPLY,
+		.reply = { .rid = rid, .code = code, .zxid = zxid } };
 	msgpack_sbuffer packed;
 
 	msgpack_sbuffer_init(&packed);
 	if (stat != NULL) {
 		wire_stat_pack(&packed, stat);
-		msg.reply.stat = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+		msg.reply.stat =
+		    (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
 	}
 	if (data != NULL)
 		msg.reply.data = (struct blob){ (const uint8_t *)data, (uint32_t)strlen(data) };
@@ -411,15 +423,27 @@ h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, con
 static inline struct wire_stat
 h_stat(uint64_t id, uint32_t mode)
 {
-	return (struct wire_stat){ .id = id, .parent = 1, .mode = mode, .czxid = 5, .mzxid = 6, .pzxid = 5,
-		.mtime_ns = 1500000000, .ctime_ns = 2500000000 };
+	return (struct wire_stat){ .id = id,
+		.parent = 1,
+		.mode = mode,
+		.czxid = 5,
+		.mzxid = 6,
+		.pzxid = 5,
+		.mtime_ns = 1500000000,
+		.ctime_ns = 2500000000 };
 }
 
 static inline void
 h_change(enum wire_change_kind kind, uint64_t zxid, uint64_t id, uint32_t mode, const char *name)
 {
-	struct wire_msg msg = { .type = WIRE_T_CHANGE, .change = { .zxid = zxid, .last = 1, .kind = kind, .mode = mode,
-		.id = id, .parent = 1, .name = { (const uint8_t *)name, (uint32_t)strlen(name) } } };
+	struct wire_msg msg = { .type = WIRE_T_CHANGE,
+		.change = { .zxid = zxid,
+		    .last = 1,
+		    .kind = kind,
+		    .mode = mode,
+		    .id = id,
+		    .parent = 1,
+		    .name = { (const uint8_t *)name, (uint32_t)strlen(name) } } };
 
 	h_tell(&msg);
 }
@@ -428,8 +452,13 @@ static inline void
 h_welcome(int code, uint64_t session, uint64_t zxid)
 {
 	static const uint8_t secret[WIRE_SECRET_LEN] = "0123456789abcde";
-	struct wire_msg msg = { .type = WIRE_T_WELCOME, .welcome = { .code = code, .session = session,
-		.secret = { secret, sizeof secret }, .timeout_ms = h.timeout_ms, .replica = 1, .zxid = zxid } };
+	struct wire_msg msg = { .type = WIRE_T_WELCOME,
+		.welcome = { .code = code,
+		    .session = session,
+		    .secret = { secret, sizeof secret },
+		    .timeout_ms = h.timeout_ms,
+		    .replica = 1,
+		    .zxid = zxid } };
 
 	h_tell(&msg);
 }
@@ -437,7 +466,8 @@ h_welcome(int code, uint64_t session, uint64_t zxid)
 static inline void
 h_resumed(uint64_t zxid, uint32_t complete)
 {
-	struct wire_msg msg = { .type = WIRE_T_RESUMED, .resumed = { .zxid = zxid, .complete = complete } };
+	struct wire_msg msg = { .type = WIRE_T_RESUMED,
+		.resumed = { .zxid = zxid, .complete = complete } };
 
 	h_tell(&msg);
 }
@@ -498,10 +528,12 @@ static const struct kernel_handler h_kernel = { .ready = h_on_ready, .gone = h_o
 static inline uint64_t
 h_init(void)
 {
-	struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION, .minor = 38, .max_readahead = 131072,
-		.flags = FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_BIG_WRITES | FUSE_ATOMIC_O_TRUNC |
-		    FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO | FUSE_FLOCK_LOCKS | FUSE_POSIX_LOCKS |
-		    FUSE_WRITEBACK_CACHE | FUSE_INIT_EXT };
+	struct fuse_init_in in = { .major = FUSE_KERNEL_VERSION,
+		.minor = 38,
+		.max_readahead = 131072,
+		.flags = FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES | FUSE_BIG_WRITES |
+		    FUSE_ATOMIC_O_TRUNC | FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO |
+		    FUSE_FLOCK_LOCKS | FUSE_POSIX_LOCKS | FUSE_WRITEBACK_CACHE | FUSE_INIT_EXT };
 
 	return h_request(FUSE_INIT, 0, &in, sizeof in);
 }
@@ -511,8 +543,11 @@ static inline void
 h_begin(uint32_t timeout_ms, bool stale)
 {
 	static const char *address;
-	struct link_options options = { .addresses = &address, .naddresses = 1, .timeout_ms = timeout_ms,
-		.identity = "test", .stale = stale };
+	struct link_options options = { .addresses = &address,
+		.naddresses = 1,
+		.timeout_ms = timeout_ms,
+		.identity = "test",
+		.stale = stale };
 	int pair[2], size = 4 << 20, i;
 
 	memset(&h, 0, sizeof h);
@@ -611,7 +646,9 @@ h_fh(void)
 static inline uint64_t
 h_write_send(uint64_t ino, uint64_t fh, int flags, uint64_t offset, const char *data, size_t len)
 {
-	struct fuse_write_in in = { .fh = fh, .offset = offset, .size = (uint32_t)len, .flags = (uint32_t)flags };
+	struct fuse_write_in in = {
+		.fh = fh, .offset = offset, .size = (uint32_t)len, .flags = (uint32_t)flags
+	};
 
 	return h_request2(FUSE_WRITE, ino, &in, sizeof in, data, len);
 }

@@ -126,7 +126,8 @@ test_unlink_unseen(void **state)
 	h_expect(WIRE_T_DELETE);
 	interrupt(unique);
 	assert_int_equal(h_answer(unique), -EINTR);
-	h.notify_enoent = true; /* the name's invalidation comes from a thread, here it is only counted */
+	h.notify_enoent =
+	    true; /* the name's invalidation comes from a thread, here it is only counted */
 	h_reply(unique, ERR_OK, 0x101, NULL, NULL);
 	h_run_ms(20);
 	assert_true(h.notify_refused >= 3); /* the name, the directory, the file */

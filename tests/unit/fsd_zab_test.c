@@ -101,7 +101,8 @@ test_stat_text(void **state)
 	assert_int_equal(h_answer(unique), 0);
 	fh = h_fh();
 	assert_int_equal(h_answer(h_read_send(ino, fh, 0, 4096)), 0);
-	h_body_is("czxid 0x5\nmzxid 0x6\npzxid 0x5\nversion 3\ncversion 0\naversion 0\nowner 0xabc\nhandle 0\n"
+	h_body_is("czxid 0x5\nmzxid 0x6\npzxid 0x5\nversion 3\ncversion 0\naversion 0\nowner "
+		  "0xabc\nhandle 0\n"
 		  "birth 1970-01-01T00:00:01.000000001Z\nmtime 1970-01-01T00:00:01.500000000Z\n"
 		  "id 30\nsize 17\nchildren 0\nkind file\n");
 	/* The first read is of what OPEN made; the next from the start is anew. */
@@ -158,7 +159,8 @@ test_ephemeral(void **state)
 {
 	struct wire_stat stat = h_stat(31, S_IFREG | 01644);
 	struct fuse_mkdir_in mkdir = { .mode = 0755 };
-	const struct fuse_open_out *open = (const void *)(answer.body + sizeof(struct fuse_entry_out));
+	const struct fuse_open_out *open =
+	    (const void *)(answer.body + sizeof(struct fuse_entry_out));
 	uint64_t unique, fh;
 
 	(void)state;
@@ -194,8 +196,10 @@ test_ephemeral(void **state)
 	h_reply(unique, ERR_OK, 0x103, NULL, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	assert_int_equal(h.echo_owned, 0); /* told back as a change */
-	assert_int_equal(h_answer(h_request2(FUSE_MKDIR, EPHEMERAL, &mkdir, sizeof mkdir, "d", 2)), -EINVAL);
-	assert_int_equal(h_answer(h_request2(FUSE_MKDIR, ZAB, &mkdir, sizeof mkdir, "d", 2)), -EPERM);
+	assert_int_equal(
+	    h_answer(h_request2(FUSE_MKDIR, EPHEMERAL, &mkdir, sizeof mkdir, "d", 2)), -EINVAL);
+	assert_int_equal(
+	    h_answer(h_request2(FUSE_MKDIR, ZAB, &mkdir, sizeof mkdir, "d", 2)), -EPERM);
 }
 
 /* Through the modifier again: ours is opened, another's is not. */
@@ -220,7 +224,8 @@ static uint64_t
 create_held(uint64_t id)
 {
 	struct wire_stat stat = h_stat(id, S_IFREG | 01644);
-	const struct fuse_open_out *open = (const void *)(answer.body + sizeof(struct fuse_entry_out));
+	const struct fuse_open_out *open =
+	    (const void *)(answer.body + sizeof(struct fuse_entry_out));
 	uint64_t unique = create_send(HELD, "h", O_RDWR), handle;
 
 	assert_int_equal(h_expect(WIRE_T_CREATE)->create.owner, WIRE_HELD);
@@ -317,7 +322,8 @@ test_not_a_name(void **state)
 	struct fuse_mkdir_in mkdir = { .mode = 0755 };
 
 	(void)state;
-	assert_int_equal(h_answer(h_request2(FUSE_MKDIR, DIR, &mkdir, sizeof mkdir, ".zab", 5)), -EPERM);
+	assert_int_equal(
+	    h_answer(h_request2(FUSE_MKDIR, DIR, &mkdir, sizeof mkdir, ".zab", 5)), -EPERM);
 	assert_int_equal(h_answer(h_request(FUSE_RMDIR, DIR, ".zab", 5)), -EPERM);
 	assert_int_equal(h_answer(h_request(FUSE_UNLINK, ZAB, "data", 5)), -EPERM);
 }
