@@ -1,0 +1,130 @@
+#!/bin/bash
+# A change made through mount A comes out of mount B as inotify events: the
+# ones that a local directory would give. What B's own kernel would add for
+# whoever makes the change (OPEN of a new file, O_TRUNC's MODIFY) it cannot
+# know; both lists are written down here.
+. "$(dirname "$0")/lib.sh"
+
+node_start && mount_start A && mount_start B || exit 1
+
+# The events of one operation on A, seen in B/w: name and kind, one a line.
+# ACCESS, and opening and closing of directories, are the watcher's own looking.
+seen() {
+	local events marker=mark.$RANDOM$RANDOM
+	touch "$T/A/w/$marker"
+	wait_for 10 grep -q "CREATE $marker" "$T/events" || echo "the marker didn't come"
+	events=$(grep -v -e mark. -e ACCESS -e 'ISDIR *$' -e CLOSE_NOWRITE -e 'OPEN,ISDIR' "$T/events" |
+		tail -n +$(($(cat "$T/passed") + 1)))
+	# This runs in a subshell: what was looked at is remembered in a file.
+	[ -z "$events" ] || echo $(($(cat "$T/passed") + $(wc -l <<<"$events"))) >"$T/passed"
+	printf '%s' "$events" | sed 's/,CLOSE\b//; s/ *$//' | paste -sd' '
+}
+echo 0 >"$T/passed"
+
+# watched OPERATION EVENTS TEXT
+watched() {
+	(cd "$T/A/w" && eval "$1")
+	is "$(seen)" "$2" "${3:-$1}"
+}
+
+mkdir "$T/A/w" "$T/A/other"
+wait_for 5 test -d "$T/B/w" -a -d "$T/B/other"
+inotifywait -m --format '%e %f' "$T/B/w" >"$T/events" 2>"$T/events.err" &
+watch_pids+=($!)
+wait_for 10 grep -q established "$T/events.err"
+
+watched 'echo v1 >f' 'CREATE f OPEN f MODIFY f CLOSE_WRITE f'
+watched 'echo v2 >f' 'OPEN f MODIFY f CLOSE_WRITE f'
+watched 'echo v3 >>f' 'OPEN f MODIFY f CLOSE_WRITE f'
+watched 'truncate -s 1 f' 'OPEN f MODIFY f CLOSE_WRITE f'
+watched 'chmod 600 f' 'ATTRIB f'
+watched 'chown 7:7 f' 'ATTRIB f'
+watched 'mv f g' 'MOVED_FROM f MOVED_TO g'
+watched 'echo x >h; mv h g' 'CREATE h OPEN h MODIFY h CLOSE_WRITE h MOVED_FROM h MOVED_TO g' 'a rename over a file'
+watched 'mv g ../other/g' 'MOVED_FROM g'
+watched 'mv ../other/g g' 'MOVED_TO g'
+watched 'rm g' 'DELETE g'
+watched 'ln -s target l' 'CREATE l'
+watched 'rm l' 'DELETE l'
+watched 'mkdir d' 'CREATE,ISDIR d'
+watched 'chmod 700 d' 'ATTRIB,ISDIR d'
+watched 'mv d e' 'MOVED_FROM,ISDIR d MOVED_TO,ISDIR e'
+watched 'mv e ../other/e' 'MOVED_FROM,ISDIR e' 'a directory leaves'
+watched 'mv ../other/e e' 'MOVED_TO,ISDIR e' 'a directory comes'
+watched 'rmdir e' 'DELETE,ISDIR e'
+watched 'echo 1 >p; echo 2 >q' 'CREATE p OPEN p MODIFY p CLOSE_WRITE p CREATE q OPEN q MODIFY q CLOSE_WRITE q' 'two files'
+watched 'python3 -c "
+import ctypes
+ctypes.CDLL(None).renameat2(-100, b\"p\", -100, b\"q\", 2)"' 'MOVED_FROM p MOVED_TO q MOVED_FROM q MOVED_TO p' 'an exchange'
+is "$(cat "$T/B/w/p" "$T/B/w/q")" $'2\n1' "and it is one"
+seen >/dev/null
+watched 'rm p q' 'DELETE p DELETE q'
+watched 'exec 9>.zab/ephemeral/eph; exec 9>&-' 'CREATE eph' 'an ephemeral'
+watched 'rm eph' 'DELETE eph' 'its end'
+watched 'exec 9>.zab/held/mine; exec 9>&-' 'CREATE mine DELETE mine' 'a held node comes and goes'
+
+# One cookie joins the halves of a move, and events come to a watched file itself.
+watch_stop
+echo x >"$T/A/w/self"
+echo y >"$T/A/w/over"
+cat "$T/B/w/self" "$T/B/w/over" >/dev/null
+cat >"$T/raw.py" <<'END'
+import ctypes, os, select, struct, sys
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(os.O_NONBLOCK)
+names = {libc.inotify_add_watch(fd, p.encode(), 0xfc6 | 0x4): os.path.basename(p) for p in sys.argv[1:]}
+print("ready", flush=True)
+kinds = {0x2: "MODIFY", 0x4: "ATTRIB", 0x40: "MOVED_FROM", 0x80: "MOVED_TO", 0x100: "CREATE", 0x200: "DELETE",
+         0x400: "DELETE_SELF", 0x800: "MOVE_SELF", 0x8000: "IGNORED"}
+while True:
+    if not select.select([fd], [], [], 20)[0]:
+        break
+    data = os.read(fd, 65536)
+    while data:
+        wd, mask, cookie, n = struct.unpack("iIII", data[:16])
+        name = data[16:16 + n].rstrip(b"\0").decode()
+        data = data[16 + n:]
+        print(names[wd], "+".join(k for b, k in kinds.items() if mask & b), name, cookie, flush=True)
+END
+python3 "$T/raw.py" "$T/B/w" "$T/B/w/self" "$T/B/w/over" >"$T/raw" &
+watch_pids+=($!)
+wait_for 10 grep -q ready "$T/raw"
+mv "$T/A/w/self" "$T/A/w/over"
+rm "$T/A/w/over"
+wait_for 10 grep -q 'self DELETE_SELF' "$T/raw"
+ok $? "DELETE_SELF comes to the file's own watch"
+is "$(grep -c 'self MOVE_SELF' "$T/raw")" 1 "MOVE_SELF too"
+is "$(grep -c 'over DELETE_SELF' "$T/raw")" 1 "what a rename replaced gets its DELETE_SELF"
+is "$(grep -E 'MOVED' "$T/raw" | awk '{ print $4 }' | sort | uniq -c | awk '{ print $1 }')" 2 "one cookie joins the two halves"
+watch_stop
+
+# A directory's own value.
+watch_start "$T/B/w/.zab" "$T/zab" -e modify -e close_write --format '%e %f'
+cat "$T/B/w/.zab/data"
+echo config >"$T/A/w/.zab/data"
+wait_for 10 grep -q 'CLOSE_WRITE,CLOSE data' "$T/zab"
+ok $? "a directory's own value"
+is "$(cat "$T/B/w/.zab/data")" config "and there it is"
+watch_stop
+
+# Nobody sees his own changes twice.
+mkdir "$T/A/own"
+watch_start "$T/A/own" "$T/own" --format '%e %f'
+(cd "$T/A/own" && echo x >f && chmod 600 f && mv f g && rm g && mkdir d && rmdir d)
+touch "$T/B/own/end"
+wait_for 10 grep -q 'CREATE end' "$T/own"
+is "$(grep -cE '^(CREATE f|MOVED_FROM f|MOVED_TO g|DELETE g|CREATE,ISDIR d|DELETE,ISDIR d)$' "$T/own")" 6 "A sees its own changes once"
+is "$(grep -c '^ATTRIB f' "$T/own")" 1 "and its chmod once"
+watch_stop
+
+# The sequence that a new user would try.
+watch_start "$T/B" "$T/seq" -r --format '%w%f %e'
+(cd "$T" && mkdir A/app && echo v1 >A/app/config && wait_for 5 grep -q v1 B/app/config && echo v2 >A/app/config &&
+	mv A/app/config A/app/old && rm A/app/old && rmdir A/app)
+ok $? "the tour's commands"
+wait_for 10 grep -q 'app DELETE,ISDIR' "$T/seq"
+ok $? "every step shows, to the last"
+sequence=$(grep -oE '(app|config|old) (CREATE|CREATE,ISDIR|MOVED_FROM|MOVED_TO|DELETE|DELETE,ISDIR)$' "$T/seq" | grep -v '^config CREATE' | paste -sd' ')
+is "$sequence" "app CREATE,ISDIR config MOVED_FROM old MOVED_TO old DELETE app DELETE,ISDIR" "in order"
+
+done_testing
