@@ -86,7 +86,7 @@ test-fs: tests-build
 
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
-	$(Q)shellcheck .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
+	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
 	$(Q)for page in man/*.[1-9]; do mandoc -T lint -W warning $$page || exit 1; done
 
 bench: $(PROGRAMS) $(BENCH)

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The harness of the tests on real mounts: each script has a node of its own in
 # a folder of its own, so that they run side by side, and leaves nothing
-# behind, also when it fails. Sourced by tests/fs/*.t; output is TAP.
+# behind, also when it fails. Sourced by tests/fs/*.t; output is TAP. What a
+# script holds open as descriptors 8 and 9 the daemons don't inherit.
 #
 #   node_start [CONF-LINE…]   configuration, replica
 #   node_stop | replica_kill9 | replica_restart | replica_start
@@ -75,7 +76,7 @@ replica_start() {
 	[ -e "$T/data/log.db" ] || found=(-I)
 	mkdir -p "$T/data"
 	"$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -d "${found[@]}" \
-		>>"$T/replica.log" 2>&1 </dev/null &
+		>>"$T/replica.log" 2>&1 </dev/null 8>&- 9>&- &
 	replica_pid=$!
 	replica_leads
 }
@@ -125,7 +126,7 @@ mount_start() {
 	local name=$1
 	shift
 	mkdir -p "$T/$name"
-	"$build/zabfs-mountd" -f "$T/zabfs.conf" -d "$@" "$T/$name" >>"$T/mount-$name.log" 2>&1 </dev/null &
+	"$build/zabfs-mountd" -f "$T/zabfs.conf" -d "$@" "$T/$name" >>"$T/mount-$name.log" 2>&1 </dev/null 8>&- 9>&- &
 	mountd_pid[$name]=$!
 	wait_for 20 mounted "$T/$name" && return 0
 	echo "# $name is not mounted:"
@@ -145,7 +146,7 @@ mount_stop() {
 watch_start() {
 	local dir=$1 file=$2
 	shift 2
-	inotifywait -m "$@" "$dir" >"$file" 2>"$file.err" &
+	inotifywait -m "$@" "$dir" >"$file" 2>"$file.err" 8>&- 9>&- &
 	watch_pids+=($!)
 	wait_for 10 grep -q 'Watches established' "$file.err"
 }
