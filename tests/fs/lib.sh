@@ -7,7 +7,7 @@
 #   node_start [CONF-LINE…]   configuration, replica
 #   node_stop | replica_kill9 | replica_restart | replica_start
 #   mount_start NAME [mountd options…]      mounts at $T/NAME
-#   mount_stop NAME
+#   mount_stop NAME | mount_kill9 NAME; fsd_pid NAME
 #   wait_for SECONDS COMMAND…               polls; false after the deadline
 #   watch_start DIR FILE [inotifywait args] and watch_events FILE
 #   ok COMMAND-STATUS TEXT, is GOT WANTED TEXT, done_testing
@@ -132,6 +132,19 @@ mount_start() {
 	echo "# $name is not mounted:"
 	tail -n 5 "$T/mount-$name.log" | sed 's/^/# /'
 	return 1
+}
+
+fsd_pid() {
+	pgrep -P "${mountd_pid[$1]}" -x zabfs-fsd
+}
+
+# kill -9 of mountd and fsd: the mount point stays, dead.
+mount_kill9() {
+	local fsd
+	fsd=$(fsd_pid "$1")
+	kill -9 "${mountd_pid[$1]}" "$fsd"
+	wait "${mountd_pid[$1]}" 2>/dev/null
+	unset "mountd_pid[$1]"
 }
 
 mount_stop() {

@@ -97,11 +97,7 @@ mount_start C -o timeout=1s
 echo x >C/members/.zab/ephemeral/killed
 exec 9>C/members/.zab/held/killed2
 watch_start B/members "$T/killed" -e delete --format '%e %f'
-fsd=$(pgrep -P "${mountd_pid[C]}")
-allow_error 'fsd ended signal=9'
-kill -9 "${mountd_pid[C]}" "$fsd"
-wait "${mountd_pid[C]}" 2>/dev/null
-unset "mountd_pid[C]"
+mount_kill9 C
 exec 9>&-
 wait_for 10 grep -q 'DELETE killed2' "$T/killed"
 ok $? "a killed mount's held node expires, and B sees it"

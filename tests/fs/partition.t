@@ -1,0 +1,106 @@
+#!/bin/bash
+# The replica is gone, or stands still: what waits, what fails, with which
+# errno, and that every process can be killed.
+. "$(dirname "$0")/lib.sh"
+
+node_start && mount_start A -o timeout=1s && mount_start S -o timeout=1s,stale && mount_start L -o timeout=20s || exit 1
+cd "$T" || exit 1
+
+errno_of() {
+	timeout 30 python3 -c '
+import errno, os, sys
+try:
+    exec(sys.argv[1])
+    print("none")
+except OSError as e:
+    print(errno.errorcode[e.errno])
+' "$1"
+}
+
+state_is() {
+	[ "$(awk '$1 == "state" { print $2 }' "$1/.zab/session" 2>/dev/null)" = "$2" ]
+}
+
+mkdir A/d
+echo value >A/d/f
+echo x >A/d/.zab/ephemeral/e
+watch_start S/d events
+exec 9>A/d/.zab/held/h
+exec 8<A/d/f
+exec 7>A/d/g
+wait_for 5 grep -q 'CREATE g' events
+watch_stop
+cat A/d/f S/d/f L/d/f >/dev/null
+stat A/d S/d >/dev/null
+
+# Gone for less than the timeout: calls wait and complete.
+replica_end KILL
+(errno_of 'os.close(os.open("L/d/waited", os.O_CREAT | os.O_WRONLY))' >waited) &
+waiter=$!
+wait_for 10 state_is A suspended
+ok $? "the session is suspended after its deadline"
+is "$(errno_of 'os.stat("A/d/f")')" EHOSTUNREACH "then not even a cached stat is answered"
+is "$(errno_of 'open("A/d/f").read()')" EHOSTUNREACH "nor a read"
+is "$(errno_of 'os.listdir("A/d")')" EHOSTUNREACH "nor a listing"
+is "$(errno_of 'os.mkdir("A/n")')" EHOSTUNREACH "a write that was never sent certainly did not happen"
+is "$(errno_of 'os.fsync(8)')" EHOSTUNREACH "fsync"
+is "$(timeout 5 cat S/d/f)" value "with -o stale reads go on from what is known"
+grep -q '^stale' S/.zab/session
+ok $? "and the session says so"
+is "$(errno_of 'os.mkdir("S/n")')" EHOSTUNREACH "writes don't"
+
+# A process that waits can be interrupted and killed.
+timeout -s INT 0.3 mkdir L/interrupted
+[ $? -eq 124 ]
+ok $? "a waiting process ends with ^C"
+timeout -s KILL 0.3 touch L/killed
+[ $? -eq 137 ]
+ok $? "and with SIGKILL"
+is "$(ps -eo stat,args | grep -c '^D.* L/')" 0 "nobody is left in D"
+kill -0 $waiter
+ok $? "another one still waits"
+
+replica_start
+wait $waiter
+is "$(cat waited)" none "a call that waited completes when the replica is back"
+wait_for 10 state_is A connected
+ok $? "the session is connected again"
+is "$(cat A/d/f)" value "reads go on"
+[ ! -e L/interrupted ] && [ ! -e A/n ]
+ok $? "what failed did not happen"
+is "$(cat A/d/e)" x "a restarted replica gives every session a full timeout"
+
+# It stands still: a request that was sent has no certain outcome.
+kill -STOP "$replica_pid"
+is "$(errno_of 'os.write(7, b"unknown")')" ETIMEDOUT "a write that was sent and not answered"
+kill -CONT "$replica_pid"
+wait_for 10 state_is A connected
+ok $? "it goes on when the replica does"
+
+# The mount stands still for longer than its timeout: its session expires.
+exec 9>&-
+exec 9>A/d/.zab/held/h2
+echo mine >&9
+session=$(grep ^id A/.zab/session)
+fsd=$(fsd_pid A)
+kill -STOP "$fsd"
+gone() {
+	[ ! -e "$1" ]
+}
+wait_for 10 gone L/d/h2
+ok $? "others see the held node of a stopped mount gone"
+[ ! -e L/d/e ]
+ok $? "and its ephemeral"
+kill -CONT "$fsd"
+wait_for 10 state_is A connected
+is "$(errno_of 'os.write(9, b"late")')" ESTALE "its descriptor answers ESTALE"
+[ "$(grep ^id A/.zab/session)" != "$session" ]
+ok $? "the mount has a new session"
+echo again >A/d/f
+is "$(cat L/d/f)" again "path operations use it"
+exec 9>&- 8<&- 7>&-
+[ "$(ls L/d)" = "$(ls A/d)" ]
+ok $? "both mounts agree"
+
+cd /
+done_testing
