@@ -31,7 +31,7 @@ exec 7>A/d/g
 wait_for 5 grep -q 'CREATE g' events
 watch_stop
 cat A/d/f S/d/f L/d/f >/dev/null
-stat A/d S/d >/dev/null
+stat A/d S/d S/d/f >/dev/null
 
 # Gone for less than the timeout: calls wait and complete.
 replica_end KILL
