@@ -11,7 +11,7 @@ CPPFLAGS = -D_GNU_SOURCE -I. -MMD -MP
 CPPFLAGS += $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS_REPLICA) fuse3))
 CFLAGS = -std=c17 -O2 -g -pthread -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wvla
-CFLAGS += $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+CFLAGS += $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer -Wno-format-truncation)
 LDFLAGS = -pthread $(if $(SAN),-fsanitize=address -fsanitize=undefined)
 LIBS_REPLICA = $(shell pkg-config --libs $(PKGS_REPLICA)) -lJudy -lbsd
 LIBS_FSD = $(shell pkg-config --libs $(PKGS_FSD)) -lJudy -lbsd
