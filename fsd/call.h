@@ -35,7 +35,7 @@ int call_code(const struct wire_reply *reply, const struct wire_stat *stat);
 struct call {
 	struct fsd *fsd;
 	fuse_req_t req; /* NULL: nobody waits any longer */
-	uint64_t rid;   /* of a write: the kernel's id of the request */
+	uint64_t rid;	/* of a write: the kernel's id of the request */
 	int32_t tid;
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */

@@ -75,7 +75,8 @@ thread_main(void *arg)
 }
 
 struct echo *
-echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino), void *arg)
+echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
+    void *arg)
 {
 	struct echo *echo;
 	int error;
@@ -159,7 +160,8 @@ enqueue(struct echo *echo, struct echo_job *job)
 	}
 	if (echo->queued >= ECHO_QUEUE_MAX) {
 		if (echo->overflows++ == 0)
-			log_warn("echo queue overflows, inotify events are lost queue_max=%d", ECHO_QUEUE_MAX);
+			log_warn("echo queue overflows, inotify events are lost queue_max=%d",
+			    ECHO_QUEUE_MAX);
 		pthread_mutex_unlock(&echo->mutex);
 		free(job);
 		return;

@@ -26,10 +26,11 @@ struct echo;
 
 /*
  * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
- * absolute, borrowed. ref(arg, ino): an entry for ino was given to the kernel. NULL: errno says why.
+ * absolute, borrowed. ref(arg, ino): an entry for ino was given to the kernel.
+ * NULL: errno says why.
  */
-struct echo *echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
-    void *arg);
+struct echo *echo_new(struct fuse_session *se, const char *mountpoint,
+    void (*ref)(void *arg, uint64_t ino), void *arg);
 
 /*
  * Stops the thread. Its system calls need the loop to answer, so: echo_stop
@@ -65,10 +66,13 @@ void echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const 
 /* False, and no reply: not about the change's own node, answer as for anybody. */
 bool echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
 void echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino);
-void echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* mknod, mkdir, symlink */
-void echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name);	/* unlink, rmdir */
+void echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent,
+    const char *name); /* mknod, mkdir, symlink */
+void echo_op_remove(
+    struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name); /* unlink, rmdir */
 void echo_op_rename(struct echo *echo, fuse_req_t req);
-void echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi); /* opendir too */
+void echo_op_open(
+    struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi); /* opendir too */
 void echo_op_write(struct echo *echo, fuse_req_t req, size_t size);
 
 #endif

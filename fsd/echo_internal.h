@@ -43,8 +43,8 @@ struct echo_job {
 	STAILQ_ENTRY(echo_job) next;
 	UT_hash_handle hh; /* in echo.waiting, by ino: the latest job of a node */
 	enum echo_kind kind;
-	uint64_t ino;	  /* the node that the event is about */
-	uint64_t ino2;	  /* replaced or exchanged */
+	uint64_t ino;  /* the node that the event is about */
+	uint64_t ino2; /* replaced or exchanged */
 	uint32_t mode, mode2;
 	uint64_t parent, parent2; /* as the kernel numbers directories */
 	char name[WIRE_NAME_MAX + 1];
@@ -72,9 +72,9 @@ struct echo {
 	bool started, stopping, stopped;
 
 	struct echo_job *current;
-	bool wrong;    /* the kernel knew another node by the name */
+	bool wrong;	    /* the kernel knew another node by the name */
 	bool asked, asked2; /* it looked up the name, the second name, for this operation */
-	bool answered; /* the operation itself arrived, and was granted */
+	bool answered;	    /* the operation itself arrived, and was granted */
 
 	/* The echo thread's descriptors, for one run of the queue. */
 	int door;

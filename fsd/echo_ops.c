@@ -41,7 +41,8 @@ attr_of(const struct echo_job *job, uint64_t ino, struct stat *attr)
 	else if (ino == job->ino2 && ino != 0)
 		attr_fill(attr, ino, job->mode2, NULL);
 	else
-		attr_fill(attr, ino, ino_kind(ino) == INO_ZAB ? S_IFDIR | 0755 : S_IFREG | 0644, NULL);
+		attr_fill(
+		    attr, ino, ino_kind(ino) == INO_ZAB ? S_IFDIR | 0755 : S_IFREG | 0644, NULL);
 }
 
 static void
@@ -59,7 +60,8 @@ reply_entry(struct echo *echo, fuse_req_t req, uint64_t ino)
 
 /* Whether the request names what the job calls (parent, name), be it nowhere. */
 static bool
-names(uint64_t parent, const char *name, uint64_t job_parent, const char *job_name, const char *nowhere)
+names(uint64_t parent, const char *name, uint64_t job_parent, const char *job_name,
+    const char *nowhere)
 {
 	if (parent == job_parent && strcmp(name, job_name) == 0)
 		return true;
@@ -143,7 +145,8 @@ echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 {
 	struct echo_job *job = echo->current;
 
-	if (job->kind != ECHO_REMOVE || !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
+	if (job->kind != ECHO_REMOVE ||
+	    !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRIES_MAX 16	/* lost races on one name; then the event is given up and logged */
+#define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
 #define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
 #define FUSE_HANDLE_WORDS 3
 
@@ -75,7 +75,8 @@ echo_rest(struct echo *echo)
 
 /* Where the kernel forgot the directory, the place is nowhere. */
 static bool
-place_open(struct echo *echo, struct place *place, uint64_t dir, const char *name, const char *nowhere)
+place_open(
+    struct echo *echo, struct place *place, uint64_t dir, const char *name, const char *nowhere)
 {
 	place->dir = dir;
 	place->name = name;
@@ -153,8 +154,8 @@ try_attr(struct echo *echo, const struct echo_job *job, const struct place *at)
 static bool
 lost_race(const struct echo *echo, int error)
 {
-	return echo->wrong || error == EEXIST || error == ENOENT || error == ESTALE || error == ENOTDIR ||
-	    error == EISDIR || error == ENOTEMPTY || error == EINVAL;
+	return echo->wrong || error == EEXIST || error == ENOENT || error == ESTALE ||
+	       error == ENOTDIR || error == EISDIR || error == ENOTEMPTY || error == EINVAL;
 }
 
 static void
@@ -169,10 +170,11 @@ begin(struct echo *echo)
 static void
 give_up(const struct echo_job *job, int error)
 {
-	if (error == ENOENT || error == ESTALE || error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
+	if (error == ENOENT || error == ESTALE || error == ENODEV || error == ENOTCONN ||
+	    error == ECONNABORTED)
 		return; /* the place is gone, and with it whoever watched it; or the mount is */
-	log_warn("an inotify event was not raised kind=%d ino=%llu name=%s reason=\"%s\"", (int)job->kind,
-	    (unsigned long long)job->ino, job->name, strerror(error));
+	log_warn("an inotify event was not raised kind=%d ino=%llu name=%s reason=\"%s\"",
+	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
 }
 
 static void
@@ -220,9 +222,9 @@ run_move(struct echo *echo, struct echo_job *job)
 			fstatat(to.fd, to.name, &st, AT_SYMLINK_NOFOLLOW);
 		begin(echo);
 		error = renameat2(from.fd, from.name, to.fd, to.name,
-			    job->kind == ECHO_SWAP ? RENAME_EXCHANGE : 0) == 0 ?
-		    0 :
-		    errno;
+			    job->kind == ECHO_SWAP ? RENAME_EXCHANGE : 0) == 0
+			    ? 0
+			    : errno;
 		if (echo->answered || !lost_race(echo, error))
 			break;
 	}

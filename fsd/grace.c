@@ -16,7 +16,7 @@
 struct grace {
 	int32_t tid;
 	uint64_t began_ns; /* ESTALE was answered */
-	bool looked_up;    /* since then */
+	bool looked_up;	   /* since then */
 	uint64_t kept_ns;
 	bool opened; /* found, and opened: what comes now is another operation */
 	struct value *value;
@@ -100,7 +100,7 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 	if (slot->tid != tid || slot->value == NULL || opcode == FUSE_INTERRUPT)
 		return;
 	same = slot->value->stat.id == ino &&
-	    (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
+	       (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
 	if (slot->opened || (!same && opcode != FUSE_LOOKUP))
 		forget(slot);
 	else

@@ -139,5 +139,5 @@ handle_expired(const struct fsd *fsd, const struct handle *handle)
 	if (!handle->held)
 		return false;
 	return handle->session != link_session(fsd->link) ||
-	    link_get_state(fsd->link) == LINK_SUSPENDED;
+	       link_get_state(fsd->link) == LINK_SUSPENDED;
 }

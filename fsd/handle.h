@@ -14,13 +14,13 @@
 struct handle {
 	uint64_t fh;
 	uint64_t ino;
-	int flags;             /* open(2)'s */
-	int32_t tid;           /* who opened it; 0: not known */
-	bool adopted;          /* made from an unknown number */
-	bool trunc;            /* O_TRUNC waits for the first write */
-	bool wrote;            /* a write was tried: RELEASE doesn't truncate */
-	bool fresh;            /* value was pinned by OPEN and not read yet */
-	bool held;             /* its node goes with it */
+	int flags;	       /* open(2)'s */
+	int32_t tid;	       /* who opened it; 0: not known */
+	bool adopted;	       /* made from an unknown number */
+	bool trunc;	       /* O_TRUNC waits for the first write */
+	bool wrote;	       /* a write was tried: RELEASE doesn't truncate */
+	bool fresh;	       /* value was pinned by OPEN and not read yet */
+	bool held;	       /* its node goes with it */
 	uint64_t session;      /* of a held one */
 	struct value *value;   /* the snapshot that is read; NULL: none yet */
 	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */

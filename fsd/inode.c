@@ -213,14 +213,14 @@ trusted(const struct fsd *fsd)
 	enum link_state state = link_get_state(fsd->link);
 
 	return state == LINK_CONNECTED ||
-	    (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
+	       (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
 }
 
 static bool
 live(const struct fsd *fsd, const struct inode *inode)
 {
 	return inode != NULL && inode->answers != 0 && !inode->gone && !inode->unsure &&
-	    trusted(fsd);
+	       trusted(fsd);
 }
 
 bool

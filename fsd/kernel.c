@@ -17,7 +17,7 @@
 #define BUFFER_SIZE (MAX_WRITE + 4096)
 #define BATCH 32 /* requests of one turn of the loop: the link is to be heard, too */
 #define RESEND_BIT (UINT64_C(1) << 63) /* FUSE_UNIQUE_RESEND; fact 11 */
-#define BACKGROUND_MAX 256             /* RELEASEs that wait for the replica are among them */
+#define BACKGROUND_MAX 256	       /* RELEASEs that wait for the replica are among them */
 
 struct kernel {
 	struct fsd *fsd;
@@ -72,12 +72,12 @@ void
 kernel_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
-	conn->want &=
-	    ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
-		FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT);
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE |
+				  FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT);
 	conn->want |= conn->capable &
-	    (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
-		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
+		      (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+			  FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_POSIX_LOCKS);
 	conn->max_write = MAX_WRITE;
 	conn->max_background = BACKGROUND_MAX;
 	conn->congestion_threshold = BACKGROUND_MAX / 4 * 3;

@@ -22,12 +22,7 @@
 struct link;
 struct link_request;
 
-enum link_state {
-	LINK_CONNECTING,
-	LINK_CONNECTED,
-	LINK_SUSPENDED,
-	LINK_EXPIRED
-};
+enum link_state { LINK_CONNECTING, LINK_CONNECTED, LINK_SUSPENDED, LINK_EXPIRED };
 
 struct link_handler {
 	/*
@@ -93,10 +88,10 @@ void link_interest(struct link *link, uint64_t id, uint32_t count);
 void link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), void *arg);
 
 enum link_state link_get_state(const struct link *link);
-uint64_t link_session(const struct link *link);    /* 0: none yet */
-uint64_t link_zxid(const struct link *link);       /* last seen */
+uint64_t link_session(const struct link *link);	   /* 0: none yet */
+uint64_t link_zxid(const struct link *link);	   /* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */
-uint32_t link_replica(const struct link *link);    /* member id */
+uint32_t link_replica(const struct link *link);	   /* member id */
 uint64_t link_rid_last(const struct link *link);   /* the highest of any write so far */
 
 #endif

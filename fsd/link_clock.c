@@ -80,9 +80,8 @@ tick_ms(const struct link *link, uint64_t now_ns)
 
 	ms = ms < TICK_MS_MIN ? TICK_MS_MIN : ms > TICK_MS_MAX ? TICK_MS_MAX : ms;
 	if (link->closed != NULL && link->close_ns < now_ns + ms * NS_PER_MS)
-		ms = link->close_ns > now_ns ?
-		    (uint32_t)((link->close_ns - now_ns) / NS_PER_MS) + 1 :
-		    1;
+		ms = link->close_ns > now_ns ? (uint32_t)((link->close_ns - now_ns) / NS_PER_MS) + 1
+					     : 1;
 	return ms;
 }
 

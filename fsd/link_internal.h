@@ -19,14 +19,14 @@
 #define LINK_RETRY_MS_MIN 10
 #define LINK_RETRY_MS_MAX 500
 #define LINK_BUSY_MS 10 /* a write that the replica couldn't take is sent again after */
-#define LINK_UNSENT_MAX (256u << 20)      /* WIRE_OUTSTANDING_MAX writes of moderate size */
+#define LINK_UNSENT_MAX (256u << 20)	  /* WIRE_OUTSTANDING_MAX writes of moderate size */
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
 struct link_request {
 	TAILQ_ENTRY(link_request) next;
 	struct wire_msg msg; /* its blobs are in `blobs` */
 	uint64_t rid;
-	uint64_t order;  /* of link_request */
+	uint64_t order;	 /* of link_request */
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
@@ -41,11 +41,7 @@ struct link_request {
 };
 TAILQ_HEAD(link_requests, link_request);
 
-enum link_phase {
-	PHASE_DOWN,
-	PHASE_HELLO,
-	PHASE_UP
-};
+enum link_phase { PHASE_DOWN, PHASE_HELLO, PHASE_UP };
 
 struct link {
 	struct event_base *base;
@@ -75,11 +71,11 @@ struct link {
 	struct event *retry; /* connect again */
 	struct event *clock; /* deadlines, pings */
 	struct event *again; /* pump after ERR_BUSY */
-	bool busy;           /* until then */
+	bool busy;	     /* until then */
 
 	struct link_requests waiting, wired;
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
-	Pvoid_t by_rid;                      /* JudyL: rid -> request; writes come first */
+	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
 	uint64_t orders, numbers, reads;
 	uint64_t rid_last;

@@ -161,7 +161,7 @@ window_full(const struct link *link)
 	const struct link_request *least = least_write(link);
 
 	return least != NULL && least->number != 0 &&
-	    link->numbers + 1 - least->number >= WIRE_OUTSTANDING_MAX;
+	       link->numbers + 1 - least->number >= WIRE_OUTSTANDING_MAX;
 }
 
 static void
@@ -220,7 +220,7 @@ may_send(const struct link *link, const struct link_request *request)
 	if (request->write)
 		return request->number != 0 || !window_full(link);
 	return (link->state != LINK_SUSPENDED || link->options.stale) &&
-	    !behind_barrier(link, request);
+	       !behind_barrier(link, request);
 }
 
 void

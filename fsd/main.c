@@ -31,7 +31,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define CLOSE_MS 2000     /* for the session's end, if the replica answers at all */
+#define CLOSE_MS 2000	  /* for the session's end, if the replica answers at all */
 #define ECHO_STOP_MS 2000 /* a system call of the echo that never ends doesn't keep us */
 
 struct life {

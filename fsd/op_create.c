@@ -51,8 +51,8 @@ send_create(struct call *call, const char *value, call_done done)
 static uint64_t
 number(const struct call *call, uint64_t id)
 {
-	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id) :
-						     ino_make(INO_ALIAS, id);
+	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id)
+						   : ino_make(INO_ALIAS, id);
 }
 
 /* The kernel wasn't there to see the directory change. */

@@ -13,9 +13,8 @@
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr,
-	    "usage: zabfs-fsd -f CONF [-s SOCKET] -m MOUNTPOINT -F FUSEFD [-C CTLFD]"
-	    " [-o timeout=10s,stale,ro] [-dv]\n");
+	fprintf(stderr, "usage: zabfs-fsd -f CONF [-s SOCKET] -m MOUNTPOINT -F FUSEFD [-C CTLFD]"
+			" [-o timeout=10s,stale,ro] [-dv]\n");
 	exit(EX_USAGE);
 }
 

@@ -182,7 +182,7 @@ reply_value(struct call *call, const struct value *value, int64_t offset, size_t
 	fuse_req_t req = take(call);
 
 	return req != NULL &&
-	    fuse_reply_buf(req, (const char *)value->data + start, len < left ? len : left) == 0;
+	       fuse_reply_buf(req, (const char *)value->data + start, len < left ? len : left) == 0;
 }
 
 bool

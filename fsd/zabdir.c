@@ -224,8 +224,8 @@ zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 		param.attr.st_mode = i < 2 ? S_IFDIR : entries[i - 2].type;
 		param.attr.st_ino = i < 2 ? ino : ino_make(entries[i - 2].kind, ino_node(ino));
 		len = plus ? fuse_add_direntry_plus(
-				 req, buffer + used, size - used, name, &param, (off_t)i + 1) :
-			     fuse_add_direntry(
+				 req, buffer + used, size - used, name, &param, (off_t)i + 1)
+			   : fuse_add_direntry(
 				 req, buffer + used, size - used, name, &param.attr, (off_t)i + 1);
 		if (len > size - used)
 			break;

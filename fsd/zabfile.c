@@ -139,8 +139,8 @@ make_session(struct call *call, struct handle *handle)
 {
 	char text[ZAB_TEXT_MAX];
 
-	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK :
-											 ERR_NOMEM;
+	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK
+										       : ERR_NOMEM;
 }
 
 static void

@@ -19,8 +19,9 @@ static struct mountd mountd = { .timeout_ms = TIMEOUT_MS_DEFAULT, .fuse_fd = -1 
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT\n"
-			"       mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]\n");
+	fprintf(stderr,
+	    "usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT\n"
+	    "       mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]\n");
 	exit(EX_USAGE);
 }
 
@@ -42,7 +43,8 @@ source(char *text)
 	char *colon = strrchr(text, ':');
 
 	if (colon != NULL && strcmp(colon, ":/") != 0) {
-		fprintf(stderr, "zabfs-mountd: %s: a subtree as the mount's root is not offered\n", text);
+		fprintf(stderr, "zabfs-mountd: %s: a subtree as the mount's root is not offered\n",
+		    text);
 		exit(EX_USAGE);
 	}
 	if (colon != NULL)

@@ -31,7 +31,8 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 	struct stat st;
 
 	stale_remove(mountpoint);
-	if (realpath(mountpoint, mountd->mountpoint) == NULL || stat(mountd->mountpoint, &st) != 0) {
+	if (realpath(mountpoint, mountd->mountpoint) == NULL ||
+	    stat(mountd->mountpoint, &st) != 0) {
 		log_error("mount point %s: %s", mountpoint, strerror(errno));
 		return EX_NOINPUT;
 	}
@@ -63,9 +64,11 @@ mount_make(struct mountd *mountd)
 		log_error("/dev/fuse: %s", strerror(errno));
 		return EX_UNAVAILABLE;
 	}
-	snprintf(data, sizeof data, "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
+	snprintf(data, sizeof data,
+	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
 	    mountd->fuse_fd);
-	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs", mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
+	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs",
+		mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
 		mountd->device = device_at(mountd->mountpoint);
 		return 0;
 	}

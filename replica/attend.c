@@ -44,7 +44,8 @@ rearm(struct replica *replica, struct attendance *attendance)
 	const struct session *session = tree_session(replica->tree, attendance->session);
 
 	if (session != NULL)
-		attendance->deadline_ns = replica_now_ns() + session_timeout_ms(session) * NS_PER_MS;
+		attendance->deadline_ns =
+		    replica_now_ns() + session_timeout_ms(session) * NS_PER_MS;
 }
 
 void
@@ -120,7 +121,8 @@ open_new(struct replica *replica, struct front *front, const struct wire_hello *
 	}
 	CHECK(getrandom(secret, sizeof secret, 0) == sizeof secret);
 	prep_session_open(replica->prep, zxid, write_time_ns(replica), secret,
-	    timeout_granted(replica->conf, hello->timeout_ms), hello->identity, replica->zone, &txn);
+	    timeout_granted(replica->conf, hello->timeout_ms), hello->identity, replica->zone,
+	    &txn);
 	order_propose(replica, zxid, &txn, front);
 	msgpack_zone_clear(replica->zone);
 }
@@ -195,8 +197,8 @@ close_propose(struct replica *replica, uint64_t session, bool expired)
 
 	if (zxid == 0)
 		return false;
-	closing = prep_session_close(replica->prep, zxid, write_time_ns(replica), session, expired, replica->zone,
-	    &txn);
+	closing = prep_session_close(
+	    replica->prep, zxid, write_time_ns(replica), session, expired, replica->zone, &txn);
 	if (closing) {
 		attendance = attendance_find(replica, session);
 		if (attendance != NULL)
@@ -219,10 +221,12 @@ attend_close(struct replica *replica, struct front *front)
 void
 attend_closed(struct replica *replica, uint64_t session, bool expired)
 {
-	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
+	struct wire_msg bye = { .type = WIRE_T_BYE,
+		.bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
 	struct attendance *attendance = attendance_find(replica, session);
 
-	log_info("session %s id=0x%llx", expired ? "expired" : "closed", (unsigned long long)session);
+	log_info(
+	    "session %s id=0x%llx", expired ? "expired" : "closed", (unsigned long long)session);
 	if (attendance == NULL)
 		return;
 	if (attendance->front != NULL)

@@ -35,7 +35,8 @@ feed(struct replica *replica)
 		return;
 	replica->pass = NULL;
 	replica->pass_ending = true;
-	store_pass_end(replica->store, applied, tree_next_id(replica->tree), tree_nodes(replica->tree));
+	store_pass_end(
+	    replica->store, applied, tree_next_id(replica->tree), tree_nodes(replica->tree));
 }
 
 void

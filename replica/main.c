@@ -98,7 +98,9 @@ conf_read(const struct arguments *args)
 		exit(EX_CONFIG);
 	}
 	if (conf->nmembers != 1) {
-		fprintf(stderr, "zabfs-replica: %s: member: %zu members, but this version serves an ensemble of one\n",
+		fprintf(stderr,
+		    "zabfs-replica: %s: member: %zu members, but this version serves an ensemble "
+		    "of one\n",
 		    args->conf, conf->nmembers);
 		exit(EX_CONFIG);
 	}
@@ -107,7 +109,8 @@ conf_read(const struct arguments *args)
 			return conf;
 	if (args->member == 0)
 		return conf;
-	fprintf(stderr, "zabfs-replica: %s: member: none has id %u\n", args->conf, (unsigned)args->member);
+	fprintf(stderr, "zabfs-replica: %s: member: none has id %u\n", args->conf,
+	    (unsigned)args->member);
 	exit(EX_CONFIG);
 }
 
@@ -151,15 +154,19 @@ main(int argc, char **argv)
 	base = event_base_new();
 	if (base == NULL)
 		fatal(EX_OSERR, "no event loop");
-	options = (struct replica_options){ .conf = conf, .member = args.member, .dir = args.dir,
-		.socket = args.socket != NULL ? args.socket : conf->socket, .found = args.found };
+	options = (struct replica_options){ .conf = conf,
+		.member = args.member,
+		.dir = args.dir,
+		.socket = args.socket != NULL ? args.socket : conf->socket,
+		.found = args.found };
 	code = replica_new(base, &options, &replica, err, sizeof err);
 	if (code != 0)
 		fatal(code, "%s", err);
 	replica->ready = on_ready;
 	term = evsignal_new(base, SIGTERM, on_signal, base);
 	interrupt = evsignal_new(base, SIGINT, on_signal, base);
-	if (term == NULL || interrupt == NULL || evsignal_add(term, NULL) != 0 || evsignal_add(interrupt, NULL) != 0)
+	if (term == NULL || interrupt == NULL || evsignal_add(term, NULL) != 0 ||
+	    evsignal_add(interrupt, NULL) != 0)
 		fatal(EX_OSERR, "no signal events");
 
 	order_start(replica);

@@ -68,7 +68,8 @@ run(struct replica *replica, const struct zab_event *event, struct proposal *pro
 
 	zab_step(&replica->zab, event, &out);
 	if (out.persist_epochs) {
-		store_set_epochs(replica->store, out.accepted_epoch, replica->member, out.current_epoch);
+		store_set_epochs(
+		    replica->store, out.accepted_epoch, replica->member, out.current_epoch);
 		replica->epochs_asked++;
 	}
 	if (out.persist_row) {
@@ -145,7 +146,8 @@ full(struct replica *replica, const struct store_done *done)
 	struct zab_event event = { .type = ZAB_EVENT_LOG_LOST, .zxid = done->zxid };
 
 	if (!replica->disk_full)
-		log_warn("disk full, writes are refused zxid=0x%llx", (unsigned long long)done->zxid);
+		log_warn(
+		    "disk full, writes are refused zxid=0x%llx", (unsigned long long)done->zxid);
 	replica->disk_full = true;
 	/* What was asked of the log and is void now must not be waited for. */
 	replica->epochs_asked = done->epochs;

@@ -17,8 +17,8 @@ fail(struct replica *replica, struct front *front, uint64_t rid, int code)
 }
 
 static void
-found(struct replica *replica, struct front *front, uint64_t rid, const struct znode *node, bool count,
-    const struct blob *data)
+found(struct replica *replica, struct front *front, uint64_t rid, const struct znode *node,
+    bool count, const struct blob *data)
 {
 	struct wire_stat stat;
 
@@ -67,7 +67,9 @@ read_value(struct replica *replica, struct front *front, const struct wire_read 
 static void
 entry_pack(struct replica *replica, struct front *front, const struct znode *child, bool plus)
 {
-	struct wire_entry entry = { .id = znode_id(child), .mode = znode_mode(child), .name = znode_name(child) };
+	struct wire_entry entry = {
+		.id = znode_id(child), .mode = znode_mode(child), .name = znode_name(child)
+	};
 	struct wire_stat stat;
 	msgpack_sbuffer packed;
 
@@ -103,7 +105,7 @@ list(struct replica *replica, struct front *front, const struct wire_list *msg)
 		child = tree_next_child(replica->tree, msg->id, after);
 		/* The first one always fits: a page never comes out empty before the end. */
 		if (child == NULL || (replica->scratch.size != 0 &&
-		    replica->scratch.size + WIRE_NAME_MAX + 320 > bytes_max))
+					 replica->scratch.size + WIRE_NAME_MAX + 320 > bytes_max))
 			break;
 		entry_pack(replica, front, child, msg->plus != 0);
 		after = znode_id(child);
@@ -111,7 +113,8 @@ list(struct replica *replica, struct front *front, const struct wire_list *msg)
 	data.data = (const uint8_t *)replica->scratch.data;
 	data.len = (uint32_t)replica->scratch.size;
 	znode_stat(replica->tree, dir, &stat);
-	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, &data, child != NULL);
+	front_reply(
+	    front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, &data, child != NULL);
 }
 
 static void

@@ -72,7 +72,8 @@ replay(void *arg, uint64_t zxid, struct blob payload)
 static int
 damaged(const char *dir, const char *file, char *err, size_t errlen)
 {
-	snprintf(err, errlen, "%s: %s is damaged: restore it from another member or a backup", dir, file);
+	snprintf(err, errlen, "%s: %s is damaged: restore it from another member or a backup", dir,
+	    file);
 	return EX_DATAERR;
 }
 
@@ -87,7 +88,9 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 		.log_rows_min = options->conf->log_rows_min,
 		.log_tree_percent = options->conf->log_tree_percent,
 	};
-	struct loading loading = { .replica = replica, .said_ns = replica_now_ns(), .what = "image" };
+	struct loading loading = {
+		.replica = replica, .said_ns = replica_now_ns(), .what = "image"
+	};
 	uint64_t begun_ns = replica_now_ns(), replayed;
 	const struct store_state *state;
 	int code;
@@ -110,7 +113,8 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 	replayed = loading.rows;
 	tree_recovery_end(replica->tree);
 	log_info("recovered nodes=%llu zxid=0x%llx replayed=%llu ms=%llu",
-	    (unsigned long long)tree_nodes(replica->tree), (unsigned long long)tree_applied(replica->tree),
-	    (unsigned long long)replayed, (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
+	    (unsigned long long)tree_nodes(replica->tree),
+	    (unsigned long long)tree_applied(replica->tree), (unsigned long long)replayed,
+	    (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
 	return 0;
 }

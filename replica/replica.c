@@ -97,19 +97,24 @@ events_add(struct replica *replica)
 		.tv_usec = (replica->conf->tick_ms % 1000) * 1000 };
 
 	replica->tick = event_new(replica->base, -1, EV_PERSIST, on_tick, replica);
-	replica->completions = event_new(replica->base, store_wake_fd(replica->store), EV_READ | EV_PERSIST,
-	    on_completions, replica);
+	replica->completions = event_new(replica->base, store_wake_fd(replica->store),
+	    EV_READ | EV_PERSIST, on_completions, replica);
 	if (replica->tick == NULL || replica->completions == NULL)
 		return -1;
-	return event_add(replica->tick, &tick) == 0 && event_add(replica->completions, NULL) == 0 ? 0 : -1;
+	return event_add(replica->tick, &tick) == 0 && event_add(replica->completions, NULL) == 0
+		   ? 0
+		   : -1;
 }
 
 int
-replica_new(struct event_base *base, const struct replica_options *options, struct replica **out, char *err,
-    size_t errlen)
+replica_new(struct event_base *base, const struct replica_options *options, struct replica **out,
+    char *err, size_t errlen)
 {
 	static const struct front_handler handler = {
-		.hello = on_hello, .resume = on_resume, .request = on_request, .gone = on_gone,
+		.hello = on_hello,
+		.resume = on_resume,
+		.request = on_request,
+		.gone = on_gone,
 	};
 	struct replica *replica;
 	int code;

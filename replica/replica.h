@@ -87,17 +87,19 @@ struct replica {
 };
 
 /* replica.c. err: a clear line; the code is a sysexits(3) one. */
-int replica_new(struct event_base *base, const struct replica_options *options, struct replica **out, char *err,
-    size_t errlen);
+int replica_new(struct event_base *base, const struct replica_options *options,
+    struct replica **out, char *err, size_t errlen);
 void replica_free(struct replica *replica);
 uint64_t replica_now_ns(void); /* monotonic */
 
 /* recover.c: store opened, image loaded, log replayed. */
-int recover(struct replica *replica, const struct replica_options *options, char *err, size_t errlen);
+int recover(
+    struct replica *replica, const struct replica_options *options, char *err, size_t errlen);
 
 /* order.c: the only place that orders step, persist, deliver. */
 void order_start(struct replica *replica);
-void order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn, struct front *opener);
+void order_propose(
+    struct replica *replica, uint64_t zxid, const struct txn *txn, struct front *opener);
 void order_tick(struct replica *replica);
 void order_completions(struct replica *replica);
 

@@ -12,13 +12,12 @@
 
 #include <sysexits.h>
 
-
 static bool
 concerns(const struct front *front, const struct wire_change *change)
 {
 	return front_interested(front, change->id) || front_interested(front, change->parent) ||
-	    (change->id2 != 0 && front_interested(front, change->id2)) ||
-	    (change->parent2 != 0 && front_interested(front, change->parent2));
+	       (change->id2 != 0 && front_interested(front, change->id2)) ||
+	       (change->parent2 != 0 && front_interested(front, change->parent2));
 }
 
 /* The kernel of the session that asked has made its own change already. */
@@ -76,7 +75,8 @@ watch_send(struct replica *replica, const struct txn *txn)
 {
 	struct front *front;
 
-	for (front = front_next(replica->fronts, NULL); front != NULL; front = front_next(replica->fronts, front))
+	for (front = front_next(replica->fronts, NULL); front != NULL;
+	     front = front_next(replica->fronts, front))
 		if (front_resumed(front))
 			send_txn(replica, front, txn);
 }

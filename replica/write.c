@@ -48,7 +48,8 @@ rid_of(const struct wire_msg *msg)
 
 /* The answer to a write that was executed; its node, if it still is, shows as it is now. */
 static void
-answer(struct replica *replica, struct front *front, uint64_t rid, int code, uint64_t zxid, uint64_t node_id)
+answer(struct replica *replica, struct front *front, uint64_t rid, int code, uint64_t zxid,
+    uint64_t node_id)
 {
 	const struct znode *node = node_id == 0 ? NULL : tree_node(replica->tree, node_id);
 	struct wire_stat stat;
@@ -78,15 +79,16 @@ write_request(struct replica *replica, struct front *front, const struct wire_ms
 	int code = 0;
 
 	if (replica->zab.role != ZAB_LEADING) {
-		front_reply(front, rid, not_leading(replica), tree_applied(replica->tree), NULL, NULL, false);
+		front_reply(front, rid, not_leading(replica), tree_applied(replica->tree), NULL,
+		    NULL, false);
 		return;
 	}
 	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX) {
 		front_reply(front, rid, ERR_BUSY, tree_applied(replica->tree), NULL, NULL, false);
 		return;
 	}
-	switch (prep_write(replica->prep, session, msg, zxid, write_time_ns(replica), replica->conf->value_max,
-	    replica->zone, &txn, &code)) {
+	switch (prep_write(replica->prep, session, msg, zxid, write_time_ns(replica),
+	    replica->conf->value_max, replica->zone, &txn, &code)) {
 	case PREP_PROPOSE:
 		order_propose(replica, zxid, &txn, NULL);
 		break;
@@ -148,6 +150,7 @@ write_drop(struct replica *replica, const struct proposal *proposal)
 	if (proposal->opener != NULL)
 		front_welcome(proposal->opener, &refusal);
 	else if (front != NULL && front_resumed(front) && txn.head.rid != 0)
-		front_reply(front, txn.head.rid, ERR_NOSPC, tree_applied(replica->tree), NULL, NULL, false);
+		front_reply(
+		    front, txn.head.rid, ERR_NOSPC, tree_applied(replica->tree), NULL, NULL, false);
 	msgpack_zone_clear(replica->zone);
 }

@@ -6,8 +6,7 @@
 #ifndef ZABFS_LIB_CHECK_H
 #define ZABFS_LIB_CHECK_H
 
-#define CHECK(condition)                                                                           \
-	((condition) ? (void)0 : check_fail(__FILE__, __LINE__, #condition))
+#define CHECK(condition) ((condition) ? (void)0 : check_fail(__FILE__, __LINE__, #condition))
 
 _Noreturn void check_fail(const char *file, int line, const char *condition);
 

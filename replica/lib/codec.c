@@ -164,7 +164,7 @@ static bool
 flat_lead(uint8_t lead)
 {
 	return lead <= 0x7f || lead >= 0xe0 || (lead >= 0xc4 && lead <= 0xc6) ||
-	    (lead >= 0xcc && lead <= 0xd3);
+	       (lead >= 0xcc && lead <= 0xd3);
 }
 
 int

@@ -62,15 +62,15 @@ void codec_pack_fields(msgpack_packer *pk, const struct schema *schema, const vo
  * are borrowed from the decoded buffer. 0 or ERR_PROTO: wrong count, type,
  * range or length.
  */
-int codec_unpack(const struct schema *schema, const msgpack_object *elements, uint32_t n,
-    void *out);
+int codec_unpack(
+    const struct schema *schema, const msgpack_object *elements, uint32_t n, void *out);
 
 /*
  * Decodes one flat array (integers and bin only, at most `max` elements) from
  * data + *off and moves *off behind it. Allocates nothing, whatever the input
  * claims: a nested container is refused at its first byte. 0 or ERR_PROTO.
  */
-int codec_flat(const uint8_t *data, size_t len, size_t *off, msgpack_object *elements,
-    uint32_t max, uint32_t *n);
+int codec_flat(const uint8_t *data, size_t len, size_t *off, msgpack_object *elements, uint32_t max,
+    uint32_t *n);
 
 #endif

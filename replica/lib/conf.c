@@ -63,7 +63,8 @@ check_range(cfg_t *cfg, cfg_opt_t *opt)
 			continue;
 		if (value >= ranges[i].min && value <= ranges[i].max)
 			return 0;
-		cfg_error(cfg, "%s: %ld is not between %ld and %ld", key, value, ranges[i].min, ranges[i].max);
+		cfg_error(cfg, "%s: %ld is not between %ld and %ld", key, value, ranges[i].min,
+		    ranges[i].max);
 		return -1;
 	}
 	return 0;
@@ -120,7 +121,8 @@ check_member(cfg_t *cfg, cfg_opt_t *opt)
 	long id = strtol(title, &end, 10);
 
 	if (*end != '\0' || id < 1 || id > MEMBER_ID_MAX) {
-		cfg_error(cfg, "member: id \"%s\" is not a number between 1 and %d", title, MEMBER_ID_MAX);
+		cfg_error(cfg, "member: id \"%s\" is not a number between 1 and %d", title,
+		    MEMBER_ID_MAX);
 		return -1;
 	}
 	if (cfg_size(member, "peer") == 0 || cfg_getstr(member, "peer") == NULL) {

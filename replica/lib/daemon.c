@@ -64,7 +64,8 @@ notify_systemd(void)
 	size_t len;
 	int fd;
 
-	if (path == NULL || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof to.sun_path)
+	if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+	    strlen(path) >= sizeof to.sun_path)
 		return;
 	len = strlen(path);
 	memcpy(to.sun_path, path, len);

@@ -47,8 +47,8 @@ write_line(int priority, const char *format, va_list args)
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
 	/* One fprintf, one write: stderr is unbuffered but locked, lines of threads don't mix. */
-	fprintf(stderr, "%s.%03ldZ %s[%d] %s: %s\n", stamp, now.tv_nsec / 1000000, program_name, (int)getpid(),
-	    level_name(priority), line);
+	fprintf(stderr, "%s.%03ldZ %s[%d] %s: %s\n", stamp, now.tv_nsec / 1000000, program_name,
+	    (int)getpid(), level_name(priority), line);
 }
 
 #define LOG_AT(priority)                                                                           \

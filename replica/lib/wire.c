@@ -20,7 +20,7 @@ FIELDS(ENTRY, entry, 0)
 
 #define SCHEMA(NAME, name)                                                                         \
 	{                                                                                          \
-		#NAME, name##_fields, sizeof(name##_fields) / sizeof(struct field),                \
+#NAME, name##_fields, sizeof(name##_fields) / sizeof(struct field),                \
 		    sizeof(struct wire_##name)                                                     \
 	}
 

@@ -32,11 +32,11 @@
 #include <stdbool.h>
 
 #define WIRE_PROTO 1
-#define WIRE_NAME_MAX 255	/* bytes of a znode's name (NAME_MAX) */
-#define WIRE_VALUE_MAX 1044480	/* bytes of a value: 1 MiB - 4 KiB, filesystem.md fact 16 */
-#define WIRE_SECRET_LEN 16	/* bytes */
-#define WIRE_IDENTITY_MAX 512	/* bytes of a session's description, "HOST:MOUNTPOINT" */
-#define WIRE_LIST_MAX 131072	/* bytes of entries in one LIST reply */
+#define WIRE_NAME_MAX 255      /* bytes of a znode's name (NAME_MAX) */
+#define WIRE_VALUE_MAX 1044480 /* bytes of a value: 1 MiB - 4 KiB, filesystem.md fact 16 */
+#define WIRE_SECRET_LEN 16     /* bytes */
+#define WIRE_IDENTITY_MAX 512  /* bytes of a session's description, "HOST:MOUNTPOINT" */
+#define WIRE_LIST_MAX 131072   /* bytes of entries in one LIST reply */
 #define WIRE_FRAME_MAX (WIRE_VALUE_MAX + 4096)
 #define WIRE_OUTSTANDING_MAX 1024 /* writes of one session without a reply */
 
@@ -55,8 +55,8 @@
 	F(S, u64, czxid, 0)                                                                        \
 	F(S, u64, mzxid, 0)                                                                        \
 	F(S, u64, pzxid, 0)                                                                        \
-	F(S, u64, owner, 0)  /* session of an ephemeral, 0: persistent */                          \
-	F(S, u64, handle, 0) /* of a held node: the front end's open file, else 0 */               \
+	F(S, u64, owner, 0)    /* session of an ephemeral, 0: persistent */                        \
+	F(S, u64, handle, 0)   /* of a held node: the front end's open file, else 0 */             \
 	F(S, i64, birth_ns, 0) /* since the epoch of 1970, as all times here */                    \
 	F(S, i64, mtime_ns, 0) /* value; of a directory: children */                               \
 	F(S, i64, ctime_ns, 0) /* anything */
@@ -163,7 +163,7 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u64, acked, 0)                                                                        \
 	F(S, u32, flags, 0)                                                                        \
 	F(S, u64, id, 0)                                                                           \
-	F(S, u32, valid, 0) /* WIRE_SET_… */                                                       \
+	F(S, u32, valid, 0) /* WIRE_SET_… */                                                     \
 	F(S, u32, mode, 0)                                                                         \
 	F(S, u32, uid, 0)                                                                          \
 	F(S, u32, gid, 0)                                                                          \

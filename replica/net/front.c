@@ -166,8 +166,8 @@ take_hello(struct front *front, const struct wire_msg *msg)
 		return;
 	}
 	if (msg->hello.proto != WIRE_PROTO) {
-		snprintf(why, sizeof(why), "protocol %" PRIu32 ", not %d", msg->hello.proto,
-		    WIRE_PROTO);
+		snprintf(
+		    why, sizeof(why), "protocol %" PRIu32 ", not %d", msg->hello.proto, WIRE_PROTO);
 		front_kick(front, why);
 		return;
 	}
@@ -250,8 +250,8 @@ on_closed(void *arg, int code, const char *why)
 	struct front *front = arg;
 
 	if (front->state != ENDED && code == 0)
-		log_debug("front end left: pid=%d session=%016" PRIx64, (int)front->pid,
-		    front->session);
+		log_debug(
+		    "front end left: pid=%d session=%016" PRIx64, (int)front->pid, front->session);
 	else
 		front_kick(front, why);
 	front_gone(front);
@@ -358,8 +358,8 @@ front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
 	if (stat != NULL) {
 		msgpack_sbuffer_clear(packed);
 		wire_stat_pack(packed, stat);
-		msg.reply.stat = (struct blob){ (const uint8_t *)packed->data,
-			(uint32_t)packed->size };
+		msg.reply.stat =
+		    (struct blob){ (const uint8_t *)packed->data, (uint32_t)packed->size };
 	}
 	if (data != NULL)
 		msg.reply.data = *data;

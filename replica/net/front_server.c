@@ -35,8 +35,8 @@ refuse(struct front_server *server, int fd, pid_t pid, uid_t uid, const char *wh
 }
 
 static void
-on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len,
-    void *arg)
+on_accept(
+    struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
 {
 	struct front_server *server = arg;
 	pid_t pid;
@@ -146,4 +146,3 @@ front_connections(const struct front_server *server)
 {
 	return server->nfronts;
 }
-

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 struct unixsock {
-	int fd; /* listening, close-on-exec, non-blocking */
+	int fd;	   /* listening, close-on-exec, non-blocking */
 	dev_t dev; /* of the file, */
 	ino_t ino; /* to know it again */
 };
@@ -20,8 +20,8 @@ struct unixsock {
  * at `path` is replaced; a live socket, or anything that isn't a socket, is
  * not. False: err has a clear line.
  */
-bool unixsock_listen(struct unixsock *sock, const char *path, int backlog, char *err,
-    size_t errlen);
+bool unixsock_listen(
+    struct unixsock *sock, const char *path, int backlog, char *err, size_t errlen);
 
 /* Removes `path` if it is still this socket's file, not a successor's. Leaves the descriptor. */
 void unixsock_remove(const struct unixsock *sock, const char *path);

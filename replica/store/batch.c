@@ -82,7 +82,8 @@ put_blob(uint8_t *at, struct blob blob)
 void
 store_batch_node(struct store_batch *batch, const struct store_node *row)
 {
-	uint8_t *at = append(batch, RECORD_NODE, row->id, sizeof *row + row->name.len + row->value.len);
+	uint8_t *at =
+	    append(batch, RECORD_NODE, row->id, sizeof *row + row->name.len + row->value.len);
 
 	memcpy(at, row, sizeof *row);
 	at = put_blob(at + sizeof *row, row->name);
@@ -122,9 +123,10 @@ sum_blob(struct blob blob, uint64_t seed)
 uint64_t
 node_sum(const struct store_node *row)
 {
-	uint64_t numbers[] = { row->id, row->parent, row->czxid, row->mzxid, row->pzxid, row->owner, row->handle,
-		row->mode, row->uid, row->gid, row->version, row->cversion, row->aversion, (uint64_t)row->birth_ns,
-		(uint64_t)row->mtime_ns, (uint64_t)row->ctime_ns, row->name.len, row->value.len };
+	uint64_t numbers[] = { row->id, row->parent, row->czxid, row->mzxid, row->pzxid, row->owner,
+		row->handle, row->mode, row->uid, row->gid, row->version, row->cversion,
+		row->aversion, (uint64_t)row->birth_ns, (uint64_t)row->mtime_ns,
+		(uint64_t)row->ctime_ns, row->name.len, row->value.len };
 
 	return sum_blob(row->value, sum_blob(row->name, XXH3_64bits(numbers, sizeof numbers)));
 }
@@ -132,8 +134,8 @@ node_sum(const struct store_node *row)
 uint64_t
 session_sum(const struct store_session *row)
 {
-	uint64_t numbers[] = { row->id, row->acked, row->timeout_ms, row->secret.len, row->identity.len,
-		row->results.len };
+	uint64_t numbers[] = { row->id, row->acked, row->timeout_ms, row->secret.len,
+		row->identity.len, row->results.len };
 	uint64_t sum = XXH3_64bits(numbers, sizeof numbers);
 
 	return sum_blob(row->results, sum_blob(row->identity, sum_blob(row->secret, sum)));
@@ -148,7 +150,8 @@ bind_number(sqlite3_stmt *statement, int index, uint64_t number)
 static void
 bind_blob(sqlite3_stmt *statement, int index, struct blob blob)
 {
-	sqlite3_bind_blob(statement, index, blob.len == 0 ? "" : (const char *)blob.data, (int)blob.len, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, index, blob.len == 0 ? "" : (const char *)blob.data,
+	    (int)blob.len, SQLITE_STATIC);
 }
 
 static enum db_result

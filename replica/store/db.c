@@ -18,8 +18,8 @@
 _Noreturn void
 db_die(sqlite3 *db, const char *what)
 {
-	log_error("storage failed, the process ends what=\"%s\" reason=\"%s\" errno=%d", what, sqlite3_errmsg(db),
-	    sqlite3_system_errno(db));
+	log_error("storage failed, the process ends what=\"%s\" reason=\"%s\" errno=%d", what,
+	    sqlite3_errmsg(db), sqlite3_system_errno(db));
 	/* No cleanup: nothing more may be written or acknowledged. */
 	_exit(EX_IOERR);
 }
@@ -59,7 +59,8 @@ db_prepare(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *statement;
 
-	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+	    SQLITE_OK)
 		db_die(db, sql);
 	return statement;
 }
@@ -132,14 +133,15 @@ pragma_int(sqlite3 *db, const char *sql, int *value)
 
 /* A foreign or newer file is refused before anything is written to it. */
 static int
-identify(sqlite3 *db, const char *dir, const char *file, int application, bool create, char *err, size_t errlen)
+identify(sqlite3 *db, const char *dir, const char *file, int application, bool create, char *err,
+    size_t errlen)
 {
 	int id = 0, format = 0, code;
 	char sql[128];
 
 	if (create) {
-		snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", application,
-		    STORE_FORMAT);
+		snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		    application, STORE_FORMAT);
 		if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
 			snprintf(err, errlen, "%s/%s: %s", dir, file, sqlite3_errmsg(db));
 			return EX_CANTCREAT;
@@ -158,19 +160,20 @@ identify(sqlite3 *db, const char *dir, const char *file, int application, bool c
 		return EX_DATAERR;
 	}
 	if (format != STORE_FORMAT) {
-		snprintf(err, errlen, "%s/%s: format %d, this version knows format %d", dir, file, format,
-		    STORE_FORMAT);
+		snprintf(err, errlen, "%s/%s: format %d, this version knows format %d", dir, file,
+		    format, STORE_FORMAT);
 		return EX_DATAERR;
 	}
 	return 0;
 }
 
 int
-db_open(const char *dir, const char *file, int application, bool readonly, bool create, sqlite3 **out, char *err,
-    size_t errlen)
+db_open(const char *dir, const char *file, int application, bool readonly, bool create,
+    sqlite3 **out, char *err, size_t errlen)
 {
-	static const char settings[] = "PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
-				       "PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY";
+	static const char settings[] =
+	    "PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
+	    "PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY";
 	char path[4096];
 	sqlite3 *db = NULL;
 	int code, flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -188,7 +191,9 @@ db_open(const char *dir, const char *file, int application, bool readonly, bool 
 	if (code == 0 && sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK) {
 		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
 		code = (sqlite3_errcode(db) & 0xff) == SQLITE_NOTADB ||
-			(sqlite3_errcode(db) & 0xff) == SQLITE_CORRUPT ? EX_DATAERR : EX_IOERR;
+			       (sqlite3_errcode(db) & 0xff) == SQLITE_CORRUPT
+			   ? EX_DATAERR
+			   : EX_IOERR;
 	}
 	if (code != 0) {
 		sqlite3_close(db);

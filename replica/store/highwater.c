@@ -47,7 +47,8 @@ highwater_open(struct store *store, uint64_t zxid, char *err, size_t errlen)
 		log_warn("the high-water mark is damaged, written anew file=%s", path);
 	else if (n == (ssize_t)sizeof mark && mark.zxid > zxid) {
 		snprintf(err, errlen,
-		    "%s: transactions up to 0x%llx were acknowledged, but log.db ends at 0x%llx: acknowledged data is "
+		    "%s: transactions up to 0x%llx were acknowledged, but log.db ends at 0x%llx: "
+		    "acknowledged data is "
 		    "missing; restore it from a backup, or remove this file to accept the loss",
 		    path, (unsigned long long)mark.zxid, (unsigned long long)zxid);
 		return EX_DATAERR;

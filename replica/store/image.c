@@ -13,17 +13,22 @@
 #include <sysexits.h>
 
 static const char schema[] =
-    "CREATE TABLE node(id INTEGER PRIMARY KEY, parent INTEGER, name BLOB, mode INTEGER, uid INTEGER, gid INTEGER,"
-    " czxid INTEGER, mzxid INTEGER, pzxid INTEGER, version INTEGER, cversion INTEGER, aversion INTEGER,"
-    " owner INTEGER, handle INTEGER, birth_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, value BLOB, sum INTEGER);"
-    "CREATE TABLE session(id INTEGER PRIMARY KEY, timeout_ms INTEGER, acked INTEGER, secret BLOB, identity BLOB,"
+    "CREATE TABLE node(id INTEGER PRIMARY KEY, parent INTEGER, name BLOB, mode INTEGER, uid "
+    "INTEGER, gid INTEGER,"
+    " czxid INTEGER, mzxid INTEGER, pzxid INTEGER, version INTEGER, cversion INTEGER, aversion "
+    "INTEGER,"
+    " owner INTEGER, handle INTEGER, birth_ns INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, value "
+    "BLOB, sum INTEGER);"
+    "CREATE TABLE session(id INTEGER PRIMARY KEY, timeout_ms INTEGER, acked INTEGER, secret BLOB, "
+    "identity BLOB,"
     " results BLOB, sum INTEGER);"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;";
 
 int
 image_open(struct store *store, bool create, char *err, size_t errlen)
 {
-	int code = db_open(store->dir, TREE_FILE, TREE_APPLICATION_ID, false, create, &store->tree, err, errlen);
+	int code = db_open(
+	    store->dir, TREE_FILE, TREE_APPLICATION_ID, false, create, &store->tree, err, errlen);
 
 	if (code != 0)
 		return code;
@@ -169,8 +174,8 @@ write_batch(struct store *store, const struct store_batch *batch)
 {
 	if (store->pass_failed)
 		return;
-	if (db_exec(store->tree, "BEGIN IMMEDIATE") == DB_OK && batch_write(store, batch) == DB_OK &&
-	    db_exec(store->tree, "COMMIT") == DB_OK)
+	if (db_exec(store->tree, "BEGIN IMMEDIATE") == DB_OK &&
+	    batch_write(store, batch) == DB_OK && db_exec(store->tree, "COMMIT") == DB_OK)
 		return;
 	roll_back(store);
 }
@@ -206,7 +211,8 @@ end_pass(struct store *store, const struct image_order *order)
 	db_checkpoint(store->tree, SQLITE_CHECKPOINT_TRUNCATE);
 	if (result == DB_OK)
 		log_trim(store, order->applied, order->nodes);
-	store_done_push(store, result == DB_OK ? STORE_PASSED : STORE_PASS_FAILED, order->applied, 0);
+	store_done_push(
+	    store, result == DB_OK ? STORE_PASSED : STORE_PASS_FAILED, order->applied, 0);
 }
 
 static struct image_order *
@@ -256,7 +262,8 @@ image_thread_start(struct store *store)
 	store->node_put = db_prepare(store->tree,
 	    "REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	store->node_gone = db_prepare(store->tree, "DELETE FROM node WHERE id = ?");
-	store->session_put = db_prepare(store->tree, "REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?)");
+	store->session_put =
+	    db_prepare(store->tree, "REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?)");
 	store->session_gone = db_prepare(store->tree, "DELETE FROM session WHERE id = ?");
 	db_exec(store->tree, "PRAGMA synchronous = NORMAL");
 	CHECK(pthread_create(&store->image_thread, NULL, image_main, store) == 0);

@@ -15,10 +15,10 @@
 #include <sysexits.h>
 #include <time.h>
 
-#define IDLE_MS 20		 /* without work, before the WAL is moved to the database */
-#define WAL_PAGES_MAX 2048	 /* 8 MiB: checkpointed even under load */
-#define TRIM_ROWS 500		 /* dropped in one transaction */
-#define EPOCH_MAX INT32_MAX	 /* a zxid is stored as a signed 64-bit integer */
+#define IDLE_MS 20	    /* without work, before the WAL is moved to the database */
+#define WAL_PAGES_MAX 2048  /* 8 MiB: checkpointed even under load */
+#define TRIM_ROWS 500	    /* dropped in one transaction */
+#define EPOCH_MAX INT32_MAX /* a zxid is stored as a signed 64-bit integer */
 
 static struct item *
 item_new(struct store *store, enum item_type type, uint32_t len)
@@ -52,7 +52,7 @@ store_append(struct store *store, const struct store_row *row)
 
 	pthread_mutex_lock(&store->log_mutex);
 	full = store->queued_rows >= STORE_QUEUE_ROWS_MAX ||
-	    store->queued_bytes + row->payload.len > STORE_QUEUE_BYTES_MAX;
+	       store->queued_bytes + row->payload.len > STORE_QUEUE_BYTES_MAX;
 	pthread_mutex_unlock(&store->log_mutex);
 	if (full)
 		return ERR_BUSY;
@@ -72,7 +72,8 @@ store_set_epochs(struct store *store, uint64_t accepted, uint64_t accepted_sid, 
 	struct item *item = item_new(store, ITEM_EPOCHS, 0);
 
 	if (accepted > EPOCH_MAX)
-		fatal(EX_SOFTWARE, "epoch %llu is beyond what the log can hold", (unsigned long long)accepted);
+		fatal(EX_SOFTWARE, "epoch %llu is beyond what the log can hold",
+		    (unsigned long long)accepted);
 	item->accepted = accepted;
 	item->accepted_sid = accepted_sid;
 	item->current = current;
@@ -173,7 +174,8 @@ roll_back(struct store *store)
 static void
 commit(struct store *store, struct items *items, uint64_t rows, size_t bytes)
 {
-	struct progress progress = { store->durable_zxid, store->durable_hash, store->durable_epochs };
+	struct progress progress = { store->durable_zxid, store->durable_hash,
+		store->durable_epochs };
 	bool full = write_items(store, items, &progress) != DB_OK;
 
 	if (full) {
@@ -190,7 +192,8 @@ commit(struct store *store, struct items *items, uint64_t rows, size_t bytes)
 	store->queued_bytes -= bytes;
 	pthread_mutex_unlock(&store->log_mutex);
 	items_free(items);
-	store_done_push(store, full ? STORE_FULL : STORE_LOGGED, store->durable_zxid, store->durable_epochs);
+	store_done_push(
+	    store, full ? STORE_FULL : STORE_LOGGED, store->durable_zxid, store->durable_epochs);
 }
 
 /*
@@ -258,9 +261,10 @@ trim_rows(struct store *store, uint64_t upto, uint64_t hash)
 static void
 trim_some(struct store *store)
 {
-	sqlite3_stmt *statement = db_prepare(store->log,
-	    "SELECT zxid, hash FROM (SELECT zxid, hash FROM log WHERE zxid <= ? ORDER BY zxid LIMIT ?) "
-	    "ORDER BY zxid DESC LIMIT 1");
+	sqlite3_stmt *statement =
+	    db_prepare(store->log, "SELECT zxid, hash FROM (SELECT zxid, hash FROM log WHERE zxid "
+				   "<= ? ORDER BY zxid LIMIT ?) "
+				   "ORDER BY zxid DESC LIMIT 1");
 	uint64_t upto = 0, hash = 0;
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)store->trim_to);
@@ -331,8 +335,8 @@ log_main(void *arg)
 	for (;;) {
 		STAILQ_INIT(&items);
 		pthread_mutex_lock(&store->log_mutex);
-		if (STAILQ_EMPTY(&store->items) && !store->log_stopping && store->trim_applied == 0 &&
-		    store->trim_to == 0)
+		if (STAILQ_EMPTY(&store->items) && !store->log_stopping &&
+		    store->trim_applied == 0 && store->trim_to == 0)
 			wait_for_work(store);
 		STAILQ_CONCAT(&items, &store->items);
 		rows = store->queued_rows;
@@ -370,9 +374,11 @@ log_thread_start(struct store *store)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&store->log_mutex, NULL);
 	STAILQ_INIT(&store->items);
-	store->insert = db_prepare(store->log, "INSERT INTO log(zxid, prev, hash, payload) VALUES (?, ?, ?, ?)");
-	store->epochs = db_prepare(store->log,
-	    "REPLACE INTO meta(key, value) VALUES ('accepted_epoch', ?1), ('accepted_sid', ?2), ('current_epoch', ?3)");
+	store->insert = db_prepare(
+	    store->log, "INSERT INTO log(zxid, prev, hash, payload) VALUES (?, ?, ?, ?)");
+	store->epochs =
+	    db_prepare(store->log, "REPLACE INTO meta(key, value) VALUES ('accepted_epoch', ?1), "
+				   "('accepted_sid', ?2), ('current_epoch', ?3)");
 	sqlite3_wal_hook(store->log, on_wal, store);
 	CHECK(pthread_create(&store->log_thread, NULL, log_main, store) == 0);
 }

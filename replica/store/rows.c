@@ -26,7 +26,8 @@ chain_start(struct store *store, uint64_t after, uint64_t *zxid, uint64_t *hash)
 	*zxid = base;
 	*hash = 0;
 	db_meta_get(store->reader, "base_hash", hash);
-	statement = db_prepare(store->reader, "SELECT zxid, hash FROM log WHERE zxid <= ? ORDER BY zxid DESC LIMIT 1");
+	statement = db_prepare(
+	    store->reader, "SELECT zxid, hash FROM log WHERE zxid <= ? ORDER BY zxid DESC LIMIT 1");
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
 	if (sqlite3_step(statement) == SQLITE_ROW) {
 		*zxid = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -47,7 +48,8 @@ column_blob(sqlite3_stmt *statement, int column)
 }
 
 int
-store_read(struct store *store, uint64_t after, bool (*row)(void *arg, uint64_t zxid, struct blob payload), void *arg)
+store_read(struct store *store, uint64_t after,
+    bool (*row)(void *arg, uint64_t zxid, struct blob payload), void *arg)
 {
 	uint64_t zxid, prev_zxid, hash;
 	sqlite3_stmt *statement;
@@ -60,7 +62,8 @@ store_read(struct store *store, uint64_t after, bool (*row)(void *arg, uint64_t 
 		db_exec(store->reader, "COMMIT");
 		return ERR_NONODE;
 	}
-	statement = db_prepare(store->reader, "SELECT zxid, prev, hash, payload FROM log WHERE zxid > ? ORDER BY zxid");
+	statement = db_prepare(store->reader,
+	    "SELECT zxid, prev, hash, payload FROM log WHERE zxid > ? ORDER BY zxid");
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
 	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 		zxid = (uint64_t)sqlite3_column_int64(statement, 0);

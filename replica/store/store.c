@@ -17,9 +17,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char log_schema[] = "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-				 "CREATE TABLE log(zxid INTEGER PRIMARY KEY, prev INTEGER NOT NULL, hash INTEGER NOT NULL,"
-				 " payload BLOB NOT NULL);";
+static const char log_schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE log(zxid INTEGER PRIMARY KEY, prev INTEGER NOT NULL, hash INTEGER NOT NULL,"
+    " payload BLOB NOT NULL);";
 
 void
 store_wake(struct store *store)
@@ -112,11 +113,14 @@ check_files(const struct store_options *options, char *err, size_t errlen)
 	bool log = exists(options->dir, LOG_FILE), tree = exists(options->dir, TREE_FILE);
 
 	if (options->found && (log || tree)) {
-		snprintf(err, errlen, "%s: -I founds a new member, but databases exist here", options->dir);
+		snprintf(err, errlen, "%s: -I founds a new member, but databases exist here",
+		    options->dir);
 		return EX_USAGE;
 	}
 	if (!options->found && !(log && tree)) {
-		snprintf(err, errlen, log || tree ? "%s: log.db or %s is missing" : "%s: no databases here; -I founds a new member",
+		snprintf(err, errlen,
+		    log || tree ? "%s: log.db or %s is missing"
+				: "%s: no databases here; -I founds a new member",
 		    options->dir, TREE_FILE);
 		return log || tree ? EX_DATAERR : EX_NOINPUT;
 	}
@@ -133,17 +137,19 @@ check_owner(struct store *store, const struct store_options *options, char *err,
 
 	db_meta_get(store->log, "member", &member);
 	if (member != options->member) {
-		snprintf(err, errlen, "%s: belongs to member %llu, not %u", options->dir, (unsigned long long)member,
-		    (unsigned)options->member);
+		snprintf(err, errlen, "%s: belongs to member %llu, not %u", options->dir,
+		    (unsigned long long)member, (unsigned)options->member);
 		return EX_DATAERR;
 	}
-	statement = db_prepare(store->log, "SELECT 1 FROM meta WHERE key = 'cluster' AND value = ?");
+	statement =
+	    db_prepare(store->log, "SELECT 1 FROM meta WHERE key = 'cluster' AND value = ?");
 	sqlite3_bind_text(statement, 1, options->cluster, -1, SQLITE_STATIC);
 	same = sqlite3_step(statement) == SQLITE_ROW;
 	sqlite3_finalize(statement);
 	if (same)
 		return 0;
-	snprintf(err, errlen, "%s: belongs to another cluster than \"%s\"", options->dir, options->cluster);
+	snprintf(err, errlen, "%s: belongs to another cluster than \"%s\"", options->dir,
+	    options->cluster);
 	return EX_DATAERR;
 }
 
@@ -159,9 +165,11 @@ found_log(struct store *store, const struct store_options *options, char *err, s
 	if (result == DB_OK)
 		result = db_meta_set(store->log, "member", options->member);
 	if (result == DB_OK)
-		result = db_exec(store->log, "INSERT INTO meta(key, value) VALUES ('tree_file', '" TREE_FILE "')");
+		result = db_exec(store->log,
+		    "INSERT INTO meta(key, value) VALUES ('tree_file', '" TREE_FILE "')");
 	if (result == DB_OK) {
-		statement = db_prepare(store->log, "INSERT INTO meta(key, value) VALUES ('cluster', ?)");
+		statement =
+		    db_prepare(store->log, "INSERT INTO meta(key, value) VALUES ('cluster', ?)");
 		sqlite3_bind_text(statement, 1, options->cluster, -1, SQLITE_STATIC);
 		result = db_run(store->log, statement, "founding");
 		sqlite3_finalize(statement);
@@ -177,7 +185,8 @@ found_log(struct store *store, const struct store_options *options, char *err, s
 static void
 read_last(struct store *store)
 {
-	sqlite3_stmt *statement = db_prepare(store->log, "SELECT zxid, hash FROM log ORDER BY zxid DESC LIMIT 1");
+	sqlite3_stmt *statement =
+	    db_prepare(store->log, "SELECT zxid, hash FROM log ORDER BY zxid DESC LIMIT 1");
 
 	store->state.last_zxid = store->state.base_zxid;
 	db_meta_get(store->log, "base_hash", &store->state.last_hash);
@@ -194,7 +203,8 @@ open_log(struct store *store, const struct store_options *options, char *err, si
 	struct store_state *state = &store->state;
 	int code;
 
-	code = db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, false, options->found, &store->log, err, errlen);
+	code = db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, false, options->found, &store->log,
+	    err, errlen);
 	if (code == 0 && options->found)
 		code = found_log(store, options, err, errlen);
 	if (code == 0)
@@ -210,7 +220,8 @@ open_log(struct store *store, const struct store_options *options, char *err, si
 	store->durable_zxid = state->last_zxid;
 	store->durable_hash = state->last_hash;
 	store->last_appended = state->last_zxid;
-	return db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, true, false, &store->reader, err, errlen);
+	return db_open(
+	    store->dir, LOG_FILE, LOG_APPLICATION_ID, true, false, &store->reader, err, errlen);
 }
 
 static int
@@ -219,10 +230,12 @@ check_state(const struct store *store, char *err, size_t errlen)
 	const struct store_state *state = &store->state;
 
 	if (state->applied >= state->base_zxid && state->applied <= state->last_zxid &&
-	    state->accepted_epoch >= state->current_epoch && state->current_epoch >= state->last_zxid >> 32)
+	    state->accepted_epoch >= state->current_epoch &&
+	    state->current_epoch >= state->last_zxid >> 32)
 		return 0;
 	snprintf(err, errlen,
-	    "%s: log.db and the image don't belong together base=0x%llx last=0x%llx image=0x%llx epoch=%llu",
+	    "%s: log.db and the image don't belong together base=0x%llx last=0x%llx image=0x%llx "
+	    "epoch=%llu",
 	    store->dir, (unsigned long long)state->base_zxid, (unsigned long long)state->last_zxid,
 	    (unsigned long long)state->applied, (unsigned long long)state->current_epoch);
 	return EX_DATAERR;

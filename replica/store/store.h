@@ -31,11 +31,11 @@
 struct store;
 
 struct store_options {
-	const char *dir;	/* borrowed until store_open returns */
-	bool found;		/* -I: make the databases; refuse where some exist */
-	uint32_t member;	/* checked against the one that founded them */
-	const char *cluster;	/* likewise */
-	uint64_t log_rows_min;	/* rows kept for DIFF, at least */
+	const char *dir;	   /* borrowed until store_open returns */
+	bool found;		   /* -I: make the databases; refuse where some exist */
+	uint32_t member;	   /* checked against the one that founded them */
+	const char *cluster;	   /* likewise */
+	uint64_t log_rows_min;	   /* rows kept for DIFF, at least */
 	uint32_t log_tree_percent; /* or this share of the tree's nodes, if that is more */
 };
 
@@ -70,7 +70,7 @@ const struct store_state *store_state(const struct store *store);
  * everything queued, makes one SQLite transaction and one fsync of it, and
  * reports one completion: group commit.
  */
-#define STORE_QUEUE_ROWS_MAX 65536	      /* beyond: store_append says ERR_BUSY */
+#define STORE_QUEUE_ROWS_MAX 65536 /* beyond: store_append says ERR_BUSY */
 #define STORE_QUEUE_BYTES_MAX (256u << 20)
 
 struct store_row {
@@ -83,13 +83,14 @@ struct store_row {
 int store_append(struct store *store, const struct store_row *row);
 
 /* Queued behind the rows before it; durable when a completion's `epochs` counts it. */
-void store_set_epochs(struct store *store, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
+void store_set_epochs(
+    struct store *store, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
 
 enum store_done_type {
 	STORE_LOGGED, /* everything up to `zxid`, and `epochs` calls of store_set_epochs, is durable */
-	STORE_FULL,   /* the disk is full: of what was queued since the last STORE_LOGGED nothing
+	STORE_FULL, /* the disk is full: of what was queued since the last STORE_LOGGED nothing
 		       * is on disk, the queue is empty again, the next row's prev_zxid is `zxid` */
-	STORE_PASSED,	   /* store_pass_end: the image is durable; rows were dropped as retention allows */
+	STORE_PASSED, /* store_pass_end: the image is durable; rows were dropped as retention allows */
 	STORE_PASS_FAILED, /* the disk is full: the image's `applied` is as before, some of the pass's rows
 			    * may be in it */
 };
@@ -109,8 +110,8 @@ uint64_t store_queued(const struct store *store);
  * false. 0; ERR_NONODE where rows above `after` are gone already; ERR_IO
  * (corrupt: the row's chained hash does not match). Payload: borrowed until row() returns.
  */
-int store_read(struct store *store, uint64_t after, bool (*row)(void *arg, uint64_t zxid, struct blob payload),
-    void *arg);
+int store_read(struct store *store, uint64_t after,
+    bool (*row)(void *arg, uint64_t zxid, struct blob payload), void *arg);
 
 /* The image's rows. Blobs are borrowed. */
 struct store_node {

@@ -61,11 +61,11 @@ struct store {
 	pthread_mutex_t log_mutex;
 	pthread_cond_t log_work;
 	struct items items;
-	uint64_t queued_rows;  /* not yet completed; also read by the loop */
+	uint64_t queued_rows; /* not yet completed; also read by the loop */
 	size_t queued_bytes;
 	uint64_t trim_applied, trim_nodes; /* asked for by the image thread; 0: nothing */
 	bool log_stopping, log_sleeping;
-	uint64_t generation;   /* the loop's: how often it has seen STORE_FULL */
+	uint64_t generation;	/* the loop's: how often it has seen STORE_FULL */
 	uint64_t last_appended; /* the loop's */
 
 	sqlite3 *log;
@@ -95,8 +95,8 @@ enum db_result { DB_OK, DB_FULL };
  * 0, or a sysexits(3) code and a line in err. readonly: the file must exist.
  * application: its id; a new file gets it.
  */
-int db_open(const char *dir, const char *file, int application, bool readonly, bool create, sqlite3 **out, char *err,
-    size_t errlen);
+int db_open(const char *dir, const char *file, int application, bool readonly, bool create,
+    sqlite3 **out, char *err, size_t errlen);
 /* A full disk is the caller's business; any other failure ends the process (EX_IOERR). */
 enum db_result db_check(sqlite3 *db, int code, const char *what);
 enum db_result db_exec(sqlite3 *db, const char *sql);
@@ -112,7 +112,8 @@ void db_dir_sync(const char *dir);
 
 /* store.c: called on the threads. */
 void store_wake(struct store *store);
-void store_done_push(struct store *store, enum store_done_type type, uint64_t zxid, uint64_t epochs);
+void store_done_push(
+    struct store *store, enum store_done_type type, uint64_t zxid, uint64_t epochs);
 
 /* log.c */
 void log_thread_start(struct store *store);

@@ -44,7 +44,7 @@ uint64_t
 image_dirty(const struct tree *tree)
 {
 	return Judy1Count(tree->dirty_nodes, 0, (Word_t)-1, PJE0) +
-	    Judy1Count(tree->dirty_sessions, 0, (Word_t)-1, PJE0);
+	       Judy1Count(tree->dirty_sessions, 0, (Word_t)-1, PJE0);
 }
 
 struct image_pass *
@@ -139,7 +139,8 @@ session_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 }
 
 bool
-image_pass_next(struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max)
+image_pass_next(
+    struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max)
 {
 	while (store_batch_bytes(batch) < bytes_max) {
 		/* Ids start at 1, so the first one is after 0. */
@@ -195,7 +196,7 @@ row_valid(const struct store_node *row)
 	if (row->id == TREE_ROOT)
 		return row->parent == 0 && row->name.len == 0 && S_ISDIR(row->mode);
 	return row->parent >= TREE_ROOT && row->parent <= TREE_ID_MAX && row->parent != row->id &&
-	    node_check_name(row->name) == ERR_OK;
+	       node_check_name(row->name) == ERR_OK;
 }
 
 int
@@ -257,8 +258,8 @@ image_load_session(struct tree *tree, const struct store_session *row)
 {
 	struct session *session;
 
-	if (row->id == 0 || session_find(tree, row->id) != NULL || row->secret.len != WIRE_SECRET_LEN ||
-	    row->identity.len > WIRE_IDENTITY_MAX)
+	if (row->id == 0 || session_find(tree, row->id) != NULL ||
+	    row->secret.len != WIRE_SECRET_LEN || row->identity.len > WIRE_IDENTITY_MAX)
 		return ERR_PROTO;
 	session = session_put(tree, row->id, row->secret, row->timeout_ms, row->identity);
 	session_acknowledge(tree, session, row->acked);
@@ -273,7 +274,8 @@ image_load_done(struct tree *tree, uint64_t applied, uint64_t next_id)
 	Word_t id = 0;
 	PPvoid_t slot;
 
-	for (slot = JudyLFirst(tree->nodes, &id, PJE0); slot != NULL; slot = JudyLNext(tree->nodes, &id, PJE0)) {
+	for (slot = JudyLFirst(tree->nodes, &id, PJE0); slot != NULL;
+	     slot = JudyLNext(tree->nodes, &id, PJE0)) {
 		node = *slot;
 		name = znode_name(node);
 		if (!node->placed)

@@ -28,7 +28,8 @@ uint64_t image_pass_applied(const struct image_pass *pass);
  * Appends rows to `batch` (copies; see store.h) until it holds about
  * `bytes_max`. False: nothing was left, the pass is over and freed.
  */
-bool image_pass_next(struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max);
+bool image_pass_next(
+    struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max);
 void image_pass_abort(struct tree *tree, struct image_pass *pass);
 /* After an aborted pass, or batches of it that failed to reach the disk: everything is due again. */
 void image_mark_all(struct tree *tree);

@@ -28,9 +28,11 @@ node_check_name(struct blob name)
 {
 	if (name.len > WIRE_NAME_MAX)
 		return ERR_NAMETOOLONG;
-	if (name.len == 0 || memchr(name.data, '/', name.len) != NULL || memchr(name.data, '\0', name.len) != NULL)
+	if (name.len == 0 || memchr(name.data, '/', name.len) != NULL ||
+	    memchr(name.data, '\0', name.len) != NULL)
 		return ERR_INVAL;
-	if ((name.len == 1 && memcmp(name.data, ".", 1) == 0) || (name.len == 2 && memcmp(name.data, "..", 2) == 0) ||
+	if ((name.len == 1 && memcmp(name.data, ".", 1) == 0) ||
+	    (name.len == 2 && memcmp(name.data, "..", 2) == 0) ||
 	    (name.len == 4 && memcmp(name.data, ".zab", 4) == 0))
 		return ERR_INVAL;
 	return ERR_OK;
@@ -207,7 +209,8 @@ node_child(const struct znode *dir, struct blob name)
 }
 
 void
-node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data, bool whole)
+node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data,
+    bool whole)
 {
 	uint32_t kept = whole ? 0 : node->value_len;
 
@@ -241,10 +244,10 @@ hash_numbers(uint64_t *numbers, size_t n, uint64_t seed)
 uint64_t
 node_hash(const struct znode *node)
 {
-	uint64_t numbers[] = { node->id, node->parent, node->czxid, node->mzxid, node->pzxid, node->owner,
-		node->version, node->cversion, node->aversion, node->mode, node->uid, node->gid,
-		(uint64_t)node->birth_ns, (uint64_t)node->mtime_ns, (uint64_t)node->ctime_ns, node->name_len,
-		node->value_len };
+	uint64_t numbers[] = { node->id, node->parent, node->czxid, node->mzxid, node->pzxid,
+		node->owner, node->version, node->cversion, node->aversion, node->mode, node->uid,
+		node->gid, (uint64_t)node->birth_ns, (uint64_t)node->mtime_ns,
+		(uint64_t)node->ctime_ns, node->name_len, node->value_len };
 	uint64_t hash = hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 0);
 
 	hash = XXH3_64bits_withSeed(node->name, node->name_len, hash);

@@ -22,7 +22,8 @@ struct children {
 
 struct znode {
 	uint64_t id;
-	uint64_t parent; /* by id: a directory moves in memory, whatever its children; the root's is 0 */
+	uint64_t
+	    parent; /* by id: a directory moves in memory, whatever its children; the root's is 0 */
 	RB_ENTRY(znode) by_name;
 	struct children *children;
 	uint8_t *value;
@@ -74,7 +75,8 @@ void node_unplace(struct tree *tree, struct znode *node);
 struct znode *node_child(const struct znode *dir, struct blob name);
 
 /* Replaces the value: size bytes, of which data at offset is new, and what was there before the rest. */
-void node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data, bool whole);
+void node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset,
+    struct blob data, bool whole);
 
 /*
  * Every change of a node stands between these two: its hash leaves the tree's

@@ -182,8 +182,8 @@ dispatch(struct prep_job *job, const struct wire_msg *msg)
 
 /* Executed before, under way, or not to be taken: false, and *verdict. */
 static bool
-is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t acked, enum prep_verdict *verdict,
-    int *code)
+is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t acked,
+    enum prep_verdict *verdict, int *code)
 {
 	const struct pending *pending = pending_find(prep, session_id(session));
 	uint32_t inflight = pending == NULL ? 0 : pending->flights;
@@ -216,7 +216,8 @@ is_one_too_many(const struct prep *prep, const struct session *session, const st
 	const struct pending *pending = pending_find(prep, session_id(session));
 	uint32_t count = session_ephemerals(session) + (pending == NULL ? 0 : pending->ephemerals);
 
-	return msg->type == WIRE_T_CREATE && msg->create.owner != WIRE_PERSISTENT && count >= TREE_EPHEMERALS_MAX;
+	return msg->type == WIRE_T_CREATE && msg->create.owner != WIRE_PERSISTENT &&
+	       count >= TREE_EPHEMERALS_MAX;
 }
 
 /* What the request does to its session while it is in flight. */
@@ -235,8 +236,8 @@ take_off(struct prep *prep, const struct txn *txn)
 }
 
 enum prep_verdict
-prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, uint64_t zxid, int64_t time_ns,
-    uint32_t value_max, msgpack_zone *zone, struct txn *out, int *code)
+prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, uint64_t zxid,
+    int64_t time_ns, uint32_t value_max, msgpack_zone *zone, struct txn *out, int *code)
 {
 	const struct session *session = tree_session(prep->tree, session_id_);
 	const struct flight *ending = flight_find(prep, session_id_, 0);
@@ -261,8 +262,9 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 }
 
 void
-prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns, const uint8_t secret[WIRE_SECRET_LEN],
-    uint32_t timeout_ms, struct blob identity, msgpack_zone *zone, struct txn *out)
+prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
+    const uint8_t secret[WIRE_SECRET_LEN], uint32_t timeout_ms, struct blob identity,
+    msgpack_zone *zone, struct txn *out)
 {
 	struct prep_job job = { .view = prep->view, .zone = zone, .out = out };
 	struct txn_session_open *op;
@@ -295,8 +297,8 @@ remove_ephemerals(struct prep_job *job, const struct prep *prep, const struct se
 }
 
 bool
-prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session_id_, bool expired,
-    msgpack_zone *zone, struct txn *out)
+prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session_id_,
+    bool expired, msgpack_zone *zone, struct txn *out)
 {
 	const struct session *session = tree_session(prep->tree, session_id_);
 	struct prep_job job = { prep->view, session_id_, zxid, time_ns, 0, zone, out };

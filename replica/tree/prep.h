@@ -32,19 +32,21 @@ enum prep_verdict {
  * value_max: bytes, the configured limit. out: ops and blobs live in `zone`, or are borrowed from msg.
  */
 enum prep_verdict prep_write(struct prep *prep, uint64_t session, const struct wire_msg *msg,
-    uint64_t zxid, int64_t time_ns, uint32_t value_max, msgpack_zone *zone, struct txn *out, int *code);
+    uint64_t zxid, int64_t time_ns, uint32_t value_max, msgpack_zone *zone, struct txn *out,
+    int *code);
 
 /* A new session; its id is chosen here (the zxid of its transaction) and stands in head.session. */
-void prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns, const uint8_t secret[WIRE_SECRET_LEN],
-    uint32_t timeout_ms, struct blob identity, msgpack_zone *zone, struct txn *out);
+void prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
+    const uint8_t secret[WIRE_SECRET_LEN], uint32_t timeout_ms, struct blob identity,
+    msgpack_zone *zone, struct txn *out);
 
 /*
  * One transaction removes the session and all its ephemerals, those in flight
  * included; later writes of the session are refused. False: there is no such
  * session, or it is closing already.
  */
-bool prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session, bool expired,
-    msgpack_zone *zone, struct txn *out);
+bool prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
+    bool expired, msgpack_zone *zone, struct txn *out);
 
 /* The tree has applied everything up to zxid: what was in flight until then is forgotten. */
 void prep_applied(struct prep *prep, uint64_t zxid);

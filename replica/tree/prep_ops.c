@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OPS_FIRST 4	   /* room made at first; a session's end needs more */
-#define TARGET_MAX 4095	   /* bytes of a symbolic link's target, PATH_MAX - 1 */
+#define OPS_FIRST 4	/* room made at first; a session's end needs more */
+#define TARGET_MAX 4095 /* bytes of a symbolic link's target, PATH_MAX - 1 */
 #define RENAME_NOREPLACE_FLAG 1u
 #define RENAME_EXCHANGE_FLAG 2u
 #define MODE_BITS 07777u
@@ -90,7 +90,8 @@ check_create(const struct prep_job *job, const struct wire_create *msg)
 		return ERR_PERM;
 	if (view_child(job->view, msg->parent, msg->name) != 0)
 		return ERR_EXISTS;
-	if (msg->owner > WIRE_HELD || (msg->owner == WIRE_HELD && msg->handle == 0) || (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
+	if (msg->owner > WIRE_HELD || (msg->owner == WIRE_HELD && msg->handle == 0) ||
+	    (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
 		return ERR_INVAL;
 	if (kind == S_IFLNK && (msg->value.len == 0 || msg->value.len > TARGET_MAX))
 		return msg->value.len == 0 ? ERR_NONODE : ERR_NAMETOOLONG;
@@ -206,7 +207,8 @@ prep_delete(struct prep_job *job, const struct wire_delete *msg)
 
 /* The operation of a new value: `size` bytes with data at offset. */
 static void
-write_op(struct prep_job *job, struct view_node *node, uint32_t size, uint32_t offset, struct blob data, bool whole)
+write_op(struct prep_job *job, struct view_node *node, uint32_t size, uint32_t offset,
+    struct blob data, bool whole)
 {
 	struct txn_write *op = &prep_op(job, TXN_WRITE)->write;
 

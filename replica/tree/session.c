@@ -22,8 +22,8 @@ session_find(const struct tree *tree, uint64_t id)
 static uint64_t
 base_hash(const struct session *session)
 {
-	uint64_t numbers[] = { session->id, session->acked, session->timeout_ms, session->secret_len,
-		session->identity_len };
+	uint64_t numbers[] = { session->id, session->acked, session->timeout_ms,
+		session->secret_len, session->identity_len };
 	uint64_t hash = hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 0);
 
 	hash = XXH3_64bits_withSeed(session->secret, session->secret_len, hash);
@@ -33,7 +33,8 @@ base_hash(const struct session *session)
 static uint64_t
 result_hash(const struct session *session, const struct session_result *result)
 {
-	uint64_t numbers[] = { session->id, result->rid, result->zxid, result->node, (uint64_t)(int64_t)result->code };
+	uint64_t numbers[] = { session->id, result->rid, result->zxid, result->node,
+		(uint64_t)(int64_t)result->code };
 
 	return hash_numbers(numbers, sizeof numbers / sizeof numbers[0], 1);
 }
@@ -70,7 +71,8 @@ mark(struct tree *tree, uint64_t id)
 }
 
 struct session *
-session_put(struct tree *tree, uint64_t id, struct blob secret, uint32_t timeout_ms, struct blob identity)
+session_put(
+    struct tree *tree, uint64_t id, struct blob secret, uint32_t timeout_ms, struct blob identity)
 {
 	struct session *session = session_find(tree, id);
 	PPvoid_t slot;
@@ -143,7 +145,8 @@ session_acknowledge(struct tree *tree, struct session *session, uint64_t acked)
 }
 
 void
-session_record(struct tree *tree, struct session *session, const struct session_result *result, uint64_t acked)
+session_record(
+    struct tree *tree, struct session *session, const struct session_result *result, uint64_t acked)
 {
 	PPvoid_t slot = JudyLIns(&session->results, result->rid, PJE0);
 
@@ -275,7 +278,8 @@ session_ephemerals(const struct session *session)
 }
 
 bool
-session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle)
+session_next_ephemeral(
+    const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle)
 {
 	Word_t key = after;
 	PPvoid_t slot = JudyLNext(session->ephemerals, &key, PJE0);

@@ -20,13 +20,14 @@ struct session {
 
 struct session *session_find(const struct tree *tree, uint64_t id);
 /* Makes it, or gives an existing one (recovery) these values. */
-struct session *session_put(struct tree *tree, uint64_t id, struct blob secret, uint32_t timeout_ms,
-    struct blob identity);
+struct session *session_put(
+    struct tree *tree, uint64_t id, struct blob secret, uint32_t timeout_ms, struct blob identity);
 void session_remove(struct tree *tree, struct session *session);
 void session_free(struct tree *tree, struct session *session); /* without the hash: tree_free */
 
 /* The result of a write; results at or below acked go. */
-void session_record(struct tree *tree, struct session *session, const struct session_result *result, uint64_t acked);
+void session_record(struct tree *tree, struct session *session, const struct session_result *result,
+    uint64_t acked);
 
 void session_acknowledge(struct tree *tree, struct session *session, uint64_t acked);
 

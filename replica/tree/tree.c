@@ -38,7 +38,8 @@ tree_free(struct tree *tree)
 	Word_t key = 0;
 	PPvoid_t slot;
 
-	for (slot = JudyLFirst(tree->nodes, &key, PJE0); slot != NULL; slot = JudyLNext(tree->nodes, &key, PJE0)) {
+	for (slot = JudyLFirst(tree->nodes, &key, PJE0); slot != NULL;
+	     slot = JudyLNext(tree->nodes, &key, PJE0)) {
 		node = *slot;
 		if (node->children != NULL)
 			Judy1FreeArray(&node->children->ids, PJE0);
@@ -63,7 +64,7 @@ static bool
 at(const struct znode *node, uint64_t parent, struct blob name)
 {
 	return node->placed && node->parent == parent && node->name_len == name.len &&
-	    memcmp(node->name, name.data, name.len) == 0;
+	       memcmp(node->name, name.data, name.len) == 0;
 }
 
 /* What an operation expects: CHECKed in service; in recovery the answer decides. */
@@ -136,7 +137,9 @@ apply_delete(struct tree *tree, const struct txn *txn, const struct txn_delete *
 {
 	struct znode *node = node_find(tree, op->id);
 
-	if (expect(tree, node != NULL && at(node, op->parent, op->name) && node->children == NULL) || node != NULL)
+	if (expect(
+		tree, node != NULL && at(node, op->parent, op->name) && node->children == NULL) ||
+	    node != NULL)
 		delete_node(tree, node);
 	dir_changed(tree, txn, op->parent, op->parent_cversion);
 }
@@ -146,7 +149,8 @@ apply_write(struct tree *tree, const struct txn *txn, const struct txn_write *op
 {
 	struct znode *node = node_find(tree, op->id);
 
-	expect(tree, node != NULL && at(node, op->parent, op->name) && node->version + 1 == op->version);
+	expect(tree,
+	    node != NULL && at(node, op->parent, op->name) && node->version + 1 == op->version);
 	if (node == NULL)
 		return;
 	node_begin(tree, node);
@@ -195,7 +199,8 @@ move_node(struct tree *tree, const struct txn *txn, uint64_t id, uint64_t parent
 static void
 apply_rename(struct tree *tree, const struct txn *txn, const struct txn_rename *op)
 {
-	struct znode *node = node_find(tree, op->id), *other = op->id2 == 0 ? NULL : node_find(tree, op->id2);
+	struct znode *node = node_find(tree, op->id),
+		     *other = op->id2 == 0 ? NULL : node_find(tree, op->id2);
 
 	expect(tree, node != NULL && at(node, op->parent, op->name));
 	expect(tree, op->id2 == 0 || (other != NULL && at(other, op->parent2, op->name2)));
@@ -243,8 +248,8 @@ apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 		apply_rename(tree, txn, &op->rename);
 		break;
 	case TXN_SESSION_OPEN:
-		session_put(tree, op->session_open.id, op->session_open.secret, op->session_open.timeout_ms,
-		    op->session_open.identity);
+		session_put(tree, op->session_open.id, op->session_open.secret,
+		    op->session_open.timeout_ms, op->session_open.identity);
 		break;
 	case TXN_SESSION_CLOSE:
 		apply_session_close(tree, &op->session_close);
@@ -255,7 +260,9 @@ apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 static void
 record_result(struct tree *tree, const struct txn *txn)
 {
-	struct session_result result = { .rid = txn->head.rid, .zxid = txn->zxid, .node = txn->head.result_id,
+	struct session_result result = { .rid = txn->head.rid,
+		.zxid = txn->zxid,
+		.node = txn->head.result_id,
 		.code = txn->head.code };
 	struct session *session = session_find(tree, txn->head.session);
 
@@ -312,7 +319,8 @@ tree_hash_slow(const struct tree *tree)
 	Word_t key = 0;
 	PPvoid_t slot;
 
-	for (slot = JudyLFirst(tree->nodes, &key, PJE0); slot != NULL; slot = JudyLNext(tree->nodes, &key, PJE0))
+	for (slot = JudyLFirst(tree->nodes, &key, PJE0); slot != NULL;
+	     slot = JudyLNext(tree->nodes, &key, PJE0))
 		hash += node_hash(*slot);
 	key = 0;
 	for (slot = JudyLFirst(tree->sessions, &key, PJE0); slot != NULL;

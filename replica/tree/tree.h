@@ -36,12 +36,12 @@ void tree_recovery_begin(struct tree *tree);
 /* CHECKs that nothing is left without its place. */
 void tree_recovery_end(struct tree *tree);
 
-uint64_t tree_applied(const struct tree *tree);	 /* zxid of the last transaction */
-uint64_t tree_hash(const struct tree *tree);	 /* sum of the nodes' and sessions' hashes */
+uint64_t tree_applied(const struct tree *tree);	  /* zxid of the last transaction */
+uint64_t tree_hash(const struct tree *tree);	  /* sum of the nodes' and sessions' hashes */
 uint64_t tree_hash_slow(const struct tree *tree); /* the same, recomputed from nothing */
-uint64_t tree_next_id(const struct tree *tree);	 /* the least id never used */
-uint64_t tree_nodes(const struct tree *tree);	 /* the root counts */
-uint64_t tree_bytes(const struct tree *tree);	 /* of all values */
+uint64_t tree_next_id(const struct tree *tree);	  /* the least id never used */
+uint64_t tree_nodes(const struct tree *tree);	  /* the root counts */
+uint64_t tree_bytes(const struct tree *tree);	  /* of all values */
 uint64_t tree_ephemerals(const struct tree *tree);
 /* The hash recomputed from nothing: a check of tree_hash, and slow. */
 uint64_t tree_hash_slow(const struct tree *tree);
@@ -79,10 +79,11 @@ uint64_t session_acked(const struct session *session);
 /* The kept result of a write; NULL: none (never seen, or acknowledged). */
 const struct session_result *session_result(const struct session *session, uint64_t rid);
 uint32_t session_results(const struct session *session);
-uint32_t session_results_above(const struct session *session, uint64_t rid); /* with a greater one */
+uint32_t session_results_above(
+    const struct session *session, uint64_t rid); /* with a greater one */
 uint32_t session_ephemerals(const struct session *session);
 /* The ephemeral with the least id above `after`: true and its id and handle (0: not held). */
-bool session_next_ephemeral(const struct session *session, uint64_t after, uint64_t *id,
-    uint64_t *handle);
+bool session_next_ephemeral(
+    const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle);
 
 #endif

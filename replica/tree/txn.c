@@ -20,8 +20,8 @@ TXN_OPS(TXN_FIELDS)
 #undef TXN_FIELDS
 
 static const struct field head_fields[] = { TXN_HEAD(CODEC_ROW, txn_head) };
-static const struct schema head_schema = { "HEAD", head_fields, sizeof head_fields / sizeof head_fields[0],
-	sizeof(struct txn_head) };
+static const struct schema head_schema = { "HEAD", head_fields,
+	sizeof head_fields / sizeof head_fields[0], sizeof(struct txn_head) };
 
 static const struct schema *
 op_schema(uint64_t type)
@@ -70,7 +70,7 @@ static bool
 child_valid(uint64_t id, uint64_t parent, struct blob name)
 {
 	return id_valid(id) && id != TREE_ROOT && id_valid(parent) && id != parent &&
-	    node_check_name(name) == ERR_OK;
+	       node_check_name(name) == ERR_OK;
 }
 
 /* A node whose own fields change: also the root, which has neither parent nor name. */
@@ -87,7 +87,8 @@ write_valid(const struct txn_write *op)
 {
 	if (!node_valid(op->id, op->parent, op->name) || !node_mode_valid(op->mode))
 		return false;
-	if (op->size > WIRE_VALUE_MAX || op->offset > op->size || op->data.len > op->size - op->offset)
+	if (op->size > WIRE_VALUE_MAX || op->offset > op->size ||
+	    op->data.len > op->size - op->offset)
 		return false;
 	return op->whole == 0 || (op->whole == 1 && op->data.len == op->size);
 }
@@ -101,8 +102,9 @@ rename_valid(const struct txn_rename *op)
 		return false;
 	if (op->id2 == 0)
 		return op->exchange == 0;
-	return child_valid(op->id2, op->parent, op->name) && child_valid(op->id2, op->parent2, op->name2) &&
-	    op->id2 != op->id && node_mode_valid(op->mode2);
+	return child_valid(op->id2, op->parent, op->name) &&
+	       child_valid(op->id2, op->parent2, op->name2) && op->id2 != op->id &&
+	       node_mode_valid(op->mode2);
 }
 
 static bool
@@ -111,15 +113,16 @@ op_valid(const struct txn_op *op)
 	switch (op->type) {
 	case TXN_CREATE:
 		return child_valid(op->create.id, op->create.parent, op->create.name) &&
-		    node_mode_valid(op->create.mode) && (op->create.owner != 0 || op->create.handle == 0);
+		       node_mode_valid(op->create.mode) &&
+		       (op->create.owner != 0 || op->create.handle == 0);
 	case TXN_DELETE:
 		return child_valid(op->delete.id, op->delete.parent, op->delete.name) &&
-		    node_mode_valid(op->delete.mode);
+		       node_mode_valid(op->delete.mode);
 	case TXN_WRITE:
 		return write_valid(&op->write);
 	case TXN_ATTR:
 		return node_valid(op->attr.id, op->attr.parent, op->attr.name) &&
-		    node_mode_valid(op->attr.mode) && op->attr.mtime <= 1;
+		       node_mode_valid(op->attr.mode) && op->attr.mtime <= 1;
 	case TXN_RENAME:
 		return rename_valid(&op->rename);
 	case TXN_SESSION_OPEN:
@@ -177,7 +180,8 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 	out->zxid = zxid;
 	out->ops = NULL;
 	if (codec_flat(in.data, in.len, &off, elements, OP_FIELDS_MAX, &n) != 0 ||
-	    codec_unpack(&head_schema, elements, n, &out->head) != 0 || count_ops(in, off, &out->nops) != 0)
+	    codec_unpack(&head_schema, elements, n, &out->head) != 0 ||
+	    count_ops(in, off, &out->nops) != 0)
 		return ERR_PROTO;
 	if (out->head.code > 0 || (out->head.code != ERR_OK && out->nops != 0))
 		return ERR_PROTO;

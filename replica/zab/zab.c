@@ -99,7 +99,8 @@ logged(struct zab *zab, const struct zab_event *event, struct zab_output *out)
 	out->deliver = true;
 	out->deliver_zxid = event->zxid;
 	/* The counter is at its end: a new epoch, once everything proposed is durable (ZK-1277). */
-	if (zab_zxid_counter(zab->last_proposed) == UINT32_MAX && event->zxid == zab->last_proposed) {
+	if (zab_zxid_counter(zab->last_proposed) == UINT32_MAX &&
+	    event->zxid == zab->last_proposed) {
 		zab->role = ZAB_LOOKING;
 		out->role_changed = true;
 		epoch_begin(zab, out);

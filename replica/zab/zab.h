@@ -22,11 +22,11 @@ struct zab {
 	enum zab_role role;
 	uint64_t accepted_epoch;
 	uint64_t current_epoch;
-	uint64_t epoch_wanted;	   /* being made durable; 0: none */
-	uint64_t last_proposed;	   /* zxid of the last row handed out */
-	uint64_t last_logged;	   /* durable here */
-	uint64_t committed;	   /* quorum has it */
-	uint64_t outstanding;	   /* proposed, not applied */
+	uint64_t epoch_wanted;	/* being made durable; 0: none */
+	uint64_t last_proposed; /* zxid of the last row handed out */
+	uint64_t last_logged;	/* durable here */
+	uint64_t committed;	/* quorum has it */
+	uint64_t outstanding;	/* proposed, not applied */
 };
 
 enum zab_event_type {
@@ -34,9 +34,9 @@ enum zab_event_type {
 	ZAB_EVENT_EPOCHS_LOGGED, /* the epochs of the last output are durable */
 	ZAB_EVENT_PROPOSE,	 /* one proposal, with the zxid that zab_next_zxid gave */
 	ZAB_EVENT_LOGGED,	 /* rows up to .zxid are durable */
-	ZAB_EVENT_DELIVERED,	 /* .count delivered rows were applied: they are no longer outstanding */
-	ZAB_EVENT_LOG_LOST,	 /* rows above .zxid will never be (disk full): step down */
-	ZAB_EVENT_TICK,		 /* a leaderless member tries again */
+	ZAB_EVENT_DELIVERED, /* .count delivered rows were applied: they are no longer outstanding */
+	ZAB_EVENT_LOG_LOST,  /* rows above .zxid will never be (disk full): step down */
+	ZAB_EVENT_TICK,	     /* a leaderless member tries again */
 };
 
 struct zab_event {
@@ -50,14 +50,14 @@ struct zab_event {
 
 /* What is to be done, in this order. */
 struct zab_output {
-	bool persist_epochs;	 /* make (accepted, current) durable, then EPOCHS_LOGGED */
+	bool persist_epochs; /* make (accepted, current) durable, then EPOCHS_LOGGED */
 	uint64_t accepted_epoch, current_epoch;
-	bool persist_row;	 /* append the proposal at .row_zxid, then LOGGED */
+	bool persist_row; /* append the proposal at .row_zxid, then LOGGED */
 	uint64_t row_zxid, row_prev_zxid;
-	bool deliver;		 /* rows up to .deliver_zxid are committed: apply them */
+	bool deliver; /* rows up to .deliver_zxid are committed: apply them */
 	uint64_t deliver_zxid;
 	bool role_changed;
-	bool drop_outstanding;	 /* proposals above `committed` are void: none was executed */
+	bool drop_outstanding; /* proposals above `committed` are void: none was executed */
 };
 
 /* Every field of *out is set. */

@@ -162,8 +162,10 @@ writer_calls(const char *dir, size_t nwriters, size_t run_ms)
 		err(1, "%zu writers", nwriters);
 	for (i = 0; i < nwriters; i++) {
 		snprintf(path, sizeof path, "%s/writer%zu", dir, i);
-		writers[i] = (struct writer){ .start = &start, .fd = open_filled(path),
-			.run_ns = (int64_t)run_ms * NS_PER_MS, .ns = measure_room(WRITER_SAMPLES) };
+		writers[i] = (struct writer){ .start = &start,
+			.fd = open_filled(path),
+			.run_ns = (int64_t)run_ms * NS_PER_MS,
+			.ns = measure_room(WRITER_SAMPLES) };
 		if (pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]) != 0)
 			err(1, "thread %zu", i);
 	}
@@ -186,7 +188,8 @@ writer_calls(const char *dir, size_t nwriters, size_t run_ms)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: bench_calls stat FILE N | read FILE N | write FILE RAWFILE ROUNDS BLOCK |\n"
+	fprintf(stderr,
+	    "usage: bench_calls stat FILE N | read FILE N | write FILE RAWFILE ROUNDS BLOCK |\n"
 	    "\twriters DIR THREADS MILLISECONDS\n");
 	exit(64);
 }
@@ -201,9 +204,11 @@ main(int argc, char **argv)
 	else if (argc == 4 && strcmp(what, "read") == 0)
 		read_calls(argv[2], measure_number(argv[3], SAMPLES_MAX));
 	else if (argc == 6 && strcmp(what, "write") == 0)
-		write_calls(argv[2], argv[3], measure_number(argv[4], 10000), measure_number(argv[5], 10000));
+		write_calls(argv[2], argv[3], measure_number(argv[4], 10000),
+		    measure_number(argv[5], 10000));
 	else if (argc == 5 && strcmp(what, "writers") == 0)
-		writer_calls(argv[2], measure_number(argv[3], WRITERS_MAX), measure_number(argv[4], 600000));
+		writer_calls(
+		    argv[2], measure_number(argv[3], WRITERS_MAX), measure_number(argv[4], 600000));
 	else
 		usage();
 	return 0;

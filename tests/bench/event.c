@@ -19,7 +19,7 @@
 
 struct watcher {
 	int fd;
-	sem_t closed;	  /* CLOSE_WRITE was read */
+	sem_t closed;	   /* CLOSE_WRITE was read */
 	int64_t modify_ns; /* when the first MODIFY since the last CLOSE_WRITE was read */
 	int64_t closed_ns;
 };
@@ -120,7 +120,8 @@ main(int argc, char **argv)
 		return 64;
 	}
 	watcher.fd = inotify_init1(IN_CLOEXEC);
-	if (watcher.fd < 0 || inotify_add_watch(watcher.fd, argv[2], IN_MODIFY | IN_CLOSE_WRITE) < 0)
+	if (watcher.fd < 0 ||
+	    inotify_add_watch(watcher.fd, argv[2], IN_MODIFY | IN_CLOSE_WRITE) < 0)
 		err(1, "%s", argv[2]);
 	sem_init(&watcher.closed, 0, 0);
 	if (pthread_create(&thread, NULL, watcher_run, &watcher) != 0)

@@ -31,7 +31,7 @@ struct client {
 struct answer {
 	uint64_t rid;
 	int32_t code;
-	uint64_t id; /* of the node that the reply shows; 0: none */
+	uint64_t id;  /* of the node that the reply shows; 0: none */
 	uint32_t len; /* of its data */
 };
 
@@ -199,7 +199,8 @@ client_answer(struct client *client)
 			errx(1, "the replica left");
 	} while (msg.type != WIRE_T_REPLY);
 	if (msg.reply.rid != client->answered + 1)
-		errx(1, "reply %" PRIu64 " where %" PRIu64 " was due", msg.reply.rid, client->answered + 1);
+		errx(1, "reply %" PRIu64 " where %" PRIu64 " was due", msg.reply.rid,
+		    client->answered + 1);
 	client->answered = answer.rid = msg.reply.rid;
 	answer.code = msg.reply.code;
 	answer.len = msg.reply.data.len;
@@ -273,7 +274,8 @@ load(const char *path, size_t nodes, size_t per_dir, size_t bytes, const char *p
 		snprintf(name, sizeof name, "%s%04zu", prefix, made / per_dir);
 		put_create(&client, 1, name, S_IFDIR | 0755, none);
 		client_flush(&client);
-		load_dir(&client, created(&client), nodes - made < per_dir ? nodes - made : per_dir, full);
+		load_dir(&client, created(&client), nodes - made < per_dir ? nodes - made : per_dir,
+		    full);
 	}
 	printf("load_rate %" PRId64 "\n", (int64_t)nodes * NS_PER_S / (measure_now_ns() - start));
 	client_end(&client);
@@ -301,7 +303,8 @@ put_request(struct client *client, bool write, uint64_t id, struct blob data)
 
 /* n requests on one file, `outstanding` at a time: each one's time from its sending to its reply. */
 static void
-requests(struct client *client, bool write, size_t n, size_t outstanding, uint64_t id, struct blob data)
+requests(
+    struct client *client, bool write, size_t n, size_t outstanding, uint64_t id, struct blob data)
 {
 	int64_t *ns = measure_room(n), start = measure_now_ns(), took_ns;
 	uint64_t base = client->rid;
@@ -390,8 +393,9 @@ first(const char *path, size_t deadline_ms)
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: bench_wire first SOCKET MILLISECONDS |\n"
-			"\tload SOCKET NODES PER-DIRECTORY BYTES PREFIX | write|read SOCKET N OUTSTANDING\n");
+	fprintf(stderr,
+	    "usage: bench_wire first SOCKET MILLISECONDS |\n"
+	    "\tload SOCKET NODES PER-DIRECTORY BYTES PREFIX | write|read SOCKET N OUTSTANDING\n");
 	exit(64);
 }
 
@@ -403,8 +407,9 @@ main(int argc, char **argv)
 	if (argc == 4 && strcmp(what, "first") == 0)
 		first(argv[2], measure_number(argv[3], 3600000));
 	else if (argc == 7 && strcmp(what, "load") == 0)
-		load(argv[2], measure_number(argv[3], 100000000), measure_number(argv[4], 100000000),
-		    measure_number(argv[5], WIRE_VALUE_MAX), argv[6]);
+		load(argv[2], measure_number(argv[3], 100000000),
+		    measure_number(argv[4], 100000000), measure_number(argv[5], WIRE_VALUE_MAX),
+		    argv[6]);
 	else if (argc == 5 && (strcmp(what, "write") == 0 || strcmp(what, "read") == 0))
 		time_requests(argv[2], what, measure_number(argv[3], 10000000),
 		    measure_number(argv[4], WIRE_OUTSTANDING_MAX));

@@ -60,11 +60,11 @@ test_round_trip(void **state)
 		assert_true(out.far == INT64_MIN);
 	}
 	assert_int_equal(off, buf.size);
-	assert_int_equal(codec_flat((uint8_t *)buf.data, buf.size, &off, elements, 8, &n),
-	    ERR_PROTO);
+	assert_int_equal(
+	    codec_flat((uint8_t *)buf.data, buf.size, &off, elements, 8, &n), ERR_PROTO);
 	off = 0;
-	assert_int_equal(codec_flat((uint8_t *)buf.data, buf.size, &off, elements, 3, &n),
-	    ERR_PROTO);
+	assert_int_equal(
+	    codec_flat((uint8_t *)buf.data, buf.size, &off, elements, 3, &n), ERR_PROTO);
 	msgpack_sbuffer_destroy(&buf);
 }
 

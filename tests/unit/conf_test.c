@@ -77,7 +77,9 @@ test_members(void **state)
 
 	(void)state;
 	assert_int_equal(load("cluster = \"c\"\n" MEMBER
-			      "member 7 { peer = \"h:1\" front = \"h:2\" http = \"h:3\" }\n", &conf, err), 0);
+			      "member 7 { peer = \"h:1\" front = \"h:2\" http = \"h:3\" }\n",
+			     &conf, err),
+	    0);
 	assert_int_equal(conf->nmembers, 2);
 	assert_int_equal(conf->members[1].id, 7);
 	assert_string_equal(conf->members[1].http, "h:3");
@@ -103,8 +105,8 @@ test_mistakes_are_named(void **state)
 	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" }\n", 2, "front is missing");
 	refused(MEMBER, 0, "cluster: missing");
 	refused("cluster = \"c\"\n", 0, "member");
-	refused("cluster = \"c\"\nsession_timeout_min = 2000\nsession_timeout_max = 1000\n" MEMBER, 0,
-	    "session_timeout_min");
+	refused("cluster = \"c\"\nsession_timeout_min = 2000\nsession_timeout_max = 1000\n" MEMBER,
+	    0, "session_timeout_min");
 }
 
 static void

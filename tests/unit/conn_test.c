@@ -23,7 +23,7 @@ struct end {
 	uint64_t bytes; /* of WRITEs */
 	int closed;
 	int code;
-	bool sending; /* inside conn_send */
+	bool sending;		    /* inside conn_send */
 	uint64_t free_at, pause_at; /* the ping that does it; 0: none */
 	bool free_when_closed;
 };

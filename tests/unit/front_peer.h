@@ -89,8 +89,8 @@ static char path[64];
 static inline void
 welcome(struct front *front, int32_t code)
 {
-	front_welcome(front,
-	    &(struct wire_welcome){ .code = code, .session = 42, .timeout_ms = 10000 });
+	front_welcome(
+	    front, &(struct wire_welcome){ .code = code, .session = 42, .timeout_ms = 10000 });
 }
 
 static inline void
@@ -124,8 +124,8 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 	replica.types[replica.requests++ % SEEN_MAX] = msg->type;
 	replica.last = front;
 	if (msg->type == WIRE_T_PING)
-		front_send(front, &(struct wire_msg){ .type = WIRE_T_PONG,
-				      .pong = { msg->ping.sent_ns, 7 } });
+		front_send(front,
+		    &(struct wire_msg){ .type = WIRE_T_PONG, .pong = { msg->ping.sent_ns, 7 } });
 }
 
 static inline void

@@ -77,17 +77,11 @@ static const struct {
 	int32_t welcome; /* 1: never comes */
 	enum wire_type messages[6];
 } misorders[] = {
-	{ 0, { WIRE_T_RESUME } },
-	{ 0, { WIRE_T_PING } },
-	{ 0, { WIRE_T_CREATE } },
-	{ 0, { WIRE_T_WELCOME } },
-	{ 1, { WIRE_T_HELLO, WIRE_T_HELLO } },
-	{ 1, { WIRE_T_HELLO, WIRE_T_INTEREST } },
-	{ 1, { WIRE_T_HELLO, WIRE_T_RESUME } },
-	{ 0, { WIRE_T_HELLO, WIRE_T_HELLO } },
-	{ 0, { WIRE_T_HELLO, WIRE_T_PING } },
-	{ 0, { WIRE_T_HELLO, WIRE_T_LOOKUP } },
-	{ 0, { WIRE_T_HELLO, WIRE_T_FORGET } },
+	{ 0, { WIRE_T_RESUME } }, { 0, { WIRE_T_PING } }, { 0, { WIRE_T_CREATE } },
+	{ 0, { WIRE_T_WELCOME } }, { 1, { WIRE_T_HELLO, WIRE_T_HELLO } },
+	{ 1, { WIRE_T_HELLO, WIRE_T_INTEREST } }, { 1, { WIRE_T_HELLO, WIRE_T_RESUME } },
+	{ 0, { WIRE_T_HELLO, WIRE_T_HELLO } }, { 0, { WIRE_T_HELLO, WIRE_T_PING } },
+	{ 0, { WIRE_T_HELLO, WIRE_T_LOOKUP } }, { 0, { WIRE_T_HELLO, WIRE_T_FORGET } },
 	{ 0, { WIRE_T_HELLO, WIRE_T_REPLY } },
 	{ 0, { WIRE_T_HELLO, WIRE_T_RESUME, WIRE_T_RESUME } },
 	{ 0, { WIRE_T_HELLO, WIRE_T_RESUME, WIRE_T_HELLO } },

@@ -32,7 +32,11 @@ static char base[64], dir[128];
 static struct store_options
 options(bool found)
 {
-	return (struct store_options){ .dir = dir, .found = found, .member = 1, .cluster = "c", .log_rows_min = 100,
+	return (struct store_options){ .dir = dir,
+		.found = found,
+		.member = 1,
+		.cluster = "c",
+		.log_rows_min = 100,
 		.log_tree_percent = 10 };
 }
 
@@ -311,9 +315,22 @@ test_a_flipped_bit_in_the_log_is_found(void **state)
 static struct store_node
 node(uint64_t id, const char *name, const char *value)
 {
-	return (struct store_node){ .id = id, .parent = 1, .czxid = id * 10, .mzxid = id * 11, .pzxid = id * 12,
-		.owner = 7, .handle = UINT64_MAX, .mode = 0100644, .uid = 1000, .gid = UINT32_MAX, .version = 3,
-		.cversion = 4, .aversion = 5, .birth_ns = -1, .mtime_ns = INT64_MAX, .ctime_ns = 6,
+	return (struct store_node){ .id = id,
+		.parent = 1,
+		.czxid = id * 10,
+		.mzxid = id * 11,
+		.pzxid = id * 12,
+		.owner = 7,
+		.handle = UINT64_MAX,
+		.mode = 0100644,
+		.uid = 1000,
+		.gid = UINT32_MAX,
+		.version = 3,
+		.cversion = 4,
+		.aversion = 5,
+		.birth_ns = -1,
+		.mtime_ns = INT64_MAX,
+		.ctime_ns = 6,
 		.name = { (const uint8_t *)name, (uint32_t)strlen(name) },
 		.value = { (const uint8_t *)value, (uint32_t)strlen(value) } };
 }
@@ -326,7 +343,8 @@ static int
 load_node(void *arg, const struct store_node *row)
 {
 	struct loaded *loaded = arg;
-	struct store_node wanted = node(row->id, row->id == 2 ? "two" : "three", row->id == 2 ? "value two" : "");
+	struct store_node wanted =
+	    node(row->id, row->id == 2 ? "two" : "three", row->id == 2 ? "value two" : "");
 
 	assert_true(row->id == 2 || row->id == 3);
 	assert_int_equal(row->name.len, wanted.name.len);
@@ -370,8 +388,11 @@ pass(struct store *store, uint64_t applied, struct store_batch *batch)
 static void
 test_the_image(void **state)
 {
-	struct store_session session = { .id = 99, .acked = 5, .timeout_ms = 1000,
-		.secret = { (const uint8_t *)"secret", 6 }, .identity = { (const uint8_t *)"me", 2 },
+	struct store_session session = { .id = 99,
+		.acked = 5,
+		.timeout_ms = 1000,
+		.secret = { (const uint8_t *)"secret", 6 },
+		.identity = { (const uint8_t *)"me", 2 },
 		.results = { (const uint8_t *)"abc", 3 } };
 	struct store_node two = node(2, "two", "value two"), three = node(3, "three", ""),
 			  four = node(4, "four", "gone");
@@ -593,14 +614,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_rows_are_there_after_a_reopen, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_rows_are_there_after_a_reopen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_epochs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_openings_that_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_lost_acknowledgement_is_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_flipped_bit_in_the_log_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_lost_acknowledgement_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_flipped_bit_in_the_log_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_flipped_bit_in_the_image_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_flipped_bit_in_the_image_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_9, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),

@@ -102,7 +102,8 @@ store_batch_session(struct store_batch *batch, const struct store_session *sessi
 	row_clear(row);
 	row->used = true;
 	row->session = *session;
-	at = row->bytes = malloc(session->secret.len + session->identity.len + session->results.len + 1);
+	at = row->bytes =
+	    malloc(session->secret.len + session->identity.len + session->results.len + 1);
 	row->session.secret = keep(&at, session->secret);
 	row->session.identity = keep(&at, session->identity);
 	row->session.results = keep(&at, session->results);
@@ -171,7 +172,8 @@ value(struct world *world)
 static struct wire_msg
 request(struct world *world)
 {
-	static const uint32_t kinds[] = { S_IFDIR | 0755, S_IFDIR | 02755, S_IFREG | 0644, S_IFLNK | 0777 };
+	static const uint32_t kinds[] = { S_IFDIR | 0755, S_IFDIR | 02755, S_IFREG | 0644,
+		S_IFLNK | 0777 };
 	struct wire_msg msg = { 0 };
 	uint64_t rid = ++world->rid, acked = rid > 20 ? rid - 20 : 0;
 
@@ -247,19 +249,20 @@ prepare(struct world *world)
 	int code;
 
 	if (*session == 0) {
-		prep_session_open(world->prep, zxid, time_ns, (const uint8_t *)"0123456789abcdef", 1000,
-		    (struct blob){ (const uint8_t *)"me", 2 }, world->zone, &txn);
+		prep_session_open(world->prep, zxid, time_ns, (const uint8_t *)"0123456789abcdef",
+		    1000, (struct blob){ (const uint8_t *)"me", 2 }, world->zone, &txn);
 		*session = zxid;
 		propose(world, &txn);
 	} else if (below(world, 25) == 0) {
-		if (prep_session_close(world->prep, zxid, time_ns, *session, false, world->zone, &txn)) {
+		if (prep_session_close(
+			world->prep, zxid, time_ns, *session, false, world->zone, &txn)) {
 			*session = 0;
 			propose(world, &txn);
 		}
 	} else {
 		msg = request(world);
-		if (prep_write(world->prep, *session, &msg, zxid, time_ns, 64, world->zone, &txn, &code) ==
-		    PREP_PROPOSE)
+		if (prep_write(world->prep, *session, &msg, zxid, time_ns, 64, world->zone, &txn,
+			&code) == PREP_PROPOSE)
 			propose(world, &txn);
 	}
 	msgpack_zone_clear(world->zone);
@@ -319,8 +322,8 @@ recover(struct world *world)
 		if (node_rows[i].used)
 			assert_int_equal(image_load_node(tree, &node_rows[i].node), 0);
 	image_load_done(tree, world->image_applied, world->image_next_id);
-	for (counter = world->image_applied == 0 ? 1 : world->image_applied - EPOCH + 1; counter <= world->applied;
-	     counter++)
+	for (counter = world->image_applied == 0 ? 1 : world->image_applied - EPOCH + 1;
+	     counter <= world->applied; counter++)
 		apply(tree, world, counter);
 	tree_recovery_end(tree);
 	return tree;
@@ -329,8 +332,9 @@ recover(struct world *world)
 static void
 compare(struct world *world, const struct tree *a, const struct tree *b)
 {
-	if (tree_hash(a) != tree_hash(b) || tree_hash(a) != tree_hash_slow(a) || tree_hash(b) != tree_hash_slow(b) ||
-	    tree_nodes(a) != tree_nodes(b) || tree_bytes(a) != tree_bytes(b) || tree_next_id(a) != tree_next_id(b) ||
+	if (tree_hash(a) != tree_hash(b) || tree_hash(a) != tree_hash_slow(a) ||
+	    tree_hash(b) != tree_hash_slow(b) || tree_nodes(a) != tree_nodes(b) ||
+	    tree_bytes(a) != tree_bytes(b) || tree_next_id(a) != tree_next_id(b) ||
 	    tree_ephemerals(a) != tree_ephemerals(b))
 		fail_msg("seed %llu: the recovered tree differs", (unsigned long long)world->seed);
 }
@@ -451,11 +455,13 @@ test_a_pipeline_changes_nothing(void **state)
 					apply_next(piped);
 			if (piped->proposed == 0)
 				continue;
-			assert_int_equal(piped->log[piped->proposed].len, single->log[piped->proposed].len);
-			if (memcmp(piped->log[piped->proposed].data, single->log[piped->proposed].data,
+			assert_int_equal(
+			    piped->log[piped->proposed].len, single->log[piped->proposed].len);
+			if (memcmp(piped->log[piped->proposed].data,
+				single->log[piped->proposed].data,
 				piped->log[piped->proposed].len) != 0)
-				fail_msg("seed %llu: transaction %llu differs", (unsigned long long)seed,
-				    (unsigned long long)piped->proposed);
+				fail_msg("seed %llu: transaction %llu differs",
+				    (unsigned long long)seed, (unsigned long long)piped->proposed);
 		}
 		world_free(piped);
 		world_free(single);

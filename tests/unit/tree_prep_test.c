@@ -40,7 +40,8 @@ ask(struct fixture *fixture, struct wire_msg msg)
 	int code;
 
 	set_rid(&msg, ++fixture->rid, fixture->acked);
-	assert_int_equal(world_request(fixture->world, fixture->session, &msg, &code), PREP_PROPOSE);
+	assert_int_equal(
+	    world_request(fixture->world, fixture->session, &msg, &code), PREP_PROPOSE);
 	return code;
 }
 
@@ -79,9 +80,8 @@ made(struct fixture *fixture, uint64_t parent, const char *name, uint32_t mode)
 	return last_result(fixture);
 }
 
-static int
-delete(struct fixture *fixture, uint64_t parent, const char *name, uint32_t dir, uint64_t id,
-    int64_t version)
+static int delete (struct fixture *fixture, uint64_t parent, const char *name, uint32_t dir,
+    uint64_t id, int64_t version)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE };
 
@@ -232,21 +232,22 @@ static void
 test_delete(void **state)
 {
 	struct fixture *f = *state;
-	uint64_t dir = made(f, 1, "dir", S_IFDIR | 0755), file = made(f, dir, "file", S_IFREG | 0644);
+	uint64_t dir = made(f, 1, "dir", S_IFDIR | 0755),
+		 file = made(f, dir, "file", S_IFREG | 0644);
 
-	assert_int_equal(delete(f, 99, "x", 0, 0, -1), ERR_NONODE);
-	assert_int_equal(delete(f, file, "x", 0, 0, -1), ERR_NOTDIR);
-	assert_int_equal(delete(f, 1, "x", 0, 0, -1), ERR_NONODE);
-	assert_int_equal(delete(f, dir, "file", 1, 0, -1), ERR_NOTDIR);
-	assert_int_equal(delete(f, 1, "dir", 0, 0, -1), ERR_ISDIR);
-	assert_int_equal(delete(f, 1, "dir", 1, 0, -1), ERR_NOTEMPTY);
-	assert_int_equal(delete(f, dir, "file", 0, dir, -1), ERR_NONODE);
-	assert_int_equal(delete(f, dir, "file", 0, file, 1), ERR_BADVERSION);
-	assert_int_equal(delete(f, 0, "", 0, TREE_ROOT, -1), ERR_BUSY);
-	assert_int_equal(delete(f, 0, "", 0, 99, -1), ERR_NONODE);
-	assert_int_equal(delete(f, 0, "", 0, file, 0), 0);
-	assert_int_equal(delete(f, 0, "", 0, file, -1), ERR_NONODE);
-	assert_int_equal(delete(f, 1, "dir", 1, dir, -1), 0);
+	assert_int_equal(delete (f, 99, "x", 0, 0, -1), ERR_NONODE);
+	assert_int_equal(delete (f, file, "x", 0, 0, -1), ERR_NOTDIR);
+	assert_int_equal(delete (f, 1, "x", 0, 0, -1), ERR_NONODE);
+	assert_int_equal(delete (f, dir, "file", 1, 0, -1), ERR_NOTDIR);
+	assert_int_equal(delete (f, 1, "dir", 0, 0, -1), ERR_ISDIR);
+	assert_int_equal(delete (f, 1, "dir", 1, 0, -1), ERR_NOTEMPTY);
+	assert_int_equal(delete (f, dir, "file", 0, dir, -1), ERR_NONODE);
+	assert_int_equal(delete (f, dir, "file", 0, file, 1), ERR_BADVERSION);
+	assert_int_equal(delete (f, 0, "", 0, TREE_ROOT, -1), ERR_BUSY);
+	assert_int_equal(delete (f, 0, "", 0, 99, -1), ERR_NONODE);
+	assert_int_equal(delete (f, 0, "", 0, file, 0), 0);
+	assert_int_equal(delete (f, 0, "", 0, file, -1), ERR_NONODE);
+	assert_int_equal(delete (f, 1, "dir", 1, dir, -1), 0);
 	world_apply_all(f->world);
 	assert_int_equal(tree_nodes(f->world->tree), 1);
 	assert_int_equal(stat_of(f, TREE_ROOT).cversion, 2);
@@ -302,7 +303,8 @@ test_setattr(void **state)
 	assert_int_equal(setattr(f, link, WIRE_SET_UID, 0, 0), 0);
 	assert_int_equal(setattr(f, file, WIRE_SET_SIZE, 0, VALUE_MAX + 1), ERR_FBIG);
 	before = stat_of(f, file);
-	assert_int_equal(setattr(f, file, WIRE_SET_SIZE | WIRE_SET_MODE | WIRE_SET_UID, 07777, 4), 0);
+	assert_int_equal(
+	    setattr(f, file, WIRE_SET_SIZE | WIRE_SET_MODE | WIRE_SET_UID, 07777, 4), 0);
 	after = stat_of(f, file);
 	assert_int_equal(after.mode, S_IFREG | 06777);
 	assert_int_equal(after.uid, 11);
@@ -325,7 +327,8 @@ test_rename(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t dir = made(f, 1, "dir", S_IFDIR | 0755), sub = made(f, dir, "sub", S_IFDIR | 0755);
-	uint64_t file = made(f, 1, "file", S_IFREG | 0644), other = made(f, 1, "other", S_IFREG | 0600);
+	uint64_t file = made(f, 1, "file", S_IFREG | 0644),
+		 other = made(f, 1, "other", S_IFREG | 0600);
 	uint64_t empty = made(f, 1, "empty", S_IFDIR | 0755);
 	struct wire_stat before;
 
@@ -436,7 +439,7 @@ test_close(void **state)
 	assert_int_equal(create(f, dir, "b", S_IFREG | 0600, WIRE_HELD), 0);
 	assert_int_equal(create(f, dir, "c", S_IFREG | 0600, WIRE_EPHEMERAL), 0);
 	world_apply(f->world, 3);
-	assert_int_equal(delete(f, dir, "a", 0, 0, -1), 0);
+	assert_int_equal(delete (f, dir, "a", 0, 0, -1), 0);
 	assert_int_equal(create(f, dir, "keep", S_IFREG | 0600, WIRE_PERSISTENT), 0);
 	assert_int_equal(move(f, dir, "keep", dir, "c", 0), 0);
 	assert_int_equal(create(f, dir, "d", S_IFREG | 0600, WIRE_EPHEMERAL), 0);
@@ -474,7 +477,8 @@ test_ephemerals_max(void **state)
 		msg.create.acked = n < 500 ? 0 : n - 500;
 		msg.create.rid = n;
 		assert_int_equal(prep_write(f->world->prep, f->session, &msg, ++f->world->zxid, 1,
-		    VALUE_MAX, &f->world->zone, &txn, &code), PREP_PROPOSE);
+				     VALUE_MAX, &f->world->zone, &txn, &code),
+		    PREP_PROPOSE);
 		assert_int_equal(txn.head.code, n <= TREE_EPHEMERALS_MAX ? ERR_OK : ERR_QUOTA);
 		tree_apply(f->world->tree, &txn);
 		prep_applied(f->world->prep, txn.zxid);

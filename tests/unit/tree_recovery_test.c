@@ -215,7 +215,9 @@ test_applied_twice(void **state)
 static void
 test_bad_rows(void **state)
 {
-	struct store_node good = { .id = 5, .parent = 1, .mode = S_IFREG | 0600, .name = blob_of("a") };
+	struct store_node good = {
+		.id = 5, .parent = 1, .mode = S_IFREG | 0600, .name = blob_of("a")
+	};
 	struct store_session session = { .id = 9, .secret = blob_of("0123456789abcdef") };
 	struct store_session broken = session;
 	struct tree *tree = tree_new();

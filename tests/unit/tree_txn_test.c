@@ -16,25 +16,31 @@ sample(void)
 	struct txn txn = { .zxid = 9, .nops = OPS, .ops = ops };
 
 	memset(ops, 0, sizeof(ops));
-	txn.head = (struct txn_head){ .session = 3, .rid = 4, .acked = 2, .flags = 1,
-		.time_ns = INT64_MAX, .result_id = 7 };
+	txn.head = (struct txn_head){
+		.session = 3, .rid = 4, .acked = 2, .flags = 1, .time_ns = INT64_MAX, .result_id = 7
+	};
 	ops[0].type = TXN_CREATE;
 	ops[0].create = (struct txn_create){ 7, 1, blob_of("n"), S_IFREG | 0644, 1, 2, 3, 4, 5,
 		blob_of("value") };
 	ops[1].type = TXN_DELETE;
 	ops[1].delete = (struct txn_delete){ 8, 1, blob_of("d"), S_IFDIR | 0755, 6 };
 	ops[2].type = TXN_WRITE;
-	ops[2].write = (struct txn_write){ .id = 7, .parent = 1, .name = blob_of("n"),
-		.mode = S_IFREG | 0644, .version = 1, .size = 9, .offset = 2,
+	ops[2].write = (struct txn_write){ .id = 7,
+		.parent = 1,
+		.name = blob_of("n"),
+		.mode = S_IFREG | 0644,
+		.version = 1,
+		.size = 9,
+		.offset = 2,
 		.data = blob_of("abc") };
 	ops[3].type = TXN_ATTR;
 	ops[3].attr = (struct txn_attr){ 7, 1, blob_of("n"), 1, S_IFREG | 0600, 1, 2, 1 };
 	ops[4].type = TXN_RENAME;
-	ops[4].rename = (struct txn_rename){ 7, 1, blob_of("n"), S_IFREG | 0600, 9, 2,
-		blob_of("m"), S_IFREG | 0644, 0, 7, 8 };
+	ops[4].rename = (struct txn_rename){ 7, 1, blob_of("n"), S_IFREG | 0600, 9, 2, blob_of("m"),
+		S_IFREG | 0644, 0, 7, 8 };
 	ops[5].type = TXN_SESSION_OPEN;
-	ops[5].session_open = (struct txn_session_open){ 9, blob_of("0123456789abcdef"), 5,
-		blob_of("host:/mnt") };
+	ops[5].session_open =
+	    (struct txn_session_open){ 9, blob_of("0123456789abcdef"), 5, blob_of("host:/mnt") };
 	ops[6].type = TXN_SESSION_CLOSE;
 	ops[6].session_close = (struct txn_session_close){ 9, 1 };
 	return txn;
@@ -88,8 +94,8 @@ repacked(const struct txn *txn)
 	assert_true(msgpack_zone_init(&zone, 1024));
 	msgpack_sbuffer_init(&out);
 	txn_pack(&out, txn);
-	code = txn_unpack((struct blob){ (const uint8_t *)out.data, (uint32_t)out.size }, 9, &zone,
-	    &back);
+	code = txn_unpack(
+	    (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size }, 9, &zone, &back);
 	msgpack_sbuffer_destroy(&out);
 	msgpack_zone_destroy(&zone);
 	return code;
@@ -207,7 +213,8 @@ test_damaged(void **state)
 
 		memcpy(bytes, out.data, len);
 		for (uint32_t flips = 1 + rng_below(&rng, 4); flips > 0; flips--)
-			bytes[rng_below(&rng, (uint32_t)len)] ^= (uint8_t)(1u << rng_below(&rng, 8));
+			bytes[rng_below(&rng, (uint32_t)len)] ^=
+			    (uint8_t)(1u << rng_below(&rng, 8));
 		if (rng_below(&rng, 4) == 0)
 			len = rng_below(&rng, (uint32_t)len);
 		feed(bytes, len, &zone, &accepted);

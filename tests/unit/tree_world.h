@@ -178,8 +178,8 @@ world_close(struct world *world, uint64_t session, bool expired)
 {
 	struct txn txn;
 
-	if (!prep_session_close(world->prep, world->zxid, world->time_ns, session, expired,
-	    &world->zone, &txn))
+	if (!prep_session_close(
+		world->prep, world->zxid, world->time_ns, session, expired, &world->zone, &txn))
 		return false;
 	world_propose(world, &txn);
 	return true;
@@ -197,7 +197,8 @@ random_name(struct rng *rng)
 static inline struct blob
 random_value(struct rng *rng, uint32_t max)
 {
-	static const char text[] = "The quick brown fox jumps over the lazy dog, again and again and on";
+	static const char text[] =
+	    "The quick brown fox jumps over the lazy dog, again and again and on";
 	uint32_t from = rng_below(rng, 8);
 
 	return (struct blob){ (const uint8_t *)text + from, rng_below(rng, max + 1) };
@@ -425,8 +426,8 @@ assert_same_sessions(const struct tree *a, const struct tree *b)
 	const struct session *x = tree_next_session(a, 0), *y = tree_next_session(b, 0);
 	uint64_t id, handle, id2, handle2;
 
-	for (; x != NULL; x = tree_next_session(a, session_id(x)),
-	    y = tree_next_session(b, session_id(y))) {
+	for (; x != NULL;
+	     x = tree_next_session(a, session_id(x)), y = tree_next_session(b, session_id(y))) {
 		assert_non_null(y);
 		assert_int_equal(session_id(x), session_id(y));
 		assert_int_equal(session_acked(x), session_acked(y));

@@ -173,8 +173,8 @@ elements_of(const msgpack_sbuffer *buf)
 	msgpack_object object;
 	size_t off = 0;
 
-	assert_int_equal(msgpack_unpack(buf->data, buf->size, &off, &zone, &object),
-	    MSGPACK_UNPACK_SUCCESS);
+	assert_int_equal(
+	    msgpack_unpack(buf->data, buf->size, &off, &zone, &object), MSGPACK_UNPACK_SUCCESS);
 	assert_int_equal(object.type, MSGPACK_OBJECT_ARRAY);
 	return object.via.array;
 }
@@ -205,22 +205,22 @@ static const struct {
 	const char *bytes;
 	size_t len;
 } never[] = {
-	{ "\xc0", 1 },				     /* nil */
-	{ "\xc1", 1 },				     /* not msgpack */
-	{ "\xc3", 1 },				     /* true */
-	{ "\xa1x", 2 },				     /* str */
-	{ "\xd9\x01x", 3 },			     /* str 8 */
-	{ "\xca\0\0\0\0", 5 },			     /* float */
-	{ "\xcb\0\0\0\0\0\0\0\0", 9 },		     /* double */
-	{ "\x90", 1 },				     /* array */
-	{ "\x91\x01", 2 },			     /* array of one */
-	{ "\x80", 1 },				     /* map */
-	{ "\xdd\xff\xff\xff\xff", 5 },		     /* array of 2^32 - 1 */
-	{ "\xdf\xff\xff\xff\xff", 5 },		     /* map of as many */
-	{ "\xc7\x01\x05x", 4 },			     /* ext */
-	{ "\xc9\xff\xff\xff\xff\x05", 6 },	     /* ext of 4 GiB */
-	{ "\xc6\xff\xff\xff\xff", 5 },		     /* bin of 4 GiB */
-	{ "\xd4\x05x", 3 },			     /* fixext */
+	{ "\xc0", 1 },			   /* nil */
+	{ "\xc1", 1 },			   /* not msgpack */
+	{ "\xc3", 1 },			   /* true */
+	{ "\xa1x", 2 },			   /* str */
+	{ "\xd9\x01x", 3 },		   /* str 8 */
+	{ "\xca\0\0\0\0", 5 },		   /* float */
+	{ "\xcb\0\0\0\0\0\0\0\0", 9 },	   /* double */
+	{ "\x90", 1 },			   /* array */
+	{ "\x91\x01", 2 },		   /* array of one */
+	{ "\x80", 1 },			   /* map */
+	{ "\xdd\xff\xff\xff\xff", 5 },	   /* array of 2^32 - 1 */
+	{ "\xdf\xff\xff\xff\xff", 5 },	   /* map of as many */
+	{ "\xc7\x01\x05x", 4 },		   /* ext */
+	{ "\xc9\xff\xff\xff\xff\x05", 6 }, /* ext of 4 GiB */
+	{ "\xc6\xff\xff\xff\xff", 5 },	   /* bin of 4 GiB */
+	{ "\xd4\x05x", 3 },		   /* fixext */
 };
 
 /* What doesn't fit the field's own type, by the field's type. */
@@ -242,8 +242,8 @@ refuse_misfits(const msgpack_object_array *array, uint32_t i, const struct field
 		break;
 	case FIELD_i32:
 		assert_int_equal(with_element(array, i, "\xce\x80\0\0\0", 5), ERR_PROTO);
-		assert_int_equal(with_element(array, i, "\xd3\xff\xff\xff\xff\x7f\xff\xff\xff", 9),
-		    ERR_PROTO);
+		assert_int_equal(
+		    with_element(array, i, "\xd3\xff\xff\xff\xff\x7f\xff\xff\xff", 9), ERR_PROTO);
 		/* fall through */
 	case FIELD_i64:
 		assert_int_equal(with_element(array, i, "\xcf\x80\0\0\0\0\0\0\0", 9), ERR_PROTO);
@@ -276,8 +276,8 @@ static const struct {
 } tables[] = {
 #define TABLE(NAME, name, number)                                                                  \
 	{ (const struct field[]){ WIRE_##NAME(CODEC_ROW, wire_##name) },                           \
-	    sizeof((struct field[]){ WIRE_##NAME(CODEC_ROW, wire_##name) }) /                      \
-		sizeof(struct field) },
+		sizeof((struct field[]){ WIRE_##NAME(CODEC_ROW, wire_##name) }) /                  \
+		    sizeof(struct field) },
 	WIRE_ALL(TABLE)
 #undef TABLE
 };
@@ -305,8 +305,7 @@ misfits(void **state)
 		assert_int_equal(with_element(&array, 0, "\xcc\xff", 2), ERR_PROTO);
 		assert_int_equal(with_element(&array, 0, "\xff", 1), ERR_PROTO);
 		assert_int_equal(with_element(&array, 0, "\xc4\x01\x05", 3), ERR_PROTO);
-		assert_int_equal(
-		    with_element(&array, 0, "\xcf\0\0\0\1\0\0\0\1", 9), ERR_PROTO);
+		assert_int_equal(with_element(&array, 0, "\xcf\0\0\0\1\0\0\0\1", 9), ERR_PROTO);
 
 		/* one element less, one more */
 		array.size--;
@@ -361,8 +360,7 @@ hostile_headers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
-		assert_int_equal(
-		    wire_unpack(frames[i], strlen(frames[i]), &zone, &msg), ERR_PROTO);
+		assert_int_equal(wire_unpack(frames[i], strlen(frames[i]), &zone, &msg), ERR_PROTO);
 	memset(nested, 0x91, sizeof(nested));
 	assert_int_equal(wire_unpack(nested, sizeof(nested), &zone, &msg), ERR_PROTO);
 }

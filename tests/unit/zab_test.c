@@ -36,7 +36,8 @@ propose(struct zab *zab)
 {
 	uint64_t zxid = zab_next_zxid(zab);
 
-	assert_true(step(zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zxid }).persist_row);
+	assert_true(
+	    step(zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zxid }).persist_row);
 	return zxid;
 }
 
@@ -44,7 +45,9 @@ static void
 test_start_commits_the_log_and_asks_for_a_new_epoch(void **state)
 {
 	struct zab_event start = { .type = ZAB_EVENT_START,
-		.start = { .accepted_epoch = 7, .current_epoch = 6, .last_zxid = (UINT64_C(6) << 32) | 9 } };
+		.start = { .accepted_epoch = 7,
+		    .current_epoch = 6,
+		    .last_zxid = (UINT64_C(6) << 32) | 9 } };
 	struct zab zab;
 	struct zab_output out = step(&zab, start);
 
@@ -98,7 +101,8 @@ test_rows_are_delivered_only_when_durable(void **state)
 	assert_true(out.deliver);
 	assert_int_equal(out.deliver_zxid, first);
 	/* A completion that brings nothing new delivers nothing again. */
-	assert_false(step(&zab, (struct zab_event){ .type = ZAB_EVENT_LOGGED, .zxid = first }).deliver);
+	assert_false(
+	    step(&zab, (struct zab_event){ .type = ZAB_EVENT_LOGGED, .zxid = first }).deliver);
 	out = step(&zab, (struct zab_event){ .type = ZAB_EVENT_LOGGED, .zxid = second });
 	assert_int_equal(out.deliver_zxid, second);
 }
@@ -110,10 +114,12 @@ test_rows_link_to_the_one_before(void **state)
 	struct zab_output out;
 
 	(void)state;
-	out = step(&zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zab_next_zxid(&zab) });
+	out = step(
+	    &zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zab_next_zxid(&zab) });
 	assert_int_equal(out.row_prev_zxid, (UINT64_C(1) << 32) | 2);
 	assert_int_equal(out.row_zxid, (UINT64_C(2) << 32) | 1);
-	out = step(&zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zab_next_zxid(&zab) });
+	out = step(
+	    &zab, (struct zab_event){ .type = ZAB_EVENT_PROPOSE, .zxid = zab_next_zxid(&zab) });
 	assert_int_equal(out.row_prev_zxid, (UINT64_C(2) << 32) | 1);
 }
 
