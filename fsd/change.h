@@ -1,7 +1,7 @@
 /*
  * What a change made elsewhere does to this mount: first the kernel's cached
  * attributes and our cached value go, then the echo raises the events. link.c
- * hands the changes in, before any later reply (tree.md, "Change stream").
+ * hands the changes in, before any later reply (replica/README.md).
  */
 #ifndef ZABFS_FSD_CHANGE_H
 #define ZABFS_FSD_CHANGE_H

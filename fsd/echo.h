@@ -1,7 +1,7 @@
 /*
  * The echo: a change made elsewhere becomes a real system call on this mount,
  * by a thread of its own, so that the kernel raises the inotify events that a
- * local change would (filesystem.md, facts 1-4, 13). change.c pushes; the
+ * local change would (fsd/README.md, facts 1-4, 13). change.c pushes; the
  * handlers ask echo_caller() first and hand the echo thread's own requests to
  * echo_op_*, which answer from the state *before* the change while everyone
  * else sees the state after it.

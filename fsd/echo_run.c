@@ -1,6 +1,6 @@
 /*
  * The echo thread's system calls: one function per kind of change. Names that
- * the kernel may remember wrongly are dropped first (filesystem.md, facts 2
+ * the kernel may remember wrongly are dropped first (fsd/README.md, facts 2
  * and 13), lost races are run again. Called by echo.c on the echo thread.
  *
  * Directories are reached by their number through open_by_handle_at(2), which

@@ -2,7 +2,7 @@
  * The numbers that the kernel calls nodes by. A znode's is its id; what lives
  * under `.zab` has a kind in the top byte and the id of the znode it belongs
  * to below. So every number can be resolved by a process that has never seen
- * it (filesystem.md, fact 11): nothing is allocated. Used all over fsd.
+ * it (fsd/README.md, fact 11): nothing is allocated. Used all over fsd.
  */
 #ifndef ZABFS_FSD_INO_H
 #define ZABFS_FSD_INO_H

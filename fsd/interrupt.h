@@ -1,5 +1,5 @@
 /*
- * Interrupted requests (filesystem.md, fact 20). FUSE_INTERRUPT also comes for
+ * Interrupted requests (fsd/README.md, fact 20). FUSE_INTERRUPT also comes for
  * signals that the program handles, so a request ends early only where the
  * signal is fatal, or where it has been waiting for so long that it must be
  * waiting for a connection or a quorum. There is no second INTERRUPT: looked at

@@ -2,7 +2,7 @@
  * The /dev/fuse side: reads requests from the non-blocking descriptor when the
  * loop says so, hands them to libfuse one by one, writes libfuse's answers.
  * What libfuse hides or forgets is known here: the request's id (its `unique`),
- * and FUSE_PARALLEL_DIROPS in the INIT answer (filesystem.md, fact 19).
+ * and FUSE_PARALLEL_DIROPS in the INIT answer (fsd/README.md, fact 19).
  */
 #ifndef ZABFS_FSD_KERNEL_H
 #define ZABFS_FSD_KERNEL_H

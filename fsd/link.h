@@ -3,7 +3,7 @@
  * each is answered exactly once, whatever happens to the connection: what was
  * sent and not answered is sent again after a reattach (the replica knows a
  * write by its rid), what cannot be answered in time fails with the errno of
- * filesystem.md's table. The fsd handlers are its only users; echo and
+ * the table of errors in zabfs(7). The fsd handlers are its only users; echo and
  * invalidation hang on `change`.
  *
  * Deadlines. The session's deadline starts at the moment the last answered

@@ -1,6 +1,6 @@
 /*
  * OPEN, WRITE, FSYNC, RELEASE. One write(2) is one transaction; O_TRUNC waits
- * for the first write, or for RELEASE if none comes (filesystem.md, "Rules").
+ * for the first write, or for RELEASE if none comes (zabfs(7)).
  * See fsd.h; op_read.c reads.
  */
 #include "fsd/grace.h"

@@ -1,6 +1,6 @@
 /*
  * READ: from a snapshot of one version, so that no reader without locks ever
- * sees half of two (filesystem.md, fact 5). The snapshot is changed by a read
+ * sees half of two (fsd/README.md, fact 5). The snapshot is changed by a read
  * at offset 0, by a write through the same file, and by a read behind its end
  * if the new value only goes on where the old one ended (tail -f of an
  * appended file). See fsd.h.

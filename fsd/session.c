@@ -38,7 +38,7 @@ on_state(void *arg, enum link_state state)
 {
 	struct fsd *fsd = arg;
 
-	/* Even a cached stat then asks, and fails (filesystem.md, "Partition"). */
+	/* Even a cached stat then asks, and fails (zabfs(7)). */
 	if (state == LINK_SUSPENDED && !fsd->stale) {
 		log_warn("the session's deadline has passed, reads fail from now on");
 		inode_invalidate_all(fsd);

@@ -1,6 +1,6 @@
 /*
  * A value at one version, as READ brought it: shared, never changed. The inode
- * table caches it and open files pin it (filesystem.md, fact 5).
+ * table caches it and open files pin it (fsd/README.md, fact 5).
  */
 #ifndef ZABFS_FSD_VALUE_H
 #define ZABFS_FSD_VALUE_H

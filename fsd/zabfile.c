@@ -70,7 +70,7 @@ zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
 	    len);
 }
 
-/* As an operator reads it (operation.md): without a connection the session is suspended. */
+/* As an operator reads it (zabfs(7)): without a connection the session is suspended. */
 static const char *
 state_text(enum link_state state)
 {

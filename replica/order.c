@@ -1,7 +1,7 @@
 /*
  * The only place that orders step -> persist -> deliver. What happened goes
  * into zab_step, what it says is done here, each thing after what has to be
- * durable before it (zab.md, "What is durable, and before which message").
+ * durable before it (replica/README.md).
  */
 #include "replica/replica.h"
 

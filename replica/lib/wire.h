@@ -22,7 +22,7 @@
  * Exactly once: a write carries `rid`, unique in the session, and `acked`: the
  * promise that no request with an id at or below it will be sent or resent. A
  * write that was already executed, or is under way, is answered with its first
- * result (filesystem.md fact 11: the kernel's request ids serve as rid).
+ * result (fsd/README.md, fact 11: the kernel's request ids serve as rid).
  */
 #ifndef ZABFS_LIB_WIRE_H
 #define ZABFS_LIB_WIRE_H
@@ -33,7 +33,7 @@
 
 #define WIRE_PROTO 1
 #define WIRE_NAME_MAX 255      /* bytes of a znode's name (NAME_MAX) */
-#define WIRE_VALUE_MAX 1044480 /* bytes of a value: 1 MiB - 4 KiB, filesystem.md fact 16 */
+#define WIRE_VALUE_MAX 1044480 /* bytes of a value: 1 MiB - 4 KiB, fsd/README.md, fact 16 */
 #define WIRE_SECRET_LEN 16     /* bytes */
 #define WIRE_IDENTITY_MAX 512  /* bytes of a session's description, "HOST:MOUNTPOINT" */
 #define WIRE_LIST_MAX 131072   /* bytes of entries in one LIST reply */

@@ -1,7 +1,7 @@
 /*
  * SQLite connections with our settings, and the one policy on errors: a full
  * disk is reported, everything else ends the process, because SQLite goes on
- * after an error where we may not (zab.md, "Storage").
+ * after an error where we may not (replica/README.md).
  */
 #include "replica/store/store_internal.h"
 

@@ -6,7 +6,7 @@
  *              be atomic for consensus is one transaction of it.
  *   tree-N.db  the fuzzy image of the tree.
  *   highwater  epoch and zxid last acknowledged, with a CRC: finds a log that
- *              forgot what it had acknowledged (zab.md, "Storage").
+ *              forgot what it had acknowledged (replica/README.md).
  *
  * Threads. All functions are called from the loop's thread. The log thread
  * owns log.db's writing connection (commits, checkpoints), the image thread
@@ -18,7 +18,7 @@
  * with EX_IOERR, nothing more is sent. A full disk: the transaction is rolled
  * back as a whole and reported (STORE_FULL), nothing of it is on disk.
  *
- * Source: zab.md "What is durable", "Storage". Called by replica.c; knows no
+ * Source: replica/README.md. Called by replica.c; knows no
  * tree and no protocol.
  */
 #ifndef ZABFS_STORE_STORE_H

@@ -29,7 +29,7 @@ void tree_free(struct tree *tree);
 /*
  * Applies one transaction, zxid above the last. In service what it expects
  * must hold (CHECK); between tree_recovery_begin and tree_recovery_end, over a
- * fuzzy image, an expectation that does not hold is normal (tree.md).
+ * fuzzy image, an expectation that does not hold is normal (replica/README.md).
  */
 void tree_apply(struct tree *tree, const struct txn *txn);
 void tree_recovery_begin(struct tree *tree);

@@ -6,7 +6,7 @@
  *
  * This is the ensemble of one: the member elects itself, and its own durable
  * row is the quorum. Each start begins a new epoch, durable before service.
- * Source: zab.md "What is durable", "Broadcast".
+ * Source: replica/README.md; the Zab paper (DSN 2011), section 4.
  */
 #ifndef ZABFS_ZAB_ZAB_H
 #define ZABFS_ZAB_ZAB_H

@@ -1,4 +1,4 @@
-/* Interrupted requests, and the answers that come after nobody waits (filesystem.md, fact 20). */
+/* Interrupted requests, and the answers that come after nobody waits (fsd/README.md, fact 20). */
 #include "tests/unit/fsd_harness.h"
 
 #define DEAD_TID 0x3ffffff /* above any pid */
