@@ -215,7 +215,7 @@ run_move(struct echo *echo, struct echo_job *job)
 	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
 		forget_name(echo, &from);
 		forget_name(echo, &to);
-		/* A directory that changes its parent is ESTALE unless it was looked up before (fact 13). */
+		/* Otherwise a directory that changes its parent is ESTALE (fact 13). */
 		if (S_ISDIR(job->mode))
 			fstatat(from.fd, from.name, &st, AT_SYMLINK_NOFOLLOW);
 		if (job->kind == ECHO_SWAP && S_ISDIR(job->mode2))

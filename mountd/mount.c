@@ -80,7 +80,7 @@ mount_make(struct mountd *mountd)
 void
 mount_remove(struct mountd *mountd)
 {
-	/* Closing our descriptor first aborts what still hangs on it: nobody waits for a dead fsd. */
+	/* Closing our descriptor aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
 	/* Only what is ours: after umount(8) another file system may be mounted here. */
 	if (mountd->device == 0 || device_at(mountd->mountpoint) != mountd->device)

@@ -43,7 +43,7 @@ int mount_resolve(struct mountd *mountd, const char *mountpoint);
 int mount_make(struct mountd *mountd);
 void mount_remove(struct mountd *mountd);
 
-/* supervise.c: starts fsd, calls ready() once the mount answers, stays until it has ended. An exit code. */
+/* supervise.c: from fsd's start to its end; ready() once the mount answers. An exit code. */
 int supervise(struct mountd *mountd, void (*ready)(void));
 
 #endif

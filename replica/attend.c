@@ -269,7 +269,7 @@ attend_tick(struct replica *replica, uint64_t now_ns)
 	uint64_t tick_ns = replica->conf->tick_ms * NS_PER_MS, gap_ns = 0;
 	struct attendance *attendance, *next;
 
-	/* This process itself stood still (SIGSTOP, a stalled machine): nobody could have been heard meanwhile. */
+	/* This process itself stood still (SIGSTOP): nobody could have been heard meanwhile. */
 	if (replica->tick_ns != 0 && now_ns > replica->tick_ns + 3 * tick_ns)
 		gap_ns = now_ns - replica->tick_ns;
 	replica->tick_ns = now_ns;

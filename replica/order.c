@@ -77,7 +77,7 @@ run(struct replica *replica, const struct zab_event *event, struct proposal *pro
 		row.prev_zxid = out.row_prev_zxid;
 		row.payload.data = proposal->payload;
 		row.payload.len = proposal->len;
-		/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep the log's queue below its bounds. */
+		/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
 		CHECK(store_append(replica->store, &row) == 0);
 		STAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
 		replica->proposed_bytes += proposal->len;

@@ -148,7 +148,7 @@ read_request(struct replica *replica, struct front *front, const struct wire_msg
 		list(replica, front, &msg->list);
 		break;
 	case WIRE_T_SYNC:
-		/* The quorum is this member: what it has applied is what any round would confirm. */
+		/* The quorum is this member: any round would confirm what it has applied. */
 		fail(replica, front, msg->sync.rid, ERR_OK);
 		break;
 	case WIRE_T_STATFS:

@@ -46,7 +46,7 @@ send_change(struct replica *replica, struct front *front, const struct wire_chan
 	msgpack_sbuffer_destroy(&packed);
 }
 
-/* `last` marks the transaction's final change on this connection: so each is sent when the next is known. */
+/* `last` marks the final change on this connection: so each is sent when the next is known. */
 static void
 send_txn(struct replica *replica, struct front *front, const struct txn *txn)
 {

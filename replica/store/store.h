@@ -87,11 +87,11 @@ void store_set_epochs(
     struct store *store, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
 
 enum store_done_type {
-	STORE_LOGGED, /* everything up to `zxid`, and `epochs` calls of store_set_epochs, is durable */
-	STORE_FULL, /* the disk is full: of what was queued since the last STORE_LOGGED nothing
+	STORE_LOGGED, /* durable up to `zxid`, and `epochs` calls of store_set_epochs */
+	STORE_FULL,   /* the disk is full: of what was queued since the last STORE_LOGGED nothing
 		       * is on disk, the queue is empty again, the next row's prev_zxid is `zxid` */
-	STORE_PASSED, /* store_pass_end: the image is durable; rows were dropped as retention allows */
-	STORE_PASS_FAILED, /* the disk is full: the image's `applied` is as before, some of the pass's rows
+	STORE_PASSED, /* the image is durable; now rows are dropped as retention allows */
+	STORE_PASS_FAILED, /* the disk is full: `applied` is as before, some of the pass's rows
 			    * may be in it */
 };
 struct store_done {
@@ -127,7 +127,7 @@ struct store_session {
 	struct blob results; /* msgpack, the tree's business */
 };
 
-/* Each row carries a checksum that covers all of it. 0, ERR_IO (corrupt), or what the callback returned. */
+/* Sessions, then nodes, each row checked. 0, ERR_IO (corrupt), or what a callback returned. */
 int store_image_load(struct store *store, int (*node)(void *arg, const struct store_node *row),
     int (*session)(void *arg, const struct store_session *row), void *arg);
 

@@ -31,7 +31,7 @@ uint64_t image_pass_applied(const struct image_pass *pass);
 bool image_pass_next(
     struct tree *tree, struct image_pass *pass, struct store_batch *batch, size_t bytes_max);
 void image_pass_abort(struct tree *tree, struct image_pass *pass);
-/* After an aborted pass, or batches of it that failed to reach the disk: everything is due again. */
+/* The last pass did not reach the disk: everything of it is due again. */
 void image_mark_all(struct tree *tree);
 
 /* ERR_PROTO: a row that no tree can have written. */

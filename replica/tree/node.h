@@ -57,9 +57,9 @@ bool node_mode_valid(uint32_t mode);
 /* The node with this id; NULL: none. */
 struct znode *node_find(const struct tree *tree, uint64_t id);
 
-/* A new node in the index, not placed, with nothing set but id and name. Its hash is not counted yet. */
+/* A new node in the index, not placed, nothing set but id and name, its hash not counted. */
 struct znode *node_new(struct tree *tree, uint64_t id, struct blob name);
-/* Out of the index, off its place, freed. Its hash must be taken off before. Children lose their place. */
+/* Out of the index, off its place, freed; its hash was taken off. Children lose their place. */
 void node_free(struct tree *tree, struct znode *node);
 
 /*
@@ -74,7 +74,7 @@ void node_unplace(struct tree *tree, struct znode *node);
 
 struct znode *node_child(const struct znode *dir, struct blob name);
 
-/* Replaces the value: size bytes, of which data at offset is new, and what was there before the rest. */
+/* The value becomes size bytes: data at offset, around it what was there (whole: zeros). */
 void node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset,
     struct blob data, bool whole);
 

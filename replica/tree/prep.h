@@ -29,7 +29,8 @@ enum prep_verdict {
 /*
  * msg: a write (wire_is_write). zxid: the one that the proposal will get.
  * time_ns: the leader's clock, made not to go backwards by the caller.
- * value_max: bytes, the configured limit. out: ops and blobs live in `zone`, or are borrowed from msg.
+ * value_max: bytes, the configured limit. out: ops and blobs live in `zone`, or are borrowed
+ * from msg.
  */
 enum prep_verdict prep_write(struct prep *prep, uint64_t session, const struct wire_msg *msg,
     uint64_t zxid, int64_t time_ns, uint32_t value_max, msgpack_zone *zone, struct txn *out,

@@ -78,7 +78,7 @@ session_put(
 	PPvoid_t slot;
 
 	mark(tree, id);
-	/* All of it was fixed when the session was opened: over an image it can only be the same. */
+	/* All of it was fixed at the opening: over an image it can only be the same. */
 	if (session != NULL)
 		return session;
 	CHECK(secret.len == WIRE_SECRET_LEN && identity.len <= WIRE_IDENTITY_MAX);

@@ -34,9 +34,9 @@ enum zab_event_type {
 	ZAB_EVENT_EPOCHS_LOGGED, /* the epochs of the last output are durable */
 	ZAB_EVENT_PROPOSE,	 /* one proposal, with the zxid that zab_next_zxid gave */
 	ZAB_EVENT_LOGGED,	 /* rows up to .zxid are durable */
-	ZAB_EVENT_DELIVERED, /* .count delivered rows were applied: they are no longer outstanding */
-	ZAB_EVENT_LOG_LOST,  /* rows above .zxid will never be (disk full): step down */
-	ZAB_EVENT_TICK,	     /* a leaderless member tries again */
+	ZAB_EVENT_DELIVERED,	 /* .count delivered rows were applied: no longer outstanding */
+	ZAB_EVENT_LOG_LOST,	 /* rows above .zxid will never be (disk full): step down */
+	ZAB_EVENT_TICK,		 /* a leaderless member tries again */
 };
 
 struct zab_event {

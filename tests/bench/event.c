@@ -94,7 +94,7 @@ write_and_wait(const char *path, struct watcher *watcher, size_t n)
 	if (fd < 0)
 		err(1, "%s", path);
 	for (i = 0; i < n; i++) {
-		/* From 0.5 to 4 ms: now in step with a daemon that spins, now with one that sleeps. */
+		/* From 0.5 to 4 ms: never in step with a daemon's own rhythm. */
 		pause_ns(NS_PER_MS / 2 * (int64_t)(1 + i % 8));
 		value[0]++;
 		if (pwrite(fd, value, sizeof value, 0) != sizeof value)

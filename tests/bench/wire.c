@@ -301,7 +301,7 @@ put_request(struct client *client, bool write, uint64_t id, struct blob data)
 	client_put(client, &msg);
 }
 
-/* n requests on one file, `outstanding` at a time: each one's time from its sending to its reply. */
+/* n requests on one file, `outstanding` at a time: the time from sending to reply. */
 static void
 requests(
     struct client *client, bool write, size_t n, size_t outstanding, uint64_t id, struct blob data)
