@@ -71,6 +71,7 @@ ok $? "what failed did not happen"
 is "$(cat A/d/e)" x "a restarted replica gives every session a full timeout"
 
 # It stands still: a request that was sent has no certain outcome.
+# shellcheck disable=SC2154 # from lib.sh
 kill -STOP "$replica_pid"
 is "$(errno_of 'os.write(7, b"unknown")')" ETIMEDOUT "a write that was sent and not answered"
 kill -CONT "$replica_pid"
