@@ -134,7 +134,7 @@ is "$(cat listed)" "" "listing meanwhile gives no error"
 is "$(find B/many -type f | wc -l)" 500 "and all names in the end"
 
 # Random operations of several processes on both mounts.
-cat >random.py <<'END'
+cat >operations.py <<'END'
 import multiprocessing, os, random, sys, time
 def work(seed):
     r = random.Random(seed)
@@ -156,7 +156,7 @@ with multiprocessing.Pool(6) as pool:
     pool.map(work, range(int(sys.argv[1]), int(sys.argv[1]) + 6))
 END
 watch_start B events6 -r
-timeout 60 python3 random.py "${SEED:-1}"
+timeout 60 python3 operations.py "${SEED:-1}"
 ok $? "random operations of six processes on two mounts"
 wait_for 20 same
 ok $? "leave both equal"
