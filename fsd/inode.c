@@ -2,9 +2,13 @@
 #include "fsd/inode_internal.h"
 
 #include "fsd/ino.h"
+#include "fsd/kernel.h"
 #include "replica/lib/check.h"
+#include "replica/lib/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Interest is counted in 32 bits on the wire: long before that the surplus is given back. */
 #define ANSWERS_MAX 1000000000u
@@ -277,4 +281,8 @@ inode_distrust(struct fsd *fsd)
 		((struct inode *)*slot)->unsure = true;
 		inode_value_forget(fsd->inodes, *slot);
 	}
+	inode_invalidate_all(fsd);
+	if (!kernel_names_doubt(fsd->kernel))
+		log_warn("names that were moved meanwhile may show once more reason=\"%s\"",
+		    strerror(errno));
 }

@@ -44,7 +44,10 @@ void inode_unnamed(struct fsd *fsd, uint64_t id);
 bool inode_is_unnamed(const struct fsd *fsd, uint64_t id);
 /* Whether the znode exists for sure, as far as this session may trust what it has seen. */
 bool inode_live(const struct fsd *fsd, uint64_t id);
-/* The change stream has a gap: nothing is sure, no value is kept. */
+/*
+ * The change stream has a gap: nothing is sure, no value is kept, and the kernel asks anew for
+ * every attribute and every name.
+ */
 void inode_distrust(struct fsd *fsd);
 
 /*

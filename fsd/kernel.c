@@ -17,6 +17,7 @@
 #define BUFFER_SIZE (MAX_WRITE + 4096)
 #define BATCH 32 /* requests of one turn of the loop: the link is to be heard, too */
 #define RESEND_BIT (UINT64_C(1) << 63) /* FUSE_UNIQUE_RESEND; fact 11 */
+#define NOTIFY_INC_EPOCH 8	       /* FUSE_NOTIFY_INC_EPOCH, since Linux 6.16; fact 25 */
 #define BACKGROUND_MAX 256	       /* RELEASEs that wait for the replica are among them */
 
 struct kernel {
@@ -203,6 +204,15 @@ kernel_free(struct kernel *kernel)
 	kernel->fsd->kernel = NULL;
 	free(kernel->buffer);
 	free(kernel);
+}
+
+bool
+kernel_names_doubt(struct kernel *kernel)
+{
+	struct fuse_out_header header = { .len = sizeof header, .error = NOTIFY_INC_EPOCH };
+	struct iovec iov = { .iov_base = &header, .iov_len = sizeof header };
+
+	return writev(kernel->fd, &iov, 1) == (ssize_t)sizeof header;
 }
 
 uint64_t

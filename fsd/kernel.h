@@ -28,6 +28,12 @@ void kernel_free(struct kernel *kernel);
 /* The id of the request that is being handled, resend bit cleared; or of the last one. */
 uint64_t kernel_unique(const struct kernel *kernel);
 
+/*
+ * Every name that the kernel remembers is asked for again before it is used (fsd/README.md,
+ * fact 25). False: this kernel can't.
+ */
+bool kernel_names_doubt(struct kernel *kernel);
+
 /* What libfuse is to ask for: fsd_ops' init. */
 void kernel_init(void *userdata, struct fuse_conn_info *conn);
 

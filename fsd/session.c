@@ -30,7 +30,6 @@ on_lost(void *arg)
 	log_warn("changes were missed, nothing cached is trusted any more inodes=%llu",
 	    (unsigned long long)inode_count(fsd));
 	inode_distrust(fsd);
-	inode_invalidate_all(fsd);
 }
 
 static void
@@ -43,6 +42,9 @@ on_state(void *arg, enum link_state state)
 		log_warn("the session's deadline has passed, reads fail from now on");
 		inode_invalidate_all(fsd);
 	}
+	/* What changes until the next session begins nobody tells us. */
+	if (state == LINK_EXPIRED)
+		inode_distrust(fsd);
 	if (fsd->echo != NULL)
 		echo_push_zab(
 		    fsd->echo, FUSE_ROOT_ID, "session", ino_make(INO_SESSION, FUSE_ROOT_ID));

@@ -83,6 +83,9 @@ exec 9>&-
 exec 9>A/d/.zab/held/h2
 echo mine >&9
 session=$(grep ^id A/.zab/session)
+echo old >A/d/kept
+echo old >A/d/moved
+cat A/d/kept A/d/moved >/dev/null
 fsd=$(fsd_pid A)
 kill -STOP "$fsd"
 gone() {
@@ -92,8 +95,16 @@ wait_for 10 gone L/d/h2
 ok $? "others see the held node of a stopped mount gone"
 [ ! -e L/d/e ]
 ok $? "and its ephemeral"
+# Between two sessions nobody tells the mount anything.
+echo new >L/d/kept
+mv L/d/moved L/d/elsewhere
 kill -CONT "$fsd"
 wait_for 10 state_is A connected
+is "$(cat A/d/kept)" new "what was changed in between is not read from a cache"
+is "$(stat -c %s A/d/kept)" 4 "nor its attributes"
+[ ! -e A/d/moved ]
+ok $? "nor is a name that now leads elsewhere"
+is "$(cat A/d/elsewhere)" old "and what was moved is found where it is"
 is "$(errno_of 'os.write(9, b"late")')" ESTALE "its descriptor answers ESTALE"
 [ "$(grep ^id A/.zab/session)" != "$session" ]
 ok $? "the mount has a new session"

@@ -140,6 +140,7 @@ test_lost(void **state)
 	h_until_state(LINK_CONNECTED);
 	h_packet();
 	assert_true(h_notified(7) && h_notified(1));
+	assert_int_equal(h.doubted, 1);
 	assert_false(inode_live(&h.fsd, 7));
 }
 
@@ -283,6 +284,10 @@ test_expired(void **state)
 	h_welcome(ERR_EXPIRED, 0, 0x100);
 	assert_int_equal(h_answer(sent), -ETIMEDOUT);
 	assert_int_equal(link_get_state(h.fsd.link), LINK_EXPIRED);
+	h_packet();
+	assert_true(h_notified(7) && h_notified(1));
+	assert_int_equal(h.doubted, 1);
+	assert_false(inode_live(&h.fsd, 7));
 	h_wait_accept();
 	assert_int_equal(h_expect(WIRE_T_HELLO)->hello.session, 0);
 	assert_int_equal(h.msg.hello.seen, 0x100);
