@@ -57,19 +57,36 @@ fsd_path(char *path, size_t len)
 	snprintf(path, len, "zabfs-fsd");
 }
 
+/*
+ * In the background fsd keeps nothing of whoever started us: he may wait for the end of a pipe.
+ * What it has to say until it is ready comes through the control socket.
+ */
+static void
+fsd_stdio(const struct mountd *mountd)
+{
+	int null, log;
+
+	if (!mountd->foreground) {
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+		    dup2(null, STDERR_FILENO) < 0)
+			fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+	}
+	if (mountd->fsd_log == NULL)
+		return;
+	log = open(mountd->fsd_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
+		fatal(EX_CANTCREAT, "%s: %s", mountd->fsd_log, strerror(errno));
+}
+
 static _Noreturn void
 fsd_exec(struct mountd *mountd, int control)
 {
 	char path[PATH_MAX], fuse[16], ctl[16], options[64];
 	const char *argv[24];
-	int argc = 0, log;
 	sigset_t none;
+	int argc = 0;
 
-	if (mountd->fsd_log != NULL) {
-		log = open(mountd->fsd_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-		if (log < 0 || dup2(log, STDERR_FILENO) < 0)
-			fatal(EX_CANTCREAT, "%s: %s", mountd->fsd_log, strerror(errno));
-	}
 	fsd_path(path, sizeof path);
 	snprintf(fuse, sizeof fuse, "%d", mountd->fuse_fd);
 	snprintf(ctl, sizeof ctl, "%d", control);
@@ -99,6 +116,7 @@ fsd_exec(struct mountd *mountd, int control)
 	fcntl(control, F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	fsd_stdio(mountd);
 	execvp(path, (char **)(uintptr_t)argv);
 	fatal(EX_UNAVAILABLE, "%s: %s", path, strerror(errno));
 }

@@ -41,6 +41,9 @@ write_line(int priority, const char *format, va_list args)
 	vsnprintf(line, sizeof line, format, args);
 	if (!to_stderr) {
 		syslog(priority, "%s", line);
+		/* Until the daemon is ready somebody waits there; afterwards it is /dev/null. */
+		if (priority == LOG_ERR)
+			fprintf(stderr, "%s: %s\n", program_name, line);
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -1,6 +1,7 @@
 /*
  * The log: one line per event, a fixed message and key=value pairs. In the
- * foreground to stderr, otherwise to syslog(3). Thread-safe. libc only.
+ * foreground to stderr, otherwise to syslog(3), and errors to both: why a start
+ * failed is for whoever started it. Thread-safe. libc only.
  */
 #ifndef ZABFS_LIB_LOG_H
 #define ZABFS_LIB_LOG_H
