@@ -58,6 +58,7 @@ int
 mount_make(struct mountd *mountd)
 {
 	char data[128];
+	int error;
 
 	mountd->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (mountd->fuse_fd < 0) {
@@ -72,9 +73,10 @@ mount_make(struct mountd *mountd)
 		mountd->device = device_at(mountd->mountpoint);
 		return 0;
 	}
-	log_error("mounting %s: %s", mountd->mountpoint, strerror(errno));
+	error = errno;
+	log_error("mounting %s: %s", mountd->mountpoint, strerror(error));
 	close(mountd->fuse_fd);
-	return errno == EPERM ? EX_NOPERM : EX_OSERR;
+	return error == EPERM ? EX_NOPERM : EX_OSERR;
 }
 
 void

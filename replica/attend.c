@@ -219,6 +219,19 @@ attend_close(struct replica *replica, struct front *front)
 }
 
 void
+attend_close_dropped(struct replica *replica, uint64_t session)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = ERR_NOSPC } };
+	struct attendance *attendance = attendance_find(replica, session);
+
+	if (attendance == NULL)
+		return;
+	attendance->closing = false;
+	if (attendance->front != NULL)
+		front_send(attendance->front, &bye);
+}
+
+void
 attend_closed(struct replica *replica, uint64_t session, bool expired)
 {
 	struct wire_msg bye = { .type = WIRE_T_BYE,

@@ -123,6 +123,8 @@ void attend_hello(struct replica *replica, struct front *front, const struct wir
 void attend_opened(struct replica *replica, const struct txn *txn, struct front *opener);
 void attend_close(struct replica *replica, struct front *front);
 void attend_closed(struct replica *replica, uint64_t session, bool expired);
+/* The transaction that would have ended the session is void. */
+void attend_close_dropped(struct replica *replica, uint64_t session);
 void attend_heard(struct replica *replica, uint64_t session);
 void attend_gone(struct replica *replica, struct front *front); /* the connection */
 struct front *attend_front(struct replica *replica, uint64_t session);

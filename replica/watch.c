@@ -84,7 +84,7 @@ watch_send(struct replica *replica, const struct txn *txn)
 struct resume {
 	struct replica *replica;
 	struct front *front;
-	bool broken;
+	bool broken, too_much;
 };
 
 static bool
@@ -95,6 +95,10 @@ resume_row(void *arg, uint64_t zxid, struct blob payload)
 
 	/* What is logged and not yet applied will come live. */
 	if (zxid > tree_applied(resume->replica->tree))
+		return false;
+	/* The front end forgets what it cached rather than be told all of it. */
+	resume->too_much = front_unsent(resume->front) > FRONT_RESUME_MAX;
+	if (resume->too_much)
 		return false;
 	resume->broken = txn_unpack(payload, zxid, resume->replica->zone, &txn) != 0;
 	if (!resume->broken)
@@ -117,5 +121,5 @@ watch_resume(struct replica *replica, struct front *front)
 		code = store_read(replica->store, seen, resume_row, &resume);
 	if (code == ERR_IO || resume.broken)
 		fatal(EX_IOERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)seen);
-	front_resume_done(front, applied, code == ERR_OK);
+	front_resume_done(front, applied, code == ERR_OK && !resume.too_much);
 }

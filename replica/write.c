@@ -142,13 +142,17 @@ write_drop(struct replica *replica, const struct proposal *proposal)
 {
 	struct blob payload = { proposal->payload, proposal->len };
 	struct wire_welcome refusal = { .code = ERR_NOSPC, .replica = replica->member };
+	const struct txn_session_close *close;
 	struct front *front;
 	struct txn txn;
 
 	CHECK(txn_unpack(payload, proposal->zxid, replica->zone, &txn) == 0);
 	front = attend_front(replica, txn.head.session);
+	close = closing(&txn);
 	if (proposal->opener != NULL)
 		front_welcome(proposal->opener, &refusal);
+	else if (close != NULL)
+		attend_close_dropped(replica, close->id);
 	else if (front != NULL && front_resumed(front) && txn.head.rid != 0)
 		front_reply(
 		    front, txn.head.rid, ERR_NOSPC, tree_applied(replica->tree), NULL, NULL, false);

@@ -297,6 +297,12 @@ front_send(struct front *front, const struct wire_msg *msg)
 		conn_send(front->conn, msg);
 }
 
+size_t
+front_unsent(const struct front *front)
+{
+	return conn_unsent(front->conn);
+}
+
 void
 front_welcome(struct front *front, const struct wire_welcome *welcome)
 {

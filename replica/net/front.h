@@ -17,6 +17,7 @@
 
 #define FRONT_CONNECTIONS_MAX 1024
 #define FRONT_UNSENT_MAX (64u << 20)
+#define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000
 #define FRONT_INTEREST_MAX 4000000 /* nodes one connection may be interested in */
 
@@ -60,6 +61,8 @@ bool front_interested(const struct front *front, uint64_t id);
 void front_interest_add(struct front *front, uint64_t id, uint32_t count);
 uint64_t front_interests(const struct front *front);
 
+/* Bytes queued that the other side has not taken yet. */
+size_t front_unsent(const struct front *front);
 /* Queues a message. */
 void front_send(struct front *front, const struct wire_msg *msg);
 /* Queues REPLY for `rid`. stat NULL: none. data: NULL or a blob. */

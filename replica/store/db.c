@@ -100,7 +100,7 @@ db_checkpoint(sqlite3 *db, int mode)
 	int code = sqlite3_wal_checkpoint_v2(db, NULL, mode, NULL, NULL);
 
 	/* BUSY: a reader stands in the WAL; the rest follows next time. */
-	if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
+	if ((code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
 		db_check(db, code, "checkpoint");
 }
 

@@ -266,10 +266,14 @@ trim_some(struct store *store)
 				   "<= ? ORDER BY zxid LIMIT ?) "
 				   "ORDER BY zxid DESC LIMIT 1");
 	uint64_t upto = 0, hash = 0;
+	int code;
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)store->trim_to);
 	sqlite3_bind_int64(statement, 2, TRIM_ROWS);
-	if (sqlite3_step(statement) == SQLITE_ROW) {
+	code = sqlite3_step(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		db_die(store->log, "reading what the log may drop");
+	if (code == SQLITE_ROW) {
 		upto = (uint64_t)sqlite3_column_int64(statement, 0);
 		hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}

@@ -19,6 +19,7 @@ chain_start(struct store *store, uint64_t after, uint64_t *zxid, uint64_t *hash)
 {
 	sqlite3_stmt *statement;
 	uint64_t base = 0;
+	int code;
 
 	db_meta_get(store->reader, "base_zxid", &base);
 	if (after < base)
@@ -29,7 +30,10 @@ chain_start(struct store *store, uint64_t after, uint64_t *zxid, uint64_t *hash)
 	statement = db_prepare(
 	    store->reader, "SELECT zxid, hash FROM log WHERE zxid <= ? ORDER BY zxid DESC LIMIT 1");
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
-	if (sqlite3_step(statement) == SQLITE_ROW) {
+	code = sqlite3_step(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		db_die(store->reader, "reading a log row");
+	if (code == SQLITE_ROW) {
 		*zxid = (uint64_t)sqlite3_column_int64(statement, 0);
 		*hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}

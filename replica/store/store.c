@@ -187,10 +187,14 @@ read_last(struct store *store)
 {
 	sqlite3_stmt *statement =
 	    db_prepare(store->log, "SELECT zxid, hash FROM log ORDER BY zxid DESC LIMIT 1");
+	int code;
 
 	store->state.last_zxid = store->state.base_zxid;
 	db_meta_get(store->log, "base_hash", &store->state.last_hash);
-	if (sqlite3_step(statement) == SQLITE_ROW) {
+	code = sqlite3_step(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		db_die(store->log, "reading the log's last row");
+	if (code == SQLITE_ROW) {
 		store->state.last_zxid = (uint64_t)sqlite3_column_int64(statement, 0);
 		store->state.last_hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}

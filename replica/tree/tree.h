@@ -38,7 +38,6 @@ void tree_recovery_end(struct tree *tree);
 
 uint64_t tree_applied(const struct tree *tree);	  /* zxid of the last transaction */
 uint64_t tree_hash(const struct tree *tree);	  /* sum of the nodes' and sessions' hashes */
-uint64_t tree_hash_slow(const struct tree *tree); /* the same, recomputed from nothing */
 uint64_t tree_next_id(const struct tree *tree);	  /* the least id never used */
 uint64_t tree_nodes(const struct tree *tree);	  /* the root counts */
 uint64_t tree_bytes(const struct tree *tree);	  /* of all values */

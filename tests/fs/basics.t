@@ -42,6 +42,16 @@ wait "${pids[@]}"
 is "$(sort -u appended | wc -l)" 400 "eight processes append 50 lines each"
 is "$(wc -l <appended)" 400 "and each line once"
 
+# On two mounts at once, where neither kernel knows the end.
+for p in 1 2 3 4; do
+	mount=A
+	[ $((p % 2)) -eq 0 ] || mount=B
+	(for i in $(seq 50); do echo "$p $i" >>"$T/$mount/appended2"; done) &
+	pids[p]=$!
+done
+wait "${pids[@]}"
+is "$(sort -u appended2 | wc -l) $(wc -l <appended2)" "200 200" "and so on two mounts"
+
 # Directories.
 mkdir -p d/e/f
 is "$(find d | sort | tr '\n' ' ')" "d d/e d/e/f " "mkdir -p"

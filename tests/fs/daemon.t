@@ -8,6 +8,7 @@ mkdir "$T/data" "$T/A"
 
 # The daemon of this test, whose parent has left: by the configuration that is its own.
 daemon_pid() {
+	# shellcheck disable=SC2154 # lib.sh sets it
 	pgrep -f "$build/zabfs-$1 -f $T/zabfs.conf"
 }
 
@@ -32,6 +33,7 @@ is "$?" 75 "a second one on the same databases: EX_TEMPFAIL"
 
 timeout 20 "$build/zabfs-mountd" -f "$T/zabfs.conf" "$T/A" >"$T/out" 2>&1
 is "$?" 0 "the mount goes to the background"
+# shellcheck disable=SC2034 # lib.sh ends what stands there
 mountd_pid[A]=$(daemon_pid mountd)
 for daemon in replica mountd fsd; do
 	pid=$(daemon_pid $daemon)

@@ -69,6 +69,29 @@ wait $reader 2>/dev/null
 watch_stop
 is "$(sort -n values | cmp - values 2>&1)" "" "and never an older one after a newer"
 
+# Nothing that is cached is older than what the mount has seen: each fsync is answered behind all
+# changes before it.
+python3 - >stale <<'END'
+import os
+a = os.open("A/w/sized", os.O_CREAT | os.O_WRONLY)
+b = os.open("B/w/sized", os.O_RDONLY)
+for i in range(1, 300):
+    os.write(a, b"x")
+    os.fsync(b)
+    size, data = os.stat("B/w/sized").st_size, os.pread(b, 1000, 0)
+    if size != i or len(data) != i:
+        print("%d: stat %d, read %d" % (i, size, len(data)))
+    os.chmod("A/w/sized", 0o600 + i % 8)
+    os.fsync(b)
+    if os.stat("B/w/sized").st_mode & 0o7777 != 0o600 + i % 8:
+        print("%d: an old mode" % i)
+    os.close(os.open("A/w/child%d" % i, os.O_CREAT | os.O_WRONLY))
+    os.fsync(b)
+    if os.stat("B/w").st_mtime_ns != os.stat("A/w").st_mtime_ns:
+        print("%d: an old directory" % i)
+END
+is "$(head -n 5 stale)" "" "attributes and contents are never older than an answer"
+
 # A file that nobody has looked up, in a directory that is watched.
 echo x >A/w/unseen
 mount_start C

@@ -1,0 +1,462 @@
+/*
+ * One whole replica in this process, with front ends that say what they are
+ * told to over its real socket: what only the wiring can get wrong. Sessions
+ * and their secrets, changes before answers, requests that are sent again,
+ * ends that fail.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/conn.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEADLINE_NS UINT64_C(60000000000)
+#define HEARD_MAX 32
+
+static char dir[64], socket_path[80];
+static struct conf_member member = { .id = 1 };
+static struct conf conf = { .tick_ms = 20,
+	.value_max = WIRE_VALUE_MAX,
+	.log_rows_min = 1000000,
+	.pass_interval = 3600,
+	.session_timeout_min = 200,
+	.session_timeout_max = 60000,
+	.members = &member,
+	.nmembers = 1 };
+static struct event_base *base;
+static struct replica *replica;
+static bool leading;
+
+/* A front end. */
+struct client {
+	struct conn *conn;
+	uint64_t session, seen;
+	uint8_t secret[WIRE_SECRET_LEN];
+	int32_t welcome, bye; /* codes; 1: not yet */
+	bool resumed, complete, closed;
+	size_t changes, replies;
+	char heard[HEARD_MAX + 1]; /* c: CHANGE, r: REPLY */
+	struct wire_reply reply;   /* the last */
+	uint64_t node;		   /* its stat's id */
+};
+
+static void
+hear(struct client *client, char what)
+{
+	size_t len = strlen(client->heard);
+
+	if (len < HEARD_MAX)
+		client->heard[len] = what;
+}
+
+static void
+on_message(void *arg, const struct wire_msg *msg)
+{
+	struct client *client = arg;
+	struct wire_stat stat;
+
+	switch (msg->type) {
+	case WIRE_T_WELCOME:
+		client->welcome = msg->welcome.code;
+		client->session = msg->welcome.session;
+		client->seen = msg->welcome.zxid;
+		if (msg->welcome.code == ERR_OK)
+			memcpy(client->secret, msg->welcome.secret.data, WIRE_SECRET_LEN);
+		break;
+	case WIRE_T_RESUMED:
+		client->resumed = true;
+		client->complete = msg->resumed.complete != 0;
+		break;
+	case WIRE_T_CHANGE:
+		client->changes++;
+		hear(client, 'c');
+		break;
+	case WIRE_T_REPLY:
+		client->replies++;
+		client->reply = msg->reply;
+		client->node = wire_stat_unpack(msg->reply.stat, &stat) == 0 ? stat.id : 0;
+		hear(client, 'r');
+		break;
+	case WIRE_T_BYE:
+		client->bye = msg->bye.code;
+		break;
+	default:
+		fail_msg("%s", wire_type_name(msg->type));
+	}
+}
+
+static void
+on_closed(void *arg, int code, const char *why)
+{
+	(void)code;
+	(void)why;
+	((struct client *)arg)->closed = true;
+}
+
+static const struct conn_handler client_handler = { on_message, on_closed };
+
+static uint64_t deadline_ns;
+
+/* One turn of the loop; false when it has taken too long. */
+static bool
+turn(void)
+{
+	static const struct timeval ms = { .tv_usec = 1000 };
+
+	event_base_loopexit(base, &ms);
+	event_base_loop(base, EVLOOP_ONCE);
+	return replica_now_ns() < deadline_ns;
+}
+
+#define UNTIL(condition)                                                                           \
+	do {                                                                                       \
+		deadline_ns = replica_now_ns() + DEADLINE_NS;                                      \
+		while (!(condition))                                                               \
+			assert_true(turn());                                                       \
+	} while (0)
+
+static void
+client_connect(struct client *client)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", socket_path);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&addr, sizeof addr), 0);
+	client->conn = conn_new(base, fd, &client_handler, client, 256u << 20);
+	assert_non_null(client->conn);
+	client->welcome = client->bye = 1;
+	client->resumed = client->closed = false;
+}
+
+/* HELLO of a new session, or of the client's own. */
+static void
+client_hello(struct client *client)
+{
+	struct wire_msg hello = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO,
+		    .session = client->session,
+		    .seen = client->seen,
+		    .timeout_ms = 60000 } };
+
+	if (client->session != 0)
+		hello.hello.secret = (struct blob){ client->secret, WIRE_SECRET_LEN };
+	client_connect(client);
+	conn_send(client->conn, &hello);
+	UNTIL(client->welcome != 1);
+}
+
+static void
+client_resume(struct client *client)
+{
+	conn_send(client->conn, &(struct wire_msg){ .type = WIRE_T_RESUME });
+	UNTIL(client->resumed || client->closed);
+}
+
+static void
+client_open(struct client *client)
+{
+	memset(client, 0, sizeof *client);
+	client_hello(client);
+	assert_int_equal(client->welcome, ERR_OK);
+	client_resume(client);
+	assert_true(client->complete);
+}
+
+static struct blob
+text(const char *string)
+{
+	return (struct blob){ (const uint8_t *)string, (uint32_t)strlen(string) };
+}
+
+static void
+create(struct client *client, uint64_t rid, const char *name, uint32_t flags)
+{
+	struct wire_msg msg = { .type = WIRE_T_CREATE,
+		.create = { .rid = rid,
+		    .acked = rid - 1,
+		    .flags = flags,
+		    .parent = TREE_ROOT,
+		    .name = text(name),
+		    .mode = S_IFREG | 0644 } };
+
+	conn_send(client->conn, &msg);
+}
+
+static void
+append(struct client *client, uint64_t rid, uint64_t node, const char *data)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE,
+		.write = { .rid = rid,
+		    .id = node,
+		    .how = WIRE_APPEND,
+		    .data = text(data),
+		    .version = -1 } };
+
+	conn_send(client->conn, &msg);
+}
+
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+	leading = true;
+}
+
+static int
+setup(void **state)
+{
+	struct replica_options options = { .conf = &conf,
+		.member = 1,
+		.dir = dir,
+		.socket = socket_path,
+		.found = true };
+	char err[256];
+
+	(void)state;
+	log_init("replica_test", true, 0);
+	conf.cluster = (char[]){ "test" };
+	snprintf(dir, sizeof dir, "/tmp/replica_test.XXXXXX");
+	/* A disk of its own, to be filled. */
+	if (mkdtemp(dir) == NULL || mount("zabfs-test", dir, "tmpfs", 0, "size=192m") != 0)
+		return -1;
+	snprintf(socket_path, sizeof socket_path, "%s/front.sock", dir);
+	base = event_base_new();
+	leading = false;
+	if (replica_new(base, &options, &replica, err, sizeof err) != 0) {
+		print_error("%s\n", err);
+		return -1;
+	}
+	replica->ready = on_ready;
+	order_start(replica);
+	deadline_ns = replica_now_ns() + DEADLINE_NS;
+	while (!leading && turn())
+		continue;
+	return leading ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	replica_free(replica);
+	event_base_free(base);
+	return umount2(dir, MNT_DETACH) == 0 && rmdir(dir) == 0 ? 0 : -1;
+}
+
+static void
+test_changes_before_answers(void **state)
+{
+	struct client a, b;
+
+	(void)state;
+	client_open(&a);
+	client_open(&b);
+	create(&a, 2, "plain", 0);
+	UNTIL(a.replies == 1 && b.changes == 1);
+	assert_string_equal(a.heard, "r"); /* its own change is not told to it */
+	create(&a, 4, "echoed", WIRE_ECHO);
+	UNTIL(a.replies == 2 && b.changes == 2);
+	assert_string_equal(a.heard, "rcr");
+	/* An answer that reflects the other's change comes behind it. */
+	conn_send(b.conn,
+	    &(struct wire_msg){ .type = WIRE_T_LOOKUP,
+		.lookup = { .rid = 1, .parent = TREE_ROOT, .name = text("echoed") } });
+	UNTIL(b.replies == 1);
+	assert_string_equal(b.heard, "ccr");
+	assert_int_equal(b.node, a.node);
+	conn_free(a.conn);
+	conn_free(b.conn);
+}
+
+static void
+test_a_session_is_its_owners(void **state)
+{
+	struct client owner, thief;
+
+	(void)state;
+	client_open(&owner);
+	memset(&thief, 0, sizeof thief);
+	thief.session = owner.session;
+	memcpy(thief.secret, owner.secret, WIRE_SECRET_LEN);
+	thief.secret[WIRE_SECRET_LEN - 1] ^= 1;
+	client_hello(&thief);
+	assert_int_equal(thief.welcome, ERR_EXPIRED);
+	UNTIL(thief.closed);
+	conn_free(thief.conn);
+	assert_false(owner.closed);
+	/* Who knows the secret takes it over, and the older connection ends. */
+	thief.session = owner.session;
+	memcpy(thief.secret, owner.secret, WIRE_SECRET_LEN);
+	client_hello(&thief);
+	assert_int_equal(thief.welcome, ERR_OK);
+	UNTIL(owner.closed);
+	conn_free(owner.conn);
+	conn_free(thief.conn);
+}
+
+static void
+test_sent_again(void **state)
+{
+	struct client client;
+	uint64_t node, zxid;
+
+	(void)state;
+	client_open(&client);
+	create(&client, 2, "f", 0);
+	UNTIL(client.replies == 1);
+	node = client.node;
+	/* Twice before the first is durable: one answer. Again afterwards: the same. */
+	append(&client, 4, node, "once");
+	append(&client, 4, node, "once");
+	UNTIL(client.replies == 2);
+	zxid = client.reply.zxid;
+	append(&client, 4, node, "once");
+	UNTIL(client.replies == 3);
+	assert_int_equal(client.reply.code, ERR_OK);
+	assert_int_equal(client.reply.zxid, zxid);
+	assert_int_equal(znode_value(tree_node(replica->tree, node)).len, 4);
+	/* On another connection too. */
+	conn_free(client.conn);
+	client_hello(&client);
+	client_resume(&client);
+	append(&client, 4, node, "once");
+	UNTIL(client.replies == 4);
+	assert_int_equal(client.reply.zxid, zxid);
+	assert_int_equal(znode_value(tree_node(replica->tree, node)).len, 4);
+	conn_free(client.conn);
+}
+
+/* Moves of a node with the longest names: the biggest changes that there are. */
+static void
+rename_often(struct client *client, uint64_t rid, size_t count)
+{
+	char names[2][WIRE_NAME_MAX + 1];
+	struct wire_msg msg = { .type = WIRE_T_RENAME };
+	size_t i, before = client->replies;
+
+	for (i = 0; i < 2; i++) {
+		memset(names[i], 'a' + (int)i, WIRE_NAME_MAX);
+		names[i][WIRE_NAME_MAX] = '\0';
+	}
+	create(client, rid, names[0], 0);
+	for (i = 0; i < count; i++) {
+		rid += 2;
+		UNTIL(client->replies + WIRE_OUTSTANDING_MAX / 2 > before + i);
+		msg.rename = (struct wire_rename){ .rid = rid,
+			.acked = rid - WIRE_OUTSTANDING_MAX > rid ? 0 : rid - WIRE_OUTSTANDING_MAX,
+			.parent = TREE_ROOT,
+			.name = text(names[i % 2]),
+			.newparent = TREE_ROOT,
+			.newname = text(names[(i + 1) % 2]) };
+		conn_send(client->conn, &msg);
+	}
+	UNTIL(client->replies == before + count + 1);
+	assert_int_equal(client->reply.code, ERR_OK);
+}
+
+/* More than its connection may hold: it comes back all the same, and knows that it missed some. */
+static void
+test_too_much_to_resume(void **state)
+{
+	struct client writer, sleeper;
+
+	(void)state;
+	client_open(&writer);
+	client_open(&sleeper);
+	conn_free(sleeper.conn);
+	rename_often(&writer, 2, 1000);
+	client_hello(&sleeper);
+	client_resume(&sleeper);
+	assert_true(sleeper.complete);
+	assert_int_equal(sleeper.changes, 1001);
+	conn_free(sleeper.conn);
+
+	rename_often(&writer, 10000, FRONT_UNSENT_MAX / (2 * WIRE_NAME_MAX));
+	client_hello(&sleeper);
+	client_resume(&sleeper);
+	assert_false(sleeper.closed);
+	assert_false(sleeper.complete);
+	conn_free(sleeper.conn);
+	conn_free(writer.conn);
+}
+
+/* The rest of the disk. */
+static void
+fill(const char *path)
+{
+	static const char zeros[65536];
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	while (write(fd, zeros, sizeof zeros) > 0)
+		continue;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+}
+
+/* The end of a session that the log can't take is said to be none, and can be asked for again. */
+static void
+test_close_on_a_full_disk(void **state)
+{
+	struct wire_msg close = { .type = WIRE_T_CLOSE }, big = { .type = WIRE_T_WRITE };
+	struct client client;
+	char ballast[128];
+
+	(void)state;
+	client_open(&client);
+	create(&client, 2, "f", 0);
+	UNTIL(client.replies == 1);
+	snprintf(ballast, sizeof ballast, "%s/ballast", dir);
+	fill(ballast);
+	/* Both are under way when the disk turns out to be full. */
+	big.write = (struct wire_write){ .rid = 4,
+		.id = client.node,
+		.how = WIRE_REPLACE,
+		.data = { calloc(1, WIRE_VALUE_MAX), WIRE_VALUE_MAX },
+		.version = -1 };
+	conn_send(client.conn, &big);
+	conn_send(client.conn, &close);
+	UNTIL(client.replies == 2 && client.bye != 1);
+	assert_int_equal(client.reply.code, ERR_NOSPC);
+	assert_int_equal(client.bye, ERR_NOSPC);
+
+	assert_int_equal(unlink(ballast), 0);
+	UNTIL(!replica->disk_full);
+	client.bye = 1;
+	conn_send(client.conn, &close);
+	UNTIL(client.bye != 1);
+	assert_int_equal(client.bye, ERR_OK);
+	assert_null(tree_session(replica->tree, client.session));
+	conn_free(client.conn);
+	free((void *)(uintptr_t)big.write.data.data);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_changes_before_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_close_on_a_full_disk, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
