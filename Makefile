@@ -25,6 +25,7 @@ FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
 MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c
 UNIT_SRC = $(wildcard tests/unit/*_test.c)
 BENCH_SRC = $(wildcard tests/bench/*.c)
+SIM_SRC = $(wildcard tests/sim/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
@@ -59,6 +60,10 @@ $(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
+$(O)/tests/zabfs-sim: $(call obj,$(SIM_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+
 run: all-installed
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/node run
 
@@ -70,7 +75,7 @@ all-installed:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory all
 
-tests-build: $(PROGRAMS) $(UNIT)
+tests-build: $(PROGRAMS) $(UNIT) $(O)/tests/zabfs-sim
 
 test:
 	$(Q)tests/install
@@ -89,6 +94,15 @@ lint: all
 	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
 	$(Q)for page in man/*.[1-9]; do mandoc -T lint -W warning $$page || exit 1; done
 
+# SEEDS: how many, from FIRST; SEED: that one alone, with its trace.
+SEEDS = 100000
+FIRST = 1
+sim: $(O)/tests/zabfs-sim
+	$(Q)$(O)/tests/zabfs-sim $(if $(SEED),-s $(SEED) -t,-n $(SEEDS) -f $(FIRST))
+
+mutants:
+	$(Q)tests/sim/mutants
+
 bench: $(PROGRAMS) $(BENCH)
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
 
@@ -104,7 +118,7 @@ clean:
 	$(Q)[ ! -d run ] || tests/node stop
 	$(Q)rm -rf build build-san run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(BENCH_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(BENCH_SRC) $(SIM_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants bench install clean
 .SECONDARY:

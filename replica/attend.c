@@ -111,7 +111,7 @@ timeout_granted(const struct conf *conf, uint32_t wish_ms)
 static void
 open_new(struct replica *replica, struct front *front, const struct wire_hello *hello)
 {
-	uint64_t zxid = zab_next_zxid(&replica->zab);
+	uint64_t zxid = zab_next_zxid(replica->zab);
 	uint8_t secret[WIRE_SECRET_LEN];
 	struct txn txn;
 
@@ -190,7 +190,7 @@ attend_opened(struct replica *replica, const struct txn *txn, struct front *open
 static bool
 close_propose(struct replica *replica, uint64_t session, bool expired)
 {
-	uint64_t zxid = zab_next_zxid(&replica->zab);
+	uint64_t zxid = zab_next_zxid(replica->zab);
 	struct attendance *attendance;
 	struct txn txn;
 	bool closing;

@@ -11,12 +11,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define FINALIZE_NS (50 * NS_PER_MS)
 
 static void
 deliver(struct replica *replica, uint64_t upto)
 {
-	struct zab_event event = { .type = ZAB_EVENT_DELIVERED };
-	struct zab_output out;
 	struct proposal *proposal;
 
 	while ((proposal = STAILQ_FIRST(&replica->proposals)) != NULL && proposal->zxid <= upto) {
@@ -24,9 +27,8 @@ deliver(struct replica *replica, uint64_t upto)
 		replica->proposed_bytes -= proposal->len;
 		write_deliver(replica, proposal);
 		free(proposal);
-		event.count++;
 	}
-	zab_step(&replica->zab, &event, &out);
+	CHECK(tree_applied(replica->tree) == upto);
 }
 
 static void
@@ -44,14 +46,16 @@ drop_all(struct replica *replica)
 }
 
 static void
-role_changed(struct replica *replica)
+changed(struct replica *replica, const struct zab_action *action)
 {
-	if (replica->zab.role != ZAB_LEADING) {
-		log_info("looking epoch=%llu", (unsigned long long)replica->zab.current_epoch);
+	replica->leading = action->role == ZAB_LEADING && action->phase == ZAB_BROADCAST;
+	if (!replica->leading) {
+		if (action->role == ZAB_RECOVERING)
+			log_info("looking zxid=0x%llx", (unsigned long long)action->zxid);
 		return;
 	}
-	log_info("leading epoch=%llu zxid=0x%llx", (unsigned long long)replica->zab.current_epoch,
-	    (unsigned long long)replica->zab.committed);
+	log_info("leading epoch=%llu zxid=0x%llx", (unsigned long long)action->current_epoch,
+	    (unsigned long long)action->zxid);
 	replica->disk_full = false;
 	attend_rearm(replica);
 	if (replica->ready != NULL)
@@ -59,47 +63,152 @@ role_changed(struct replica *replica)
 	replica->ready = NULL;
 }
 
+static void
+append(struct replica *replica, const struct zab_action *action, struct proposal *proposal)
+{
+	struct store_row row = { .zxid = action->zxid,
+		.prev_zxid = action->from,
+		.payload = { proposal->payload, proposal->len } };
+
+	/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
+	CHECK(store_append(replica->store, &row) == 0);
+	STAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
+	replica->proposed_bytes += proposal->len;
+}
+
+static void
+set_epochs(struct replica *replica, const struct zab_action *action)
+{
+	replica->epochs_wanted = (struct epochs){ .accepted = action->accepted_epoch,
+		.accepted_sid = action->accepted_sid,
+		.current = action->current_epoch };
+	store_set_epochs(
+	    replica->store, action->accepted_epoch, action->accepted_sid, action->current_epoch);
+	replica->epochs_asked++;
+	replica->epochs_op = action->op;
+}
+
+/* One action; what concerns other members never comes in an ensemble of one. */
+static void
+act(struct replica *replica, const struct zab_action *action, struct proposal *proposal)
+{
+	switch (action->type) {
+	case ZAB_LOG_EPOCHS:
+		set_epochs(replica, action);
+		break;
+	case ZAB_LOG_ROW:
+		append(replica, action, proposal);
+		break;
+	case ZAB_DELIVER:
+		deliver(replica, action->zxid);
+		break;
+	case ZAB_CHANGED:
+		changed(replica, action);
+		break;
+	case ZAB_RECOVER:
+		replica->recovering = true;
+		drop_all(replica);
+		break;
+	case ZAB_FATAL:
+		fatal(EX_SOFTWARE, "no epoch is left above %u", (unsigned)ZAB_EPOCH_MAX);
+	default:
+		CHECK(!"an action of an ensemble of one");
+	}
+}
+
+static void
+arm(struct replica *replica)
+{
+	uint64_t due_ns = zab_timer_ns(replica->zab), now_ns = replica_now_ns(), us;
+	struct timeval wait;
+
+	if (due_ns == UINT64_MAX) {
+		evtimer_del(replica->timer);
+		return;
+	}
+	us = due_ns <= now_ns ? 0 : (due_ns - now_ns) / 1000 + 1;
+	wait.tv_sec = (time_t)(us / 1000000);
+	wait.tv_usec = (suseconds_t)(us % 1000000);
+	CHECK(evtimer_add(replica->timer, &wait) == 0);
+}
+
+static void settle(struct replica *replica);
+
 /* Steps, and does what the step says, in the output's order. */
 static void
-run(struct replica *replica, const struct zab_event *event, struct proposal *proposal)
+run(struct replica *replica, struct zab_event *event, struct proposal *proposal)
 {
+	uint64_t due_ns = zab_timer_ns(replica->zab);
 	struct zab_output out;
-	struct store_row row;
+	uint32_t i;
 
-	zab_step(&replica->zab, event, &out);
-	if (out.persist_epochs) {
-		store_set_epochs(
-		    replica->store, out.accepted_epoch, replica->member, out.current_epoch);
-		replica->epochs_asked++;
-	}
-	if (out.persist_row) {
-		row.zxid = out.row_zxid;
-		row.prev_zxid = out.row_prev_zxid;
-		row.payload.data = proposal->payload;
-		row.payload.len = proposal->len;
-		/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
-		CHECK(store_append(replica->store, &row) == 0);
-		STAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
-		replica->proposed_bytes += proposal->len;
-	}
-	if (out.drop_outstanding)
-		drop_all(replica);
-	if (out.deliver)
-		deliver(replica, out.deliver_zxid);
-	if (out.role_changed)
-		role_changed(replica);
+	event->now_ns = replica_now_ns();
+	zab_step(replica->zab, event, &out);
+	for (i = 0; i < out.count; i++)
+		act(replica, &out.actions[i], proposal);
+	if (replica->recovering)
+		settle(replica);
+	else if (zab_timer_ns(replica->zab) != due_ns || event->type == ZAB_EVENT_TICK)
+		arm(replica);
+}
+
+void
+order_init(struct replica *replica)
+{
+	const struct conf *conf = replica->conf;
+	struct zab_config config = { .self = replica->member,
+		.tick_ns = conf->tick_ms * NS_PER_MS,
+		.init_limit = conf->init_limit,
+		.sync_limit = conf->sync_limit,
+		.finalize_ns = FINALIZE_NS };
+	size_t i;
+
+	for (i = 0; i < conf->nmembers; i++)
+		config.members[config.count++].sid = conf->members[i].id;
+	replica->zab = malloc(zab_size());
+	CHECK(replica->zab != NULL);
+	zab_init(replica->zab, &config);
+}
+
+/* The core starts, with what is durable. */
+static void
+begin(struct replica *replica)
+{
+	struct zab_event event = { .type = ZAB_EVENT_START };
+	struct zab_status status;
+
+	replica->recovering = false;
+	zab_status(replica->zab, &status);
+	event.start.generation = status.generation;
+	CHECK(
+	    getrandom(&event.start.nonce, sizeof event.start.nonce, 0) == sizeof event.start.nonce);
+	event.start.accepted_epoch = replica->epochs.accepted;
+	event.start.accepted_sid = replica->epochs.accepted_sid;
+	event.start.current_epoch = replica->epochs.current;
+	/* The only member's log is committed, and the tree has all of it. */
+	event.start.last_zxid = tree_applied(replica->tree);
+	event.start.delivered = tree_applied(replica->tree);
+	event.start.voter = true;
+	run(replica, &event, NULL);
+}
+
+/* Once the log has done what it was asked for. */
+static void
+settle(struct replica *replica)
+{
+	if (replica->epochs_done == replica->epochs_asked && store_queued(replica->store) == 0)
+		begin(replica);
 }
 
 void
 order_start(struct replica *replica)
 {
 	const struct store_state *state = store_state(replica->store);
-	struct zab_event event = { .type = ZAB_EVENT_START };
 
-	event.start.accepted_epoch = state->accepted_epoch;
-	event.start.current_epoch = state->current_epoch;
-	event.start.last_zxid = state->last_zxid;
-	run(replica, &event, NULL);
+	replica->epochs = (struct epochs){ .accepted = state->accepted_epoch,
+		.accepted_sid = state->accepted_sid,
+		.current = state->current_epoch };
+	begin(replica);
 }
 
 void
@@ -120,7 +229,7 @@ order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn, str
 }
 
 void
-order_tick(struct replica *replica)
+order_timer(struct replica *replica)
 {
 	struct zab_event event = { .type = ZAB_EVENT_TICK };
 
@@ -130,27 +239,28 @@ order_tick(struct replica *replica)
 static void
 logged(struct replica *replica, const struct store_done *done)
 {
-	struct zab_event event;
+	struct zab_event event = { .type = ZAB_EVENT_LOGGED, .zxid = done->zxid };
 
-	if (replica->zab.epoch_wanted != 0 && done->epochs == replica->epochs_asked) {
-		event = (struct zab_event){ .type = ZAB_EVENT_EPOCHS_LOGGED };
-		run(replica, &event, NULL);
+	replica->epochs_done = done->epochs;
+	if (done->epochs == replica->epochs_asked) {
+		if (done->epochs != 0)
+			replica->epochs = replica->epochs_wanted;
+		event.op = replica->epochs_op;
 	}
-	event = (struct zab_event){ .type = ZAB_EVENT_LOGGED, .zxid = done->zxid };
 	run(replica, &event, NULL);
 }
 
 static void
 full(struct replica *replica, const struct store_done *done)
 {
-	struct zab_event event = { .type = ZAB_EVENT_LOG_LOST, .zxid = done->zxid };
+	struct zab_event event = { .type = ZAB_EVENT_LOST };
 
 	if (!replica->disk_full)
 		log_warn(
 		    "disk full, writes are refused zxid=0x%llx", (unsigned long long)done->zxid);
 	replica->disk_full = true;
 	/* What was asked of the log and is void now must not be waited for. */
-	replica->epochs_asked = done->epochs;
+	replica->epochs_asked = replica->epochs_done = done->epochs;
 	run(replica, &event, NULL);
 }
 

@@ -71,10 +71,17 @@ on_tick(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
-	order_tick(replica);
-	if (replica->zab.role == ZAB_LEADING)
+	if (replica->leading)
 		attend_tick(replica, now_ns);
 	imager_tick(replica, now_ns);
+}
+
+static void
+on_timer(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	order_timer(arg);
 }
 
 static void
@@ -99,7 +106,8 @@ events_add(struct replica *replica)
 	replica->tick = event_new(replica->base, -1, EV_PERSIST, on_tick, replica);
 	replica->completions = event_new(replica->base, store_wake_fd(replica->store),
 	    EV_READ | EV_PERSIST, on_completions, replica);
-	if (replica->tick == NULL || replica->completions == NULL)
+	replica->timer = evtimer_new(replica->base, on_timer, replica);
+	if (replica->tick == NULL || replica->completions == NULL || replica->timer == NULL)
 		return -1;
 	return event_add(replica->tick, &tick) == 0 && event_add(replica->completions, NULL) == 0
 		   ? 0
@@ -133,6 +141,7 @@ replica_new(struct event_base *base, const struct replica_options *options, stru
 	code = recover(replica, options, err, errlen);
 	if (code != 0)
 		goto fail;
+	order_init(replica);
 	replica->prep = prep_new(replica->tree);
 	replica->fronts = front_listen(base, options->socket, &handler, replica, err, errlen);
 	if (replica->fronts == NULL) {
@@ -162,6 +171,8 @@ replica_free(struct replica *replica)
 		event_free(replica->tick);
 	if (replica->completions != NULL)
 		event_free(replica->completions);
+	if (replica->timer != NULL)
+		event_free(replica->timer);
 	while ((proposal = STAILQ_FIRST(&replica->proposals)) != NULL) {
 		STAILQ_REMOVE_HEAD(&replica->proposals, next);
 		free(proposal);
@@ -175,6 +186,7 @@ replica_free(struct replica *replica)
 		tree_free(replica->tree);
 	if (replica->store != NULL)
 		store_close(replica->store);
+	free(replica->zab);
 	msgpack_sbuffer_destroy(&replica->scratch);
 	msgpack_zone_free(replica->zone);
 	free(replica);

@@ -54,26 +54,34 @@ struct replica_options {
 	bool found;
 };
 
+struct epochs {
+	uint64_t accepted, accepted_sid, current;
+};
+
 struct replica {
 	const struct conf *conf;
 	uint32_t member;
 	const char *dir; /* of the databases */
 	struct event_base *base;
-	struct event *tick, *completions;
+	struct event *tick, *completions, *timer;
 	struct front_server *fronts;
 
 	struct store *store;
 	struct tree *tree;
 	struct prep *prep;
-	struct zab zab;
+	struct zab *zab;
+	bool leading;		 /* as the core said last: proposals are taken */
 	msgpack_zone *zone;	 /* cleared after each use */
 	msgpack_sbuffer scratch; /* likewise */
 
 	struct proposals proposals;
 	size_t proposed_bytes; /* payloads in `proposals`, at most PROPOSED_BYTES_MAX */
 	bool disk_full;
-	uint64_t epochs_asked; /* calls of store_set_epochs */
-	int64_t time_ns;       /* of the last transaction: the leader's clock never goes back */
+	struct epochs epochs, epochs_wanted; /* durable, and on their way */
+	uint64_t epochs_asked, epochs_done;  /* calls of store_set_epochs */
+	uint64_t epochs_op;		     /* the core's number of the last */
+	bool recovering;		     /* START follows when the log is idle */
+	int64_t time_ns; /* of the last transaction: the leader's clock never goes back */
 
 	struct attendance *attendances;
 	uint64_t tick_ns;
@@ -97,10 +105,11 @@ int recover(
     struct replica *replica, const struct replica_options *options, char *err, size_t errlen);
 
 /* order.c: the only place that orders step, persist, deliver. */
+void order_init(struct replica *replica);
 void order_start(struct replica *replica);
 void order_propose(
     struct replica *replica, uint64_t zxid, const struct txn *txn, struct front *opener);
-void order_tick(struct replica *replica);
+void order_timer(struct replica *replica); /* the core's, when it is due */
 void order_completions(struct replica *replica);
 
 /* write.c */

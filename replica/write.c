@@ -73,12 +73,12 @@ void
 write_request(struct replica *replica, struct front *front, const struct wire_msg *msg)
 {
 	const struct session_result *result;
-	uint64_t zxid = zab_next_zxid(&replica->zab), rid = rid_of(msg);
+	uint64_t zxid = zab_next_zxid(replica->zab), rid = rid_of(msg);
 	uint64_t session = front_session(front);
 	struct txn txn;
 	int code = 0;
 
-	if (replica->zab.role != ZAB_LEADING) {
+	if (!replica->leading) {
 		front_reply(front, rid, not_leading(replica), tree_applied(replica->tree), NULL,
 		    NULL, false);
 		return;

@@ -1,0 +1,227 @@
+/*
+ * What must hold after every step, whatever failed. The names are those of
+ * Zab.tla and of the Zab paper.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first failure is kept; the run ends. */
+void
+fail(struct world *world, const char *format, ...)
+{
+	va_list ap;
+
+	if (world->failure[0] != '\0')
+		return;
+	va_start(ap, format);
+	vsnprintf(world->failure, sizeof world->failure, format, ap);
+	va_end(ap);
+	trace(world, "FAILED: %s", world->failure);
+}
+
+uint64_t
+state_next(uint64_t state, const struct row *row)
+{
+	uint64_t z = state * UINT64_C(0x9e3779b97f4a7c15) + row->zxid;
+
+	z = (z ^ (z >> 31)) * UINT64_C(0xbf58476d1ce4e5b9) + row->value;
+	return (z ^ (z >> 29)) * UINT64_C(0x94d049bb133111eb);
+}
+
+static uint32_t
+quorum(const struct world *world)
+{
+	return world->options.voters / 2 + 1;
+}
+
+/* Whether the member has the row durable, in its log or in what the log was cut for. */
+static bool
+holds(const struct member *member, const struct row *row)
+{
+	const struct row *own = disk_row(&member->disk, row->zxid);
+
+	if (own != NULL)
+		return own->hash == row->hash && own->value == row->value;
+	return row->zxid <= member->disk.base_zxid;
+}
+
+/* CommittedLogDurability. Who has lost its disk since had it. */
+static void
+check_quorum(struct world *world, const struct row *row)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < world->count; i++)
+		count += !world->members[i].observer &&
+			 (world->members[i].amnesiac || holds(&world->members[i], row));
+	if (count < quorum(world))
+		fail(world, "%llx is delivered, and durable on %u members only",
+		    (unsigned long long)row->zxid, count);
+}
+
+/* Integrity, TotalOrder, LocalPrimaryOrder, GlobalPrimaryOrder: the history only grows. */
+static void
+extend(struct world *world, struct member *member, const struct row *row)
+{
+	struct history *history = &world->history;
+	uint64_t last = history->count == 0 ? 0 : history->rows[history->count - 1].zxid;
+
+	if (row->zxid <= last || row->value == 0 || row->value > world->values) {
+		fail(world, "member %u delivers %llx value %llu after %llx", member->sid,
+		    (unsigned long long)row->zxid, (unsigned long long)row->value,
+		    (unsigned long long)last);
+		return;
+	}
+	check_quorum(world, row);
+	if (history->count == history->space) {
+		history->space = history->space * 2 + 64;
+		history->rows = realloc(history->rows, history->space * sizeof *history->rows);
+		history->states =
+		    realloc(history->states, history->space * sizeof *history->states);
+		CHECK(history->rows != NULL && history->states != NULL);
+	}
+	history->states[history->count] = state_next(member->state, row);
+	history->rows[history->count++] = *row;
+}
+
+/* PrefixConsistency, Agreement: everyone delivers the one history. */
+void
+check_delivered(struct world *world, struct member *member, const struct row *row)
+{
+	const struct history *history = &world->history;
+	const struct row *known;
+
+	if (member->index > history->count) {
+		fail(world, "member %u is ahead of the history", member->sid);
+		return;
+	}
+	if (member->index == history->count) {
+		extend(world, member, row);
+		return;
+	}
+	known = &history->rows[member->index];
+	if (known->zxid != row->zxid || known->value != row->value || known->hash != row->hash)
+		fail(world, "member %u delivers %llx value %llu, others %llx value %llu",
+		    member->sid, (unsigned long long)row->zxid, (unsigned long long)row->value,
+		    (unsigned long long)known->zxid, (unsigned long long)known->value);
+	else if (state_next(member->state, row) != history->states[member->index])
+		fail(world, "member %u has another tree at %llx", member->sid,
+		    (unsigned long long)row->zxid);
+}
+
+void
+check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state)
+{
+	if (index > world->history.count ||
+	    (index != 0 && world->history.states[index - 1] != state))
+		fail(world, "member %u is given a snapshot that no tree was", member->sid);
+}
+
+/*
+ * LeaderLogCompleteness: whoever serves as leader has all that was delivered in
+ * earlier epochs. (A quorum's late word may make one of an epoch that is over.)
+ */
+static void
+check_leader(struct world *world, struct member *member, uint64_t epoch)
+{
+	const struct history *history = &world->history;
+	uint64_t i;
+
+	if (member->index > history->count)
+		return;
+	for (i = member->index; i < history->count; i++)
+		if (zab_zxid_epoch(history->rows[i].zxid) < epoch &&
+		    !holds(member, &history->rows[i])) {
+			fail(world, "member %u leads without %llx", member->sid,
+			    (unsigned long long)history->rows[i].zxid);
+			return;
+		}
+}
+
+/* Leadership: one leader an epoch. */
+void
+check_changed(struct world *world, struct member *member, const struct zab_action *action)
+{
+	uint64_t epoch = action->current_epoch, self = (uint64_t)(member - world->members) + 1;
+
+	world->coverage[action->role]++;
+	if (action->reason < 16 && action->role == ZAB_RECOVERING)
+		world->coverage[17 + action->reason]++;
+	if (action->role != ZAB_LEADING || action->phase != ZAB_BROADCAST)
+		return;
+	if (epoch >= sizeof world->epoch_leader / sizeof world->epoch_leader[0]) {
+		fail(world, "epoch %llu: epochs run away", (unsigned long long)epoch);
+		return;
+	}
+	if (world->epoch_leader[epoch] != 0)
+		fail(world, "epoch %llu has two leaders, members %u and %u",
+		    (unsigned long long)epoch, world->members[world->epoch_leader[epoch] - 1].sid,
+		    member->sid);
+	world->epoch_leader[epoch] = self;
+	check_leader(world, member, epoch);
+}
+
+/* Nothing is sent before what it claims is durable. */
+void
+check_durable(struct world *world, struct member *member, const struct zab_action *action)
+{
+	const struct zab_durable *needed = &action->durable;
+	const struct disk *disk = &member->disk;
+
+	if (disk->accepted_epoch < needed->accepted_epoch ||
+	    disk->current_epoch < needed->current_epoch || disk_last(disk) < needed->zxid)
+		fail(world, "member %u says what is not durable (message %u)", member->sid,
+		    action->message.type);
+}
+
+/* A member never cuts off what was delivered anywhere. */
+void
+check_truncated(struct world *world, struct member *member, uint64_t zxid)
+{
+	const struct history *history = &world->history;
+	uint64_t i;
+
+	if (zxid < member->delivered)
+		fail(world, "member %u truncates below what it has delivered", member->sid);
+	for (i = history->count; i > 0 && history->rows[i - 1].zxid > zxid; i--)
+		if (disk_row(&member->disk, history->rows[i - 1].zxid) != NULL &&
+		    holds(member, &history->rows[i - 1])) {
+			/* Unless the same transaction brings it back. */
+			uint32_t j, found = 0;
+
+			for (j = 0; j < member->disk.norders; j++)
+				found |=
+				    member->disk.orders[j].type == ZAB_LOG_ROW &&
+				    member->disk.orders[j].row.zxid == history->rows[i - 1].zxid;
+			if (!found)
+				fail(world, "member %u truncates %llx, which was delivered",
+				    member->sid, (unsigned long long)history->rows[i - 1].zxid);
+		}
+}
+
+/* A confirmed leader knows of everything that was delivered anywhere before it was asked. */
+void
+check_confirmed(struct world *world, struct member *member, uint64_t number)
+{
+	uint32_t self = (uint32_t)(member - world->members), i;
+	struct zab_status status;
+
+	zab_status(member->zab, &status);
+	for (i = 0; i < sizeof world->confirm / sizeof world->confirm[0]; i++) {
+		const struct confirm *confirm = &world->confirm[i];
+
+		if (confirm->number == 0 || confirm->number > number || confirm->member != self ||
+		    confirm->needed == 0)
+			continue;
+		if (world->history.rows[confirm->needed - 1].zxid > status.committed)
+			fail(world, "member %u was confirmed as leader and did not know %llx",
+			    member->sid,
+			    (unsigned long long)world->history.rows[confirm->needed - 1].zxid);
+	}
+	world->coverage[15]++;
+}

@@ -1,0 +1,282 @@
+/*
+ * A member's disk: orders wait, are written together, and are durable when
+ * that write is done. A synchronisation is durable with its commit, all of it
+ * or nothing. A crash keeps what is durable, and all or nothing of the write
+ * that is on its way.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t
+disk_last(const struct disk *disk)
+{
+	return disk->nrows == 0 ? disk->base_zxid : disk->rows[disk->nrows - 1].zxid;
+}
+
+uint64_t
+disk_last_hash(const struct disk *disk)
+{
+	return disk->nrows == 0 ? disk->base_hash : disk->rows[disk->nrows - 1].hash;
+}
+
+/* The index of the first row above zxid. */
+static uint32_t
+above(const struct disk *disk, uint64_t zxid)
+{
+	uint32_t low = 0, high = disk->nrows, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (disk->rows[middle].zxid <= zxid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct row *
+disk_row(const struct disk *disk, uint64_t zxid)
+{
+	uint32_t i = above(disk, zxid);
+
+	return i == 0 || disk->rows[i - 1].zxid != zxid ? NULL : &disk->rows[i - 1];
+}
+
+bool
+disk_look_up(const struct disk *disk, uint64_t zxid, uint64_t *found, uint64_t *hash)
+{
+	uint32_t i;
+
+	if (zxid < disk->base_zxid)
+		return false;
+	*found = disk->base_zxid;
+	*hash = disk->base_hash;
+	i = above(disk, zxid);
+	if (i > 0) {
+		*found = disk->rows[i - 1].zxid;
+		*hash = disk->rows[i - 1].hash;
+	}
+	for (i = 0; i < disk->norders; i++) {
+		if (disk->orders[i].type != ZAB_LOG_ROW || disk->orders[i].row.zxid > zxid)
+			continue;
+		*found = disk->orders[i].row.zxid;
+		*hash = disk->orders[i].row.hash;
+	}
+	return true;
+}
+
+const struct row *
+disk_after(const struct disk *disk, uint64_t zxid)
+{
+	uint32_t i = above(disk, zxid);
+
+	if (i < disk->nrows)
+		return &disk->rows[i];
+	for (i = 0; i < disk->norders; i++)
+		if (disk->orders[i].type == ZAB_LOG_ROW && disk->orders[i].row.zxid > zxid)
+			return &disk->orders[i].row;
+	return NULL;
+}
+
+/* How many of the orders can be written together: none of an open synchronisation. */
+static uint32_t
+writable(const struct disk *disk)
+{
+	uint32_t i, begun = UINT32_MAX;
+
+	for (i = 0; i < disk->norders; i++) {
+		if (disk->orders[i].type == ZAB_LOG_SYNC_BEGIN ||
+		    disk->orders[i].type == ZAB_LOG_SYNC_SNAP)
+			begun = i;
+		if (disk->orders[i].type == ZAB_LOG_SYNC_COMMIT)
+			begun = UINT32_MAX;
+	}
+	return begun == UINT32_MAX ? disk->norders : begun;
+}
+
+static void
+write_begin(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	uint64_t time = world->now + (1 + random_below(world, world->options.disk_us)) * 1000;
+	struct event *event;
+
+	if (disk->in_flight != 0 || writable(disk) == 0)
+		return;
+	disk->in_flight = writable(disk);
+	if (world->now < disk->slow_until)
+		time = disk->slow_until;
+	event = heap_add(world, time, EVENT_DISK);
+	event->member = (uint32_t)(member - world->members);
+	event->life = member->life;
+}
+
+void
+disk_order(struct world *world, struct member *member, const struct order *order)
+{
+	struct disk *disk = &member->disk;
+	struct order *added;
+
+	if (disk->norders == disk->orders_space) {
+		disk->orders_space = disk->orders_space * 2 + 16;
+		disk->orders = realloc(disk->orders, disk->orders_space * sizeof *disk->orders);
+		CHECK(disk->orders != NULL);
+	}
+	added = &disk->orders[disk->norders++];
+	*added = *order;
+	write_begin(world, member);
+}
+
+static void
+append(struct disk *disk, const struct row *row)
+{
+	CHECK(row->prev == disk_last(disk));
+	if (disk->nrows == disk->space) {
+		disk->space = disk->space * 2 + 64;
+		disk->rows = realloc(disk->rows, disk->space * sizeof *disk->rows);
+		CHECK(disk->rows != NULL);
+	}
+	disk->rows[disk->nrows++] = *row;
+}
+
+static void
+apply(struct world *world, struct member *member, const struct order *order)
+{
+	struct disk *disk = &member->disk;
+
+	switch (order->type) {
+	case ZAB_LOG_EPOCHS:
+		disk->accepted_epoch = order->accepted_epoch;
+		disk->accepted_sid = order->accepted_sid;
+		disk->current_epoch = order->current_epoch;
+		break;
+	case ZAB_LOG_ROW:
+		append(disk, &order->row);
+		break;
+	case ZAB_LOG_SYNC_BEGIN:
+		check_truncated(world, member, order->zxid);
+		disk->nrows = above(disk, order->zxid);
+		break;
+	case ZAB_LOG_SYNC_SNAP:
+		disk->nrows = 0;
+		disk->base_zxid = disk->image_zxid = order->zxid;
+		disk->base_hash = order->hash;
+		disk->image_index = order->index;
+		disk->image_state = order->state;
+		break;
+	case ZAB_LOG_SYNC_COMMIT:
+		disk->current_epoch = order->current_epoch;
+		break;
+	case ZAB_LOG_VOTER:
+		disk->voter = true;
+		member->amnesiac = false;
+		break;
+	default:
+		CHECK(!"a log action");
+	}
+}
+
+static void
+drop_orders(struct disk *disk, uint32_t from, uint32_t count)
+{
+	if (count == 0)
+		return;
+	memmove(disk->orders + from, disk->orders + from + count,
+	    (disk->norders - from - count) * sizeof *disk->orders);
+	disk->norders -= count;
+}
+
+/* Undoes a synchronisation that has no commit; START follows when all else is over. */
+void
+disk_settle(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	uint32_t keep = writable(disk);
+
+	drop_orders(disk, keep, disk->norders - keep);
+	if (disk->norders == 0 && member->settling)
+		member_start(world, member);
+}
+
+void
+disk_done(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	struct zab_event event = { .type = ZAB_EVENT_LOST };
+	struct order snap = { 0 };
+	uint32_t i;
+
+	if (world->now < disk->full_until) {
+		disk->norders = disk->in_flight = 0;
+		member_step(world, member, &event, NULL);
+		return;
+	}
+	CHECK(disk->in_flight > 0 && disk->in_flight <= disk->norders);
+	event.type = ZAB_EVENT_LOGGED;
+	for (i = 0; i < disk->in_flight; i++) {
+		apply(world, member, &disk->orders[i]);
+		event.op = disk->orders[i].op;
+		if (disk->orders[i].type == ZAB_LOG_SYNC_SNAP)
+			snap = disk->orders[i];
+	}
+	event.zxid = disk_last(disk);
+	drop_orders(disk, 0, disk->in_flight);
+	disk->in_flight = 0;
+	/* The tree is loaded anew before the core hears of it. */
+	if (snap.type == ZAB_LOG_SYNC_SNAP) {
+		check_snapshot(world, member, snap.index, snap.state);
+		member->delivered = snap.zxid;
+		member->index = snap.index;
+		member->state = snap.state;
+	}
+	write_begin(world, member);
+	member_step(world, member, &event, NULL);
+	if (member->up && member->settling)
+		disk_settle(world, member);
+}
+
+void
+disk_crash(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	uint32_t i;
+
+	if (disk->in_flight != 0 && world->now >= disk->full_until && random_one_in(world, 2))
+		for (i = 0; i < disk->in_flight; i++)
+			apply(world, member, &disk->orders[i]);
+	disk->norders = disk->in_flight = 0;
+}
+
+/* The tree's image, and the rows that are no longer needed. */
+void
+disk_image(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	uint32_t drop;
+
+	if (world->now < disk->full_until || disk->in_flight != 0)
+		return;
+	disk->image_zxid = member->delivered;
+	disk->image_index = member->index;
+	disk->image_state = member->state;
+	drop = above(disk, disk->image_zxid);
+	if (drop <= world->options.keep_rows)
+		return;
+	drop -= world->options.keep_rows;
+	disk->base_zxid = disk->rows[drop - 1].zxid;
+	disk->base_hash = disk->rows[drop - 1].hash;
+	memmove(disk->rows, disk->rows + drop, (disk->nrows - drop) * sizeof *disk->rows);
+	disk->nrows -= drop;
+}
+
+void
+disk_free(struct disk *disk)
+{
+	free(disk->rows);
+	free(disk->orders);
+}

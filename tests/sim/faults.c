@@ -1,0 +1,231 @@
+/* What goes wrong: one of the kinds that the seed has enabled, somewhere. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+static struct member *
+any(struct world *world)
+{
+	return &world->members[random_below(world, world->count)];
+}
+
+struct member *
+world_leader(struct world *world)
+{
+	struct zab_status status;
+	uint32_t i;
+
+	for (i = 0; i < world->count; i++) {
+		if (!world->members[i].up)
+			continue;
+		zab_status(world->members[i].zab, &status);
+		if (status.role == ZAB_LEADING && status.phase == ZAB_BROADCAST)
+			return &world->members[i];
+	}
+	return NULL;
+}
+
+static uint64_t
+a_while(struct world *world)
+{
+	static const uint64_t most[] = { 50 * MS, 500 * MS, 2 * S, 6 * S };
+
+	return world->now + random_below(world, most[random_below(world, 4)]) + MS;
+}
+
+static void
+mend_at(struct world *world, uint64_t time)
+{
+	heap_add(world, time, EVENT_MEND);
+}
+
+/* Members of different sides don't hear each other. Sides are bit sets: a bridge is in both. */
+static void
+split(struct world *world, const uint32_t sides[], uint64_t until)
+{
+	uint32_t a, b;
+
+	for (a = 0; a < world->count; a++)
+		for (b = 0; b < world->count; b++)
+			if (a != b && (sides[a] & sides[b]) == 0)
+				net_cut(world, a, b, until);
+	mend_at(world, until);
+}
+
+static void
+partition(struct world *world)
+{
+	uint32_t sides[MEMBERS_MAX], i, kind = (uint32_t)random_below(world, 4);
+	uint64_t until = a_while(world);
+
+	for (i = 0; i < world->count; i++)
+		sides[i] = 1u << random_below(world, 2);
+	if (kind == 1) { /* one alone */
+		for (i = 0; i < world->count; i++)
+			sides[i] = 1;
+		sides[random_below(world, world->count)] = 2;
+	} else if (kind == 2) { /* a bridge */
+		sides[random_below(world, world->count)] = 3;
+	} else if (kind == 3) { /* a ring: each hears its neighbours */
+		for (i = 0; i < world->count; i++)
+			sides[i] = 1u << i | 1u << (i + 1) % world->count;
+	}
+	trace(world, "fault: partition %u until %llu ms", kind, (unsigned long long)(until / MS));
+	split(world, sides, until);
+}
+
+static void
+alone(struct world *world, uint32_t member, bool to, bool from)
+{
+	uint64_t until = a_while(world);
+	uint32_t i;
+
+	trace(world, "fault: %u cut off%s%s until %llu ms", world->members[member].sid,
+	    to ? ", hears nothing" : "", from ? ", is not heard" : "",
+	    (unsigned long long)(until / MS));
+	for (i = 0; i < world->count; i++) {
+		if (i == member)
+			continue;
+		if (to)
+			net_cut(world, i, member, until);
+		if (from)
+			net_cut(world, member, i, until);
+	}
+	mend_at(world, until);
+}
+
+/*
+ * A disk may go when everything that was delivered is on a quorum of the
+ * others, none of which has lost anything itself: more is not tolerated.
+ */
+static bool
+expendable(struct world *world, const struct member *member)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < world->count; i++) {
+		const struct member *other = &world->members[i];
+		const struct history *history = &world->history;
+
+		if (other->amnesiac)
+			return false;
+		if (other == member || other->observer || !other->disk.voter)
+			continue;
+		count += history->count == 0 ||
+			 disk_last(&other->disk) >= history->rows[history->count - 1].zxid;
+	}
+	return count >= world->options.voters / 2 + 1;
+}
+
+static void
+lose_disk(struct world *world, struct member *member, bool all)
+{
+	struct disk *disk = &member->disk;
+
+	if (!expendable(world, member))
+		return;
+	member_crash(world, member);
+	disk->voter = false;
+	member->amnesiac = true;
+	if (!all) {
+		trace(world, "fault: %u has lost the end of its log", member->sid);
+		while (disk->nrows > 0 && disk_last(disk) > disk->image_zxid &&
+		       !random_one_in(world, 3))
+			disk->nrows--;
+		return;
+	}
+	trace(world, "fault: %u has an empty disk", member->sid);
+	disk->nrows = 0;
+	disk->base_zxid = disk->base_hash = disk->image_zxid = disk->image_index = 0;
+	disk->image_state = disk->accepted_epoch = disk->accepted_sid = disk->current_epoch = 0;
+}
+
+static void
+crash_all(struct world *world)
+{
+	uint32_t i;
+
+	for (i = 0; i < world->count; i++)
+		member_crash(world, &world->members[i]);
+}
+
+static void
+hand_over(struct world *world)
+{
+	struct zab_event event = { .type = ZAB_EVENT_HAND_OVER };
+	struct member *leader = world_leader(world);
+
+	if (leader == NULL)
+		return;
+	event.peer = any(world)->sid;
+	trace(world, "hand-over from %u to %u", leader->sid, event.peer);
+	member_step(world, leader, &event, NULL);
+}
+
+void
+fault_inject(struct world *world)
+{
+	struct member *member = any(world), *leader = world_leader(world);
+	uint32_t kind = (uint32_t)random_below(world, FAULTS);
+
+	while ((world->options.kinds & 1u << kind) == 0)
+		kind = (kind + 1) % FAULTS;
+	/* Leaders are worth more. */
+	if (leader != NULL && random_one_in(world, 3))
+		member = leader;
+	switch ((enum fault)kind) {
+	case FAULT_CRASH:
+		member_crash(world, member);
+		break;
+	case FAULT_CRASH_ALL:
+		crash_all(world);
+		break;
+	case FAULT_RESET:
+		if (world->nconns != 0)
+			net_reset(world,
+			    world->nconns -
+				random_below(world, world->nconns < 20 ? world->nconns : 20));
+		break;
+	case FAULT_PARTITION:
+		partition(world);
+		break;
+	case FAULT_ONE_WAY: {
+		bool to = random_one_in(world, 2);
+
+		alone(world, (uint32_t)(member - world->members), to, !to);
+		break;
+	}
+	case FAULT_LEADER:
+		if (leader != NULL)
+			alone(world, (uint32_t)(leader - world->members), true, true);
+		break;
+	case FAULT_PAUSE:
+		member->paused_until = a_while(world);
+		trace(world, "fault: %u stands still until %llu ms", member->sid,
+		    (unsigned long long)(member->paused_until / MS));
+		break;
+	case FAULT_FULL:
+		member->disk.full_until = a_while(world);
+		trace(world, "fault: %u has a full disk until %llu ms", member->sid,
+		    (unsigned long long)(member->disk.full_until / MS));
+		break;
+	case FAULT_EIO:
+		trace(world, "fault: %u has an input/output error", member->sid);
+		member_crash(world, member);
+		break;
+	case FAULT_SLOW:
+		member->disk.slow_until = a_while(world);
+		trace(world, "fault: %u has a slow disk until %llu ms", member->sid,
+		    (unsigned long long)(member->disk.slow_until / MS));
+		break;
+	case FAULT_WIPE:
+	case FAULT_TAIL:
+		lose_disk(world, member, kind == FAULT_WIPE);
+		break;
+	case FAULT_HAND_OVER:
+		hand_over(world);
+		break;
+	case FAULTS:
+		break;
+	}
+}

@@ -1,0 +1,63 @@
+/* The events, in order of time; of one time in the order in which they were made. */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+before(const struct event *a, const struct event *b)
+{
+	return a->time != b->time ? a->time < b->time : a->seq < b->seq;
+}
+
+static void
+swap(struct world *world, size_t i, size_t j)
+{
+	struct event event = world->heap[i];
+
+	world->heap[i] = world->heap[j];
+	world->heap[j] = event;
+}
+
+/* The caller fills what the kind needs; time and order are fixed. */
+struct event *
+heap_add(struct world *world, uint64_t time, enum event_kind kind)
+{
+	size_t i = world->nheap++;
+
+	if (world->nheap > world->heap_space) {
+		world->heap_space = world->nheap * 2;
+		world->heap = realloc(world->heap, world->heap_space * sizeof *world->heap);
+		CHECK(world->heap != NULL);
+	}
+	memset(&world->heap[i], 0, sizeof world->heap[i]);
+	world->heap[i].time = time;
+	world->heap[i].seq = ++world->seq;
+	world->heap[i].kind = kind;
+	for (; i > 0 && before(&world->heap[i], &world->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(world, i, (i - 1) / 2);
+	return &world->heap[i];
+}
+
+bool
+heap_take(struct world *world, struct event *out)
+{
+	size_t i = 0, child;
+
+	if (world->nheap == 0)
+		return false;
+	*out = world->heap[0];
+	world->heap[0] = world->heap[--world->nheap];
+	while ((child = 2 * i + 1) < world->nheap) {
+		if (child + 1 < world->nheap &&
+		    before(&world->heap[child + 1], &world->heap[child]))
+			child++;
+		if (!before(&world->heap[child], &world->heap[i]))
+			break;
+		swap(world, i, child);
+		i = child;
+	}
+	return true;
+}

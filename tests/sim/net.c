@@ -1,0 +1,225 @@
+/*
+ * The network: one connection a pair, FIFO in each direction, each message
+ * delayed on its own. A reset loses any suffix of each direction; one side may
+ * learn of it long before the other (half-open). Behind a cut, bytes are
+ * accepted and wait: they arrive when it is mended, or never.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t
+delay(struct world *world)
+{
+	uint64_t us = 1 + random_below(world, world->options.delay_us);
+
+	return (random_one_in(world, 50) ? us * 10 : us) * 1000;
+}
+
+static struct conn *
+conn_get(struct world *world, uint64_t conn)
+{
+	return &world->conns[conn - 1];
+}
+
+static uint64_t *
+last_of(struct conn *conn, uint32_t to)
+{
+	return to == conn->a ? &conn->a_last : &conn->b_last;
+}
+
+static bool *
+open_of(struct conn *conn, uint32_t side)
+{
+	return side == conn->a ? &conn->a_open : &conn->b_open;
+}
+
+/* When what is sent now arrives: never before what was sent earlier. */
+static uint64_t
+arrival(struct world *world, struct conn *conn, uint32_t from, uint32_t to)
+{
+	uint64_t time = world->now + delay(world), *last = last_of(conn, to);
+
+	if (world->cut[from][to] && time < world->cut_until[from][to])
+		time = world->cut_until[from][to] + delay(world);
+	if (time <= *last)
+		time = *last + 1;
+	*last = time;
+	return time;
+}
+
+static void
+tell(struct world *world, uint64_t conn, uint32_t to, uint32_t peer, enum event_kind kind)
+{
+	struct conn *c = conn_get(world, conn);
+	struct event *event = heap_add(world, arrival(world, c, peer, to), kind);
+
+	event->member = to;
+	event->life = world->members[to].life;
+	event->peer = peer;
+	event->conn = conn;
+}
+
+void
+net_send(
+    struct world *world, uint32_t from, uint32_t to, uint64_t conn, const struct event *message)
+{
+	struct conn *c = conn_get(world, conn);
+	struct event *event;
+	uint64_t time, seq;
+
+	/* The other side has closed: bytes are accepted and never delivered. */
+	if (!*open_of(c, from) || !*open_of(c, to))
+		return;
+	time = arrival(world, c, from, to);
+	event = heap_add(world, time, EVENT_MESSAGE);
+	seq = event->seq;
+	*event = *message;
+	event->kind = EVENT_MESSAGE;
+	event->time = time;
+	event->seq = seq;
+	event->member = to;
+	event->life = world->members[to].life;
+	event->peer = from;
+	event->conn = conn;
+}
+
+void
+net_dial(struct world *world, uint32_t a, uint32_t b)
+{
+	struct conn *conn;
+
+	if (!world->members[a].up || !world->members[b].up || world->cut[a][b] || world->cut[b][a])
+		return;
+	if (world->members[a].conn_to[b] != 0 && world->members[b].conn_to[a] != 0)
+		return;
+	if (world->nconns == world->conns_space) {
+		world->conns_space = world->conns_space * 2 + 16;
+		world->conns = realloc(world->conns, world->conns_space * sizeof *world->conns);
+		CHECK(world->conns != NULL);
+	}
+	conn = &world->conns[world->nconns++];
+	*conn = (struct conn){ .a = a, .b = b, .a_open = true, .b_open = true };
+	tell(world, world->nconns, a, b, EVENT_CONNECTED);
+	tell(world, world->nconns, b, a, EVENT_CONNECTED);
+}
+
+/*
+ * Messages of the connection to `to` that would arrive after `time` are lost.
+ * Returns when the last of what is left arrives.
+ */
+static uint64_t
+lose(struct world *world, uint64_t conn, uint32_t to, uint64_t time)
+{
+	uint64_t last = world->now;
+	size_t i;
+
+	for (i = 0; i < world->nheap; i++) {
+		struct event *event = &world->heap[i];
+
+		if (event->conn != conn || event->member != to)
+			continue;
+		if (event->kind == EVENT_MESSAGE && event->time > time)
+			event->conn = 0;
+		else if (event->time > last)
+			last = event->time;
+	}
+	return last;
+}
+
+static void
+break_side(struct world *world, uint64_t conn, uint32_t side, uint32_t peer)
+{
+	struct conn *c = conn_get(world, conn);
+	uint64_t *last = last_of(c, side), lost = world->now;
+
+	if (!*open_of(c, side))
+		return;
+	if (*last > world->now)
+		lost += random_below(world, *last - world->now + 1);
+	*last = lose(world, conn, side, lost);
+	/* Half-open: it may take long until this side hears of it. */
+	if (random_one_in(world, 4))
+		*last += random_below(world, 3 * S);
+	tell(world, conn, side, peer, EVENT_DISCONNECTED);
+}
+
+void
+net_reset(struct world *world, uint64_t conn)
+{
+	struct conn *c = conn_get(world, conn);
+
+	break_side(world, conn, c->a, c->b);
+	break_side(world, conn, c->b, c->a);
+	c->a_open = c->b_open = false;
+}
+
+/* By a member: what it has sent arrives, what is sent to it doesn't. */
+void
+net_close(struct world *world, uint32_t member, uint64_t conn)
+{
+	struct conn *c = conn_get(world, conn);
+	uint32_t peer = c->a == member ? c->b : c->a;
+
+	if (!*open_of(c, member))
+		return;
+	*open_of(c, member) = false;
+	if (*open_of(c, peer))
+		tell(world, conn, peer, member, EVENT_DISCONNECTED);
+	*open_of(c, peer) = false;
+	tell(world, conn, member, peer, EVENT_DISCONNECTED);
+}
+
+void
+net_crashed(struct world *world, uint32_t member)
+{
+	size_t i;
+
+	for (i = 0; i < world->nconns; i++) {
+		struct conn *c = &world->conns[i];
+		uint32_t peer = c->a == member ? c->b : c->a;
+
+		if ((c->a != member && c->b != member) || !*open_of(c, member))
+			continue;
+		*open_of(c, member) = false;
+		break_side(world, i + 1, peer, member);
+		*open_of(c, peer) = false;
+	}
+	memset(world->members[member].conn_to, 0, sizeof world->members[member].conn_to);
+}
+
+void
+net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until)
+{
+	world->cut[from][to] = true;
+	if (world->cut_until[from][to] < until)
+		world->cut_until[from][to] = until;
+}
+
+/* The cuts whose time has come, or all. Connections come out of one alive or reset. */
+void
+net_mend(struct world *world, bool all)
+{
+	bool mended[MEMBERS_MAX][MEMBERS_MAX] = { 0 };
+	uint32_t a, b;
+	size_t i;
+
+	for (a = 0; a < world->count; a++)
+		for (b = 0; b < world->count; b++) {
+			if (!world->cut[a][b] || (!all && world->cut_until[a][b] > world->now))
+				continue;
+			mended[a][b] = true;
+			world->cut[a][b] = false;
+			world->cut_until[a][b] = 0;
+		}
+	for (i = 0; i < world->nconns; i++) {
+		struct conn *c = &world->conns[i];
+
+		if (c->a_open && c->b_open && (mended[c->a][c->b] || mended[c->b][c->a]) &&
+		    (all || random_one_in(world, 2)))
+			net_reset(world, i + 1);
+	}
+}
