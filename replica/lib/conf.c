@@ -5,18 +5,18 @@
  */
 #include "replica/lib/conf.h"
 
+#include "replica/lib/conf_text.h"
 #include "replica/lib/wire.h"
 
 #include <confuse.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define MEMBER_ID_MAX 255
 
 /* libconfuse's error callback has no argument of ours. conf_load is not reentrant. */
+static const char *the_path;
 static char *the_err;
 static size_t the_errlen;
 
@@ -29,9 +29,9 @@ on_error(cfg_t *cfg, const char *format, va_list args)
 		return; /* the first one is the cause */
 	vsnprintf(text, sizeof text, format, args);
 	if (cfg != NULL && cfg->line > 0)
-		snprintf(the_err, the_errlen, "%s:%d: %s", cfg->filename, cfg->line, text);
+		snprintf(the_err, the_errlen, "%s:%d: %s", the_path, cfg->line, text);
 	else
-		snprintf(the_err, the_errlen, "%s: %s", cfg != NULL ? cfg->filename : "?", text);
+		snprintf(the_err, the_errlen, "%s: %s", the_path, text);
 }
 
 struct range {
@@ -245,23 +245,21 @@ parser_new(void)
 int
 conf_load(const char *path, struct conf **out, char *err, size_t errlen)
 {
-	struct stat st;
+	char *text;
 	cfg_t *cfg;
 	int code;
 
-	/* The scanner ends the process where the file cannot be read as one. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		snprintf(err, errlen, "%s: not a regular file", path);
+	err[0] = '\0';
+	text = conf_text(path, err, errlen);
+	if (text == NULL)
 		return -1;
-	}
 	cfg = parser_new();
+	the_path = path;
 	the_err = err;
 	the_errlen = errlen;
-	err[0] = '\0';
-	code = cfg_parse(cfg, path);
-	if (code == CFG_FILE_ERROR)
-		snprintf(err, errlen, "%s: %s", path, strerror(errno));
-	else if (code != CFG_SUCCESS && err[0] == '\0')
+	code = cfg_parse_buf(cfg, text);
+	free(text);
+	if (code != CFG_SUCCESS && err[0] == '\0')
 		snprintf(err, errlen, "%s: not a configuration", path);
 	if (code == CFG_SUCCESS && check_whole(path, cfg, err, errlen) == 0)
 		*out = convert(cfg);

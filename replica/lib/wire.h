@@ -2,14 +2,15 @@
  * The messages between a front end (fsd) and a replica, each declared once.
  *
  * A frame is a big-endian 32-bit length and that many bytes of msgpack: an
- * array whose first element is the message's type, then its fields in the
- * order below. A frame is at most WIRE_FRAME_MAX bytes.
+ * array (fixarray or array16) whose first element is the message's type, then
+ * its fields in the order below. A frame is at most WIRE_FRAME_MAX bytes.
  *
  * Order. Both directions are FIFO. The front end opens with HELLO; the replica
- * answers WELCOME. A front end that reattaches then sends an INTEREST for each
- * node that its kernel knows and RESUME; the replica answers with the CHANGEs
- * since `seen` and RESUMED. A new session sends RESUME alone. Requests may
- * follow RESUME at once. A message out of this order closes the connection.
+ * answers WELCOME, and until then nothing may follow. A front end that
+ * reattaches then sends an INTEREST for each node that its kernel knows and
+ * RESUME; the replica answers with the CHANGEs since `seen` and RESUMED. A new
+ * session sends RESUME alone. Requests may follow RESUME at once. A message
+ * out of this order closes the connection.
  *
  * Changes before data: every CHANGE of a transaction is queued on a connection
  * before any REPLY or PONG that carries its zxid or a later one.

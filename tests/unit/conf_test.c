@@ -109,6 +109,32 @@ test_mistakes_are_named(void **state)
 	    0, "session_timeout_min");
 }
 
+/* The scanner's own count is wrong behind a comment. */
+static void
+test_comments(void **state)
+{
+	char err[512], *text = malloc(70000);
+	struct conf *conf;
+
+	(void)state;
+	refused("# a\n// b\n//\ncluster = \"c\"\ntick = 5\n" MEMBER, 5, "tick: 5");
+	refused("#\n\n/* a\n * b\n */ cluster = \"c\" # c\ntick = 5\n" MEMBER, 6, "tick: 5");
+	refused("cluster = \"c\"\n" MEMBER "/* to the end", 3, "comment without an end");
+	assert_int_equal(load("cluster = \"a#b//c/*d\" // e\n#" MEMBER MEMBER, &conf, err), 0);
+	assert_string_equal(conf->cluster, "a#b//c/*d");
+	assert_int_equal(conf->nmembers, 1);
+	conf_free(conf);
+	assert_int_equal(load("cluster = 'it\\'s # 1' /**/" MEMBER "#", &conf, err), 0);
+	assert_string_equal(conf->cluster, "it's # 1");
+	conf_free(conf);
+
+	assert_non_null(text);
+	memset(text, ' ', 69999);
+	text[69999] = '\0';
+	refused(text, 0, "longer than 65536 bytes");
+	free(text);
+}
+
 static void
 test_what_is_no_file(void **state)
 {
@@ -119,7 +145,7 @@ test_what_is_no_file(void **state)
 	assert_int_equal(conf_load("/nonexistent/zabfs.conf", &conf, err, sizeof err), -1);
 	assert_non_null(strstr(err, "/nonexistent/zabfs.conf: No such file"));
 	assert_int_equal(conf_load("/", &conf, err, sizeof err), -1);
-	assert_non_null(strstr(err, "not a regular file"));
+	assert_non_null(strstr(err, "/: Is a directory"));
 }
 
 int
@@ -129,6 +155,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_mistakes_are_named),
+		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_what_is_no_file),
 	};
 	int failed, fd;

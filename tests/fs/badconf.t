@@ -1,0 +1,106 @@
+#!/bin/bash
+# A bad configuration, or bad arguments: what is wrong and where stands on
+# stderr in one line, the status says which kind, and nothing was created.
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$T/data" "$T/mnt"
+cd "$T" || exit 1
+good='cluster = "test"
+socket = "'$T'/front.sock"
+member 1 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }'
+
+# STATUS MESSAGE TEXT COMMAND…: one line on stderr with just that, nothing made.
+refused() {
+	local status=$1 message=$2 text=$3
+	shift 3
+	timeout 20 "$@" >out 2>err
+	is "$?" "$status" "$text: status $status"
+	is "$(cat out err)" "$message" "  and why"
+	is "$(ls -A data)" "" "  nothing is created"
+	[ ! -e front.sock ]
+	ok $? "  nor listened at"
+}
+
+# CONFIGURATION MESSAGE TEXT
+bad() {
+	printf '%s\n' "$1" >zabfs.conf
+	# shellcheck disable=SC2154 # lib.sh sets it
+	refused 78 "zabfs-replica: zabfs.conf$2" "$3" "$build/zabfs-replica" -f zabfs.conf -i 1 -D data -d -I
+	timeout 20 "$build/zabfs-replica" -n -f zabfs.conf >out 2>err
+	is "$? $(cat out err)" "78 zabfs-replica: zabfs.conf$2" "  -n says the same"
+}
+
+# LINE MESSAGE TEXT: a line more, the fifth.
+bad_line() {
+	bad "$good
+# a comment
+$1" ":5: $2" "$3"
+}
+
+bad_line 'tick = 5' 'tick: 5 is not between 10 and 10000' "a number below its range"
+bad_line 'value_max = 1044481' 'value_max: 1044481 is not between 1 and 1044480' "a number above its range"
+bad_line 'tick = many' "invalid integer value for option 'tick'" "a word for a number"
+bad_line 'tock = 5' "no such option 'tock'" "an unknown key"
+bad_line 'socket = "front.sock"' 'socket: "front.sock" is not an absolute path' "a relative socket"
+bad_line "socket = \"/$(printf '%0107d' 0)\"" 'socket: the path is longer than 107 bytes' "a socket's path that is too long"
+bad_line 'cluster = ""' 'cluster: a name of 1 to 64 bytes is wanted' "an empty name"
+bad_line 'member 0 { peer = "a:1" front = "a:2" }' 'member: id "0" is not a number between 1 and 255' "member 0"
+bad_line 'member two { peer = "a:1" front = "a:2" }' 'member: id "two" is not a number between 1 and 255' "a member without a number"
+bad_line 'member 2 { peer = "a:1" }' 'member 2: front is missing' "a member without an address"
+bad_line 'member 2 { peer = "a" front = "a:2" }' 'peer: "a" is not HOST:PORT' "an address without a port"
+bad_line 'member 2 { peer = "a:99999" front = "a:2" }' 'peer: "a:99999" is not HOST:PORT' "a port that is none"
+bad_line 'member 1 { peer = "a:1" front = "a:2" }' "found duplicate title '1'" "a member twice"
+bad 'socket = "/nowhere/front.sock"
+member 1 { peer = "a:1" front = "a:2" }' ': cluster: missing' "no cluster"
+bad 'cluster = "test"' ': member: at least one is needed' "no member"
+bad "$good
+session_timeout_min = 5000
+session_timeout_max = 4000" ': session_timeout_min: above session_timeout_max' "limits that cross"
+bad "$good
+member 2 { peer = \"a:1\" front = \"a:2\" }" ': member: 2 members, but this version serves an ensemble of one' "an ensemble of two"
+
+for rubbish in 'member 1 {' 'cluster = "test' '}' $'\xff\xfe' 'tick = 10 20' '= 5'; do
+	printf '%s\n' "$rubbish" >zabfs.conf
+	timeout 20 "$build/zabfs-replica" -n -f zabfs.conf >out 2>err
+	is "$? $(cat out)" "78 " "not a configuration ($(tr -c '[:print:]\n' '?' <<<"$rubbish")): status 78"
+	is "$(grep -c '^zabfs-replica: zabfs.conf:[0-9]*: ..*' err) $(wc -l <err)" "1 1" "  and where"
+done
+
+rm -f zabfs.conf
+bad_file() {
+	refused 78 "zabfs-replica: $1" "$2" "$build/zabfs-replica" -f zabfs.conf -i 1 -D data -d -I
+}
+bad_file "zabfs.conf: No such file or directory" "no configuration"
+mkdir zabfs.conf
+bad_file "zabfs.conf: Is a directory" "a directory for a configuration"
+rmdir zabfs.conf
+
+printf '%s\n' "$good" >zabfs.conf
+"$build/zabfs-replica" -n -f zabfs.conf >out 2>&1
+is "$? $(cat out)" "0 " "the good one passes -n, in silence"
+is "$(ls -A data)" "" "which creates nothing"
+replica="$build/zabfs-replica -f zabfs.conf -D data"
+# shellcheck disable=SC2086 # words
+{
+	refused 78 "zabfs-replica: zabfs.conf: member: none has id 2" "a member that isn't there" $replica -i 2 -d -I
+	refused 64 "zabfs-replica: -i one: not a member's id" "a member's id that is no number" $replica -i one -d -I
+	refused 64 "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dInv]" "no member's id" $replica -d -I
+}
+
+mountd="$build/zabfs-mountd -d"
+usage='usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT
+       mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]'
+# shellcheck disable=SC2086 # words
+{
+	refused 64 "$usage" "a mount of nothing" $mountd
+	refused 64 "$usage" "a mount nowhere" $mountd -f zabfs.conf
+	for option in colour timeout= timeout=ten timeout=99ms timeout=61m timeout=1h; do
+		refused 64 "zabfs-mountd: -o $option: not an option, or not a value for it" "-o $option" \
+			$mountd -f zabfs.conf -o "$option" mnt
+	done
+}
+! mountpoint -q mnt
+ok $? "nothing is mounted"
+
+cd /
+done_testing
