@@ -250,6 +250,7 @@ main(int argc, char **argv)
 	options_parse(argc, argv, &life.options);
 	log_init("zabfs-fsd", life.options.foreground, life.options.verbose);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* mountd decides */
 	if (conf_load(life.options.conf, &life.conf, err, sizeof err) != 0)
 		hopeless(&life, EX_CONFIG, "%s", err);
 	life.fsd.base = event_base_new();

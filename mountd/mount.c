@@ -5,21 +5,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* A mount whose daemon is dead answers ENOTCONN, to realpath(3) too. */
+/* A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. */
 static void
 stale_remove(const char *mountpoint)
 {
-	struct stat st;
+	struct statfs st;
 
-	if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+	if (statfs(mountpoint, &st) == 0 || errno != ENOTCONN)
 		return;
 	if (umount2(mountpoint, MNT_DETACH) == 0)
 		log_info("stale mount removed mountpoint=%s", mountpoint);
@@ -79,14 +81,27 @@ mount_make(struct mountd *mountd)
 	return error == EPERM ? EX_NOPERM : EX_OSERR;
 }
 
+/* Until umount(8), or an abort through /sys/fs/fuse: then the device's number may be another's. */
+static bool
+connected(int fuse_fd)
+{
+	struct pollfd fd = { .fd = fuse_fd };
+
+	return poll(&fd, 1, 0) == 0 || (fd.revents & POLLERR) == 0;
+}
+
 void
 mount_remove(struct mountd *mountd)
 {
+	bool mounted = connected(mountd->fuse_fd);
+
 	/* Closing our descriptor aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
 	/* Only what is ours: after umount(8) another file system may be mounted here. */
 	if (mountd->device == 0 || device_at(mountd->mountpoint) != mountd->device)
 		return;
-	if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
+	if (!mounted)
+		stale_remove(mountd->mountpoint);
+	else if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
 }

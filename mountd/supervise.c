@@ -179,17 +179,17 @@ on_control(struct child *child, void (*ready)(void))
 	}
 }
 
+/* A hangup means the terminal; in the background there is none. */
 static void
-on_signal(struct child *child, int fd)
+on_signal(const struct mountd *mountd, struct child *child, int fd)
 {
 	struct signalfd_siginfo info;
 
 	if (read(fd, &info, sizeof info) != sizeof info)
 		return;
-	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
+	    (info.ssi_signo == SIGHUP && mountd->foreground))
 		end(child);
-	else if (info.ssi_signo != SIGCHLD)
-		kill(child->pid, (int)info.ssi_signo);
 }
 
 static void
@@ -208,7 +208,8 @@ on_deadline(struct child *child)
 
 /* Until fsd is gone; its wait status. */
 static int
-wait_for_end(struct child *child, int signals, void (*ready)(void))
+wait_for_end(
+    const struct mountd *mountd, struct child *child, int signals, void (*ready)(void))
 {
 	struct pollfd fds[2];
 	int64_t left;
@@ -229,7 +230,7 @@ wait_for_end(struct child *child, int signals, void (*ready)(void))
 		if (fds[1].revents != 0)
 			on_control(child, ready);
 		if (fds[0].revents != 0)
-			on_signal(child, signals);
+			on_signal(mountd, child, signals);
 	}
 }
 
@@ -244,7 +245,6 @@ supervise(struct mountd *mountd, void (*ready)(void))
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
@@ -255,7 +255,7 @@ supervise(struct mountd *mountd, void (*ready)(void))
 	code = start(mountd, &child);
 	if (code != 0)
 		return code;
-	status = wait_for_end(&child, signals, ready);
+	status = wait_for_end(mountd, &child, signals, ready);
 	/* fsd may have said why it failed just before it ended. */
 	if (child.control >= 0)
 		on_control(&child, ready);

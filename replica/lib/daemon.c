@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,8 @@ daemon_start(bool foreground)
 	int fds[2];
 	pid_t child;
 
+	if (!foreground)
+		signal(SIGHUP, SIG_IGN);
 	if (foreground || getenv("NOTIFY_SOCKET") != NULL)
 		return;
 	if (pipe2(fds, O_CLOEXEC) != 0 || (child = fork()) < 0) {

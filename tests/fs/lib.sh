@@ -125,7 +125,7 @@ mounted() {
 mount_start() {
 	local name=$1
 	shift
-	mkdir -p "$T/$name"
+	mkdir -p "$T/$name" 2>/dev/null # a dead mount is no directory
 	"$build/zabfs-mountd" -f "$T/zabfs.conf" -d "$@" "$T/$name" >>"$T/mount-$name.log" 2>&1 </dev/null 8>&- 9>&- &
 	mountd_pid[$name]=$!
 	wait_for 20 mounted "$T/$name" && return 0

@@ -1,0 +1,207 @@
+#!/bin/bash
+# zabfs-mountd: what its signals do, what it makes of mount points that are
+# none, and how each end of a mount looks from outside.
+. "$(dirname "$0")/lib.sh"
+
+node_start && mount_start B || exit 1
+cd "$T" || exit 1
+
+# The status of NAME's mountd, which ends by itself or is about to.
+mountd_status() {
+	local status
+	# shellcheck disable=SC2154 # lib.sh sets it
+	wait_for 20 process_gone "${mountd_pid[$1]}" || kill -9 "${mountd_pid[$1]}"
+	wait "${mountd_pid[$1]}"
+	status=$?
+	unset "mountd_pid[$1]"
+	echo "$status" >status
+}
+
+not_mounted() {
+	! awk '{ print $5 }' /proc/self/mountinfo | grep -qx "$T/$1"
+}
+
+unmount() {
+	umount "$1" 2>/dev/null
+}
+
+gone() {
+	[ ! -e "$1" ]
+}
+
+# One of each that a session owns.
+leave_traces() {
+	echo mine >"$1/.zab/ephemeral/e"
+	exec 9>"$1/.zab/held/h"
+	is "$(ls -d B/e B/h)" "B/e
+B/h" "$2: its session has an ephemeral and a held node"
+}
+
+mount_start A -o timeout=20s || exit 1
+leave_traces A "SIGTERM"
+exec 9>&-
+fsd=$(fsd_pid A)
+kill -TERM "${mountd_pid[A]}"
+mountd_status A
+is "$(cat status)" 0 "  mountd ends with 0"
+not_mounted A
+ok $? "  the mount is gone"
+process_gone "$fsd"
+ok $? "  so is fsd"
+is "$(cd B && ls)" "" "  the session ended at once: it had 20 s"
+
+mount_start A -o timeout=20s || exit 1
+leave_traces A "SIGINT while a descriptor is open"
+kill -INT "${mountd_pid[A]}"
+mountd_status A
+is "$(cat status)" 0 "  mountd ends with 0"
+not_mounted A
+ok $? "  the mount is gone"
+is "$(cd B && ls)" "" "  and the session"
+exec 9>&-
+
+mount_start A -o timeout=20s || exit 1
+kill -HUP "${mountd_pid[A]}"
+mountd_status A
+is "$(cat status)" 0 "SIGHUP in the foreground: mountd ends with 0"
+not_mounted A
+ok $? "  the mount is gone"
+
+mount_start A -o timeout=20s || exit 1
+exec 9>A/.zab/held/h
+umount A 2>/dev/null
+[ $? -eq 32 ]
+ok $? "umount(8) of a busy mount is refused"
+is "$(cd B && ls)" h "  and changes nothing"
+exec 9>&-
+echo mine >A/.zab/ephemeral/e
+wait_for 5 unmount A # the echo of an event keeps it busy for a moment
+ok $? "umount(8)"
+mountd_status A
+is "$(cat status)" 0 "  mountd ends with 0"
+is "$(cd B && ls)" "" "  the session ended at once"
+
+mount_start A -o timeout=1s || exit 1
+leave_traces A "kill -9 of fsd"
+kill -9 "$(fsd_pid A)"
+mountd_status A
+is "$(cat status)" 1 "  mountd says so with 1"
+grep -q 'fsd' mount-A.log && grep -qi 'signal' mount-A.log
+ok $? "  and in its log"
+not_mounted A
+ok $? "  nothing is left mounted: nobody hangs"
+exec 9>&-
+[ -e B/e ]
+ok $? "  the session lives on until its timeout"
+wait_for 10 gone B/e
+ok $? "  and then it is over"
+[ ! -e B/h ]
+ok $? "  with all that it owned"
+allow_error 'mountd.*fsd'
+
+mount_start A -o timeout=1s || exit 1
+leave_traces A "kill -9 of mountd"
+fsd=$(fsd_pid A)
+kill -9 "${mountd_pid[A]}"
+mountd_status A
+wait_for 10 process_gone "$fsd"
+ok $? "  fsd does not live on without it"
+exec 9>&-
+wait_for 10 gone B/e
+ok $? "  the session ends"
+mount_start A -o timeout=20s
+ok $? "  the next mountd takes the place of what was left"
+echo v >A/f
+is "$(cat B/f)" v "  and works"
+
+mount_start C -o timeout=1s || exit 1
+leave_traces C "kill -9 of both"
+mount_kill9 C
+exec 9>&-
+is "$(cat C/f 2>&1)" "cat: C/f: Transport endpoint is not connected" "  the place says so, and does not hang"
+wait_for 10 gone B/e
+ok $? "  the session expires"
+mount_start C
+ok $? "  and the place can be mounted again"
+is "$(cat C/f)" v "  and works"
+mount_stop C
+
+session=$(grep ^id A/.zab/session)
+# Twice at one place: the second covers the first, as mounts do, and goes first.
+# shellcheck disable=SC2154 # lib.sh sets it
+"$build/zabfs-mountd" -f zabfs.conf -d A >second.log 2>&1 8>&- 9>&- &
+second=$!
+other_session() {
+	[ "$(grep ^id A/.zab/session)" != "$session" ]
+}
+wait_for 10 other_session
+ok $? "a second mount at the same place covers the first"
+kill "$second"
+wait "$second"
+is "$?" 0 "  ends alone"
+is "$(grep ^id A/.zab/session)" "$session" "  and uncovers it"
+
+# Another file system over the mount point, after umount(8), is not ours to take away.
+wait_for 5 unmount A && mount -t tmpfs none A
+mountd_status A
+is "$(cat status)" 0 "umount(8) and another mount at once"
+is "$(stat -f -c %T A)" tmpfs "  what isn't ours stays"
+umount A
+
+mount_start A -o timeout=1s || exit 1
+mkdir ctl && mount -t fusectl none ctl
+device=$(awk -v dir="$T/A" '$5 == dir { print $3 }' /proc/self/mountinfo)
+echo 1 >"ctl/${device#*:}/abort"
+umount ctl
+mountd_status A
+is "$(cat status)" 0 "a connection that was aborted: mountd ends"
+not_mounted A
+ok $? "  and leaves no dead mount"
+
+# STATUS PATTERN TEXT COMMAND…
+refused() {
+	local status=$1 pattern=$2 text=$3
+	shift 3
+	timeout 20 "$@" >out 2>err
+	is "$?" "$status" "$text: status $status"
+	grep -qE "$pattern" err
+	ok $? "  and why"
+}
+echo x >file
+mkdir place
+mountd="$build/zabfs-mountd -f zabfs.conf -d"
+# shellcheck disable=SC2086 # words
+{
+	refused 66 "mount point nowhere: No such file or directory" "a mount point that isn't there" $mountd nowhere
+	refused 66 "mount point file: not a directory" "a file as a mount point" $mountd file
+	refused 69 "no replica within the session timeout" "a socket where nobody listens" $mountd -s "$T/no.sock" -o timeout=200ms place
+	printf 'cluster = "test"\n' >bad.conf
+	refused 78 "bad.conf: member: at least one is needed" "a bad configuration" "$build/zabfs-mountd" -f bad.conf -d place
+	refused 78 "none.conf: No such file" "no configuration" "$build/zabfs-mountd" -f none.conf -d place
+}
+not_mounted place
+ok $? "nothing is left of any of them"
+
+# As mount(8) calls it.
+ln -s "$build/zabfs-mountd" mount.zabfs
+./mount.zabfs "$T/zabfs.conf:/" place -o rw,noatime,timeout=5s
+ok $? "mount.zabfs mounts and goes to the background"
+is "$(cat place/f; awk '$1 == "timeout_ms" { print $2 }' place/.zab/session)" "v
+5000" "  with its options"
+findmnt -n -o SOURCE,FSTYPE,OPTIONS "$T/place" | grep -q '^zabfs *fuse.zabfs *rw,.*noatime'
+ok $? "  and the mount table shows them"
+mountd=$(pgrep -f "mount.zabfs $T/zabfs.conf")
+kill -HUP "$mountd" "$(pgrep -P "$mountd")"
+is "$(cat place/f)" v "  SIGHUP is not for a daemon in the background"
+umount place
+wait_for 10 process_gone "$mountd"
+ok $? "  umount(8) ends it"
+refused 64 "a subtree as the mount's root is not offered" "a subtree" ./mount.zabfs "$T/zabfs.conf:/app" place
+./mount.zabfs "$T/zabfs.conf" place -o ro
+ok $? "-o ro"
+is "$( (echo w >place/f) 2>&1 | grep -c 'Read-only file system')" 1 "  EROFS for a write"
+is "$(cat place/f)" v "  reads work"
+umount place
+
+cd /
+done_testing
