@@ -50,7 +50,8 @@ changed(struct replica *replica, const struct zab_action *action)
 {
 	replica->leading = action->role == ZAB_LEADING && action->phase == ZAB_BROADCAST;
 	if (!replica->leading) {
-		if (action->role == ZAB_RECOVERING)
+		/* While the disk is full it tries again and again; that was said once. */
+		if (action->role == ZAB_RECOVERING && !replica->disk_full)
 			log_info("looking zxid=0x%llx", (unsigned long long)action->zxid);
 		return;
 	}

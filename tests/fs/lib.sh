@@ -5,7 +5,8 @@
 # script holds open as descriptors 8 and 9 the daemons don't inherit.
 #
 #   node_start [CONF-LINE…]   configuration, replica
-#   node_stop | replica_kill9 | replica_restart | replica_start
+#   node_stop | replica_kill9 | replica_restart | replica_start, or replica_launch, then replica_leads
+#   disk_start MEGABYTES                    a small disk of its own for the data, before node_start
 #   mount_start NAME [mountd options…]      mounts at $T/NAME
 #   mount_stop NAME | mount_kill9 NAME; fsd_pid NAME
 #   wait_for SECONDS COMMAND…               polls; false after the deadline
@@ -71,13 +72,26 @@ END
 	done
 }
 
-replica_start() {
+# Where there is no loop device, the data lies in memory.
+disk_start() {
+	mkdir "$T/data"
+	truncate -s "$1M" "$T/disk.img"
+	mkfs.ext4 -q -m 0 "$T/disk.img" && mount -o loop "$T/disk.img" "$T/data" 2>/dev/null && return 0
+	echo "# no loop device: tmpfs"
+	mount -t tmpfs -o "size=$1M" none "$T/data"
+}
+
+replica_launch() {
 	local found=()
 	[ -e "$T/data/log.db" ] || found=(-I)
 	mkdir -p "$T/data"
 	"$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -d "${found[@]}" \
 		>>"$T/replica.log" 2>&1 </dev/null 8>&- 9>&- &
 	replica_pid=$!
+}
+
+replica_start() {
+	replica_launch
 	replica_leads
 }
 
@@ -196,6 +210,8 @@ cleanup() {
 	for name in "${!mountd_pid[@]}"; do
 		mount_stop "$name"
 	done
+	replica_end TERM
+	umount -q "$T/data" 2>/dev/null
 	# A mount that is still there hangs on a daemon that isn't: cut it.
 	for dir in "$T"/*/; do
 		device=$(awk -v dir="${dir%/}" '$5 == dir { print $3 }' /proc/self/mountinfo)
@@ -204,7 +220,6 @@ cleanup() {
 		echo "# a mount was left behind: $dir"
 		umount -l "${dir%/}" 2>/dev/null
 	done
-	replica_end TERM
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null
 	done
