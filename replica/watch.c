@@ -120,6 +120,6 @@ watch_resume(struct replica *replica, struct front *front)
 	if (seen < applied)
 		code = store_read(replica->store, seen, resume_row, &resume);
 	if (code == ERR_IO || resume.broken)
-		fatal(EX_IOERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)seen);
+		fatal(EX_DATAERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)seen);
 	front_resume_done(front, applied, code == ERR_OK && !resume.too_much);
 }

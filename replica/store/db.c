@@ -6,6 +6,7 @@
 #include "replica/store/store_internal.h"
 
 #include "replica/lib/check.h"
+#include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
 #include <errno.h>
@@ -15,13 +16,24 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/*
+ * SQLite calls EIO of a read a damaged file (SQLITE_IOERR_CORRUPTFS, which ends as
+ * SQLITE_CORRUPT), so that only a failed write or sync is known to be the disk's.
+ */
+static int
+db_exit_code(int code)
+{
+	code &= 0xff;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EX_DATAERR : EX_IOERR;
+}
+
 _Noreturn void
 db_die(sqlite3 *db, const char *what)
 {
 	log_error("storage failed, the process ends what=\"%s\" reason=\"%s\" errno=%d", what,
 	    sqlite3_errmsg(db), sqlite3_system_errno(db));
 	/* No cleanup: nothing more may be written or acknowledged. */
-	_exit(EX_IOERR);
+	_exit(db_exit_code(sqlite3_errcode(db)));
 }
 
 enum db_result
@@ -66,19 +78,37 @@ db_prepare(sqlite3 *db, const char *sql)
 }
 
 bool
+db_row(sqlite3 *db, sqlite3_stmt *statement, const char *what)
+{
+	int code = sqlite3_step(statement);
+
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		db_die(db, what);
+	return code == SQLITE_ROW;
+}
+
+int
+db_read_result(sqlite3 *db, int code, const char *what)
+{
+	if (code == SQLITE_ROW || code == SQLITE_DONE)
+		return 0;
+	if (db_exit_code(code) == EX_IOERR)
+		db_die(db, what);
+	return ERR_IO;
+}
+
+bool
 db_meta_get(sqlite3 *db, const char *key, uint64_t *value)
 {
 	sqlite3_stmt *statement = db_prepare(db, "SELECT value FROM meta WHERE key = ?");
-	int code;
+	bool found;
 
 	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	code = sqlite3_step(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		db_die(db, "reading meta");
-	if (code == SQLITE_ROW)
+	found = db_row(db, statement, "reading meta");
+	if (found)
 		*value = (uint64_t)sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
-	return code == SQLITE_ROW;
+	return found;
 }
 
 enum db_result
@@ -151,9 +181,9 @@ identify(sqlite3 *db, const char *dir, const char *file, int application, bool c
 	code = pragma_int(db, "PRAGMA application_id", &id);
 	if (code == SQLITE_OK)
 		code = pragma_int(db, "PRAGMA user_version", &format);
-	if (code == SQLITE_IOERR) {
+	if (code != SQLITE_OK && (code & 0xff) != SQLITE_NOTADB) {
 		snprintf(err, errlen, "%s/%s: %s", dir, file, sqlite3_errmsg(db));
-		return EX_IOERR;
+		return db_exit_code(code);
 	}
 	if (code != SQLITE_OK || id != application) {
 		snprintf(err, errlen, "%s/%s: not a zabfs database", dir, file);
@@ -185,15 +215,14 @@ db_open(const char *dir, const char *file, int application, bool readonly, bool 
 	if (code != SQLITE_OK) {
 		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
 		sqlite3_close(db);
+		if ((code & 0xff) == SQLITE_IOERR)
+			return EX_IOERR;
 		return create ? EX_CANTCREAT : EX_NOINPUT;
 	}
 	code = identify(db, dir, file, application, create, err, errlen);
 	if (code == 0 && sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK) {
 		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
-		code = (sqlite3_errcode(db) & 0xff) == SQLITE_NOTADB ||
-			       (sqlite3_errcode(db) & 0xff) == SQLITE_CORRUPT
-			   ? EX_DATAERR
-			   : EX_IOERR;
+		code = db_exit_code(sqlite3_errcode(db));
 	}
 	if (code != 0) {
 		sqlite3_close(db);

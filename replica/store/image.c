@@ -108,13 +108,15 @@ store_image_load(struct store *store, int (*node)(void *arg, const struct store_
 	while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
 		result = load_session(statement, session, arg);
 	sqlite3_finalize(statement);
-	if (result != 0 || code != SQLITE_DONE)
-		return result != 0 ? result : ERR_IO;
+	if (result == 0)
+		result = db_read_result(store->tree, code, "reading the image");
+	if (result != 0)
+		return result;
 	statement = db_prepare(store->tree, "SELECT * FROM node ORDER BY id");
 	while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
 		result = load_node(statement, node, arg);
 	sqlite3_finalize(statement);
-	return result != 0 || code == SQLITE_DONE ? result : ERR_IO;
+	return result != 0 ? result : db_read_result(store->tree, code, "reading the image");
 }
 
 static void

@@ -205,7 +205,6 @@ cut_at(struct store *store, uint64_t keep)
 {
 	uint64_t zxid = store->durable_zxid, counter;
 	sqlite3_stmt *statement = db_prepare(store->log, "SELECT prev FROM log WHERE zxid = ?");
-	int code;
 
 	for (;;) {
 		counter = zxid & UINT32_MAX;
@@ -216,10 +215,7 @@ cut_at(struct store *store, uint64_t keep)
 		keep -= counter;
 		sqlite3_reset(statement);
 		sqlite3_bind_int64(statement, 1, (sqlite3_int64)(zxid - counter + 1));
-		code = sqlite3_step(statement);
-		if (code != SQLITE_ROW && code != SQLITE_DONE)
-			db_die(store->log, "reading the log's epochs");
-		if (code == SQLITE_DONE)
+		if (!db_row(store->log, statement, "reading the log's epochs"))
 			break; /* below the base */
 		zxid = (uint64_t)sqlite3_column_int64(statement, 0);
 		if (zxid == 0)
@@ -266,14 +262,10 @@ trim_some(struct store *store)
 				   "<= ? ORDER BY zxid LIMIT ?) "
 				   "ORDER BY zxid DESC LIMIT 1");
 	uint64_t upto = 0, hash = 0;
-	int code;
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)store->trim_to);
 	sqlite3_bind_int64(statement, 2, TRIM_ROWS);
-	code = sqlite3_step(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		db_die(store->log, "reading what the log may drop");
-	if (code == SQLITE_ROW) {
+	if (db_row(store->log, statement, "reading what the log may drop")) {
 		upto = (uint64_t)sqlite3_column_int64(statement, 0);
 		hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}

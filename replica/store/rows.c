@@ -19,7 +19,6 @@ chain_start(struct store *store, uint64_t after, uint64_t *zxid, uint64_t *hash)
 {
 	sqlite3_stmt *statement;
 	uint64_t base = 0;
-	int code;
 
 	db_meta_get(store->reader, "base_zxid", &base);
 	if (after < base)
@@ -30,10 +29,7 @@ chain_start(struct store *store, uint64_t after, uint64_t *zxid, uint64_t *hash)
 	statement = db_prepare(
 	    store->reader, "SELECT zxid, hash FROM log WHERE zxid <= ? ORDER BY zxid DESC LIMIT 1");
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)after);
-	code = sqlite3_step(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		db_die(store->reader, "reading a log row");
-	if (code == SQLITE_ROW) {
+	if (db_row(store->reader, statement, "reading a log row")) {
 		*zxid = (uint64_t)sqlite3_column_int64(statement, 0);
 		*hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}
@@ -82,8 +78,8 @@ store_read(struct store *store, uint64_t after,
 		if (!row(arg, zxid, payload))
 			break;
 	}
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		result = ERR_IO;
+	if (result == 0)
+		result = db_read_result(store->reader, code, "reading the log");
 	sqlite3_finalize(statement);
 	db_exec(store->reader, "COMMIT");
 	return result;

@@ -144,7 +144,7 @@ check_owner(struct store *store, const struct store_options *options, char *err,
 	statement =
 	    db_prepare(store->log, "SELECT 1 FROM meta WHERE key = 'cluster' AND value = ?");
 	sqlite3_bind_text(statement, 1, options->cluster, -1, SQLITE_STATIC);
-	same = sqlite3_step(statement) == SQLITE_ROW;
+	same = db_row(store->log, statement, "reading the cluster's name");
 	sqlite3_finalize(statement);
 	if (same)
 		return 0;
@@ -187,14 +187,10 @@ read_last(struct store *store)
 {
 	sqlite3_stmt *statement =
 	    db_prepare(store->log, "SELECT zxid, hash FROM log ORDER BY zxid DESC LIMIT 1");
-	int code;
 
 	store->state.last_zxid = store->state.base_zxid;
 	db_meta_get(store->log, "base_hash", &store->state.last_hash);
-	code = sqlite3_step(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		db_die(store->log, "reading the log's last row");
-	if (code == SQLITE_ROW) {
+	if (db_row(store->log, statement, "reading the log's last row")) {
 		store->state.last_zxid = (uint64_t)sqlite3_column_int64(statement, 0);
 		store->state.last_hash = (uint64_t)sqlite3_column_int64(statement, 1);
 	}

@@ -97,12 +97,17 @@ enum db_result { DB_OK, DB_FULL };
  */
 int db_open(const char *dir, const char *file, int application, bool readonly, bool create,
     sqlite3 **out, char *err, size_t errlen);
-/* A full disk is the caller's business; any other failure ends the process (EX_IOERR). */
+/* A full disk is the caller's business; any other failure ends the process. */
 enum db_result db_check(sqlite3 *db, int code, const char *what);
 enum db_result db_exec(sqlite3 *db, const char *sql);
 /* Runs a bound statement that returns no row, and resets it. */
 enum db_result db_run(sqlite3 *db, sqlite3_stmt *statement, const char *what);
 sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql);
+/* Steps a bound query: whether there is a row. A failure ends the process. */
+bool db_row(sqlite3 *db, sqlite3_stmt *statement, const char *what);
+/* What a query ended with: 0, ERR_IO for what is damaged; a disk that fails ends the process. */
+int db_read_result(sqlite3 *db, int code, const char *what);
+/* EX_DATAERR for a damaged file, else EX_IOERR. */
 _Noreturn void db_die(sqlite3 *db, const char *what);
 bool db_meta_get(sqlite3 *db, const char *key, uint64_t *value);
 enum db_result db_meta_set(sqlite3 *db, const char *key, uint64_t value);
