@@ -152,6 +152,9 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 	world->coverage[action->role]++;
 	if (action->reason < 16 && action->role == ZAB_RECOVERING)
 		world->coverage[17 + action->reason]++;
+	/* Nobody lies about the history: what can't be doesn't come. */
+	if (action->role == ZAB_RECOVERING && action->reason == ZAB_REASON_PROTOCOL)
+		fail(world, "member %u was told what can't be", member->sid);
 	if (action->role != ZAB_LEADING || action->phase != ZAB_BROADCAST)
 		return;
 	if (epoch >= sizeof world->epoch_leader / sizeof world->epoch_leader[0]) {
@@ -166,6 +169,57 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 	check_leader(world, member, epoch);
 }
 
+void
+check_heard(struct member *member, const struct zab_message *message)
+{
+	struct zab_status status;
+
+	if (!member->up || message->type != ZAB_CEPOCH)
+		return;
+	zab_status(member->zab, &status);
+	if (status.role == ZAB_LEADING && member->heard_epoch < message->epoch)
+		member->heard_epoch = message->epoch;
+}
+
+/* A new epoch is above all that its leader was told, an accepted one is never taken back. */
+void
+check_epoch(struct world *world, struct member *member, const struct zab_action *action)
+{
+	struct zab_status status;
+
+	zab_status(member->zab, &status);
+	if (action->accepted_epoch < member->disk.accepted_epoch ||
+	    action->current_epoch < member->disk.current_epoch)
+		fail(world, "member %u goes back to epoch %llu/%llu", member->sid,
+		    (unsigned long long)action->accepted_epoch,
+		    (unsigned long long)action->current_epoch);
+	if (status.role == ZAB_LEADING && status.accepted_epoch < action->accepted_epoch &&
+	    action->accepted_epoch <= member->heard_epoch)
+		fail(world, "member %u begins epoch %llu and has heard of %llu", member->sid,
+		    (unsigned long long)action->accepted_epoch,
+		    (unsigned long long)member->heard_epoch);
+}
+
+/* The heir has everything that was proposed, and all of it is committed. */
+void
+check_hand_over(struct world *world, struct member *member, const struct zab_action *action)
+{
+	const struct member *heir = NULL;
+	struct zab_status status;
+	uint32_t i;
+
+	if (action->message.type != ZAB_RESIGN || (action->message.flags & ZAB_HANDOVER) == 0)
+		return;
+	zab_status(member->zab, &status);
+	for (i = 0; i < world->count; i++)
+		if (world->members[i].sid == action->peer)
+			heir = &world->members[i];
+	if (status.delivered != action->message.zxid ||
+	    (!heir->amnesiac && disk_last(&heir->disk) < action->message.zxid))
+		fail(world, "member %u hands over to %u at %llx what is not all there", member->sid,
+		    action->peer, (unsigned long long)action->message.zxid);
+}
+
 /* Nothing is sent before what it claims is durable. */
 void
 check_durable(struct world *world, struct member *member, const struct zab_action *action)
@@ -173,6 +227,9 @@ check_durable(struct world *world, struct member *member, const struct zab_actio
 	const struct zab_durable *needed = &action->durable;
 	const struct disk *disk = &member->disk;
 
+	/* Who is lied to repeats the lie; nothing is promised by it. */
+	if (world->options.wild && action->message.type == ZAB_VOTE)
+		return;
 	if (disk->accepted_epoch < needed->accepted_epoch ||
 	    disk->current_epoch < needed->current_epoch || disk_last(disk) < needed->zxid)
 		fail(world, "member %u says what is not durable (message %u)", member->sid,

@@ -55,7 +55,7 @@ split(struct world *world, const uint32_t sides[], uint64_t until)
 static void
 partition(struct world *world)
 {
-	uint32_t sides[MEMBERS_MAX], i, kind = (uint32_t)random_below(world, 4);
+	uint32_t sides[MEMBERS_MAX], i, kind = (uint32_t)random_below(world, 5);
 	uint64_t until = a_while(world);
 
 	for (i = 0; i < world->count; i++)
@@ -69,6 +69,12 @@ partition(struct world *world)
 	} else if (kind == 3) { /* a ring: each hears its neighbours */
 		for (i = 0; i < world->count; i++)
 			sides[i] = 1u << i | 1u << (i + 1) % world->count;
+	} else if (kind == 4) { /* the leader and the observers */
+		for (i = 0; i < world->count; i++)
+			sides[i] = world->members[i].observer ||
+					   &world->members[i] == world_leader(world)
+				       ? 1
+				       : 2;
 	}
 	trace(world, "fault: partition %u until %llu ms", kind, (unsigned long long)(until / MS));
 	split(world, sides, until);
@@ -162,6 +168,20 @@ hand_over(struct world *world)
 	member_step(world, leader, &event, NULL);
 }
 
+static void
+lose_connection(struct world *world)
+{
+	uint64_t conn;
+
+	if (world->nconns == 0)
+		return;
+	conn = world->nconns - random_below(world, world->nconns < 20 ? world->nconns : 20);
+	if (random_one_in(world, 3))
+		net_hole(world, conn);
+	else
+		net_reset(world, conn);
+}
+
 void
 fault_inject(struct world *world)
 {
@@ -181,10 +201,7 @@ fault_inject(struct world *world)
 		crash_all(world);
 		break;
 	case FAULT_RESET:
-		if (world->nconns != 0)
-			net_reset(world,
-			    world->nconns -
-				random_below(world, world->nconns < 20 ? world->nconns : 20));
+		lose_connection(world);
 		break;
 	case FAULT_PARTITION:
 		partition(world);
@@ -199,11 +216,15 @@ fault_inject(struct world *world)
 		if (leader != NULL)
 			alone(world, (uint32_t)(leader - world->members), true, true);
 		break;
-	case FAULT_PAUSE:
-		member->paused_until = a_while(world);
+	case FAULT_PAUSE: {
+		uint64_t until = a_while(world);
+
+		if (member->paused_until < until)
+			member->paused_until = until;
 		trace(world, "fault: %u stands still until %llu ms", member->sid,
 		    (unsigned long long)(member->paused_until / MS));
 		break;
+	}
 	case FAULT_FULL:
 		member->disk.full_until = a_while(world);
 		trace(world, "fault: %u has a full disk until %llu ms", member->sid,

@@ -4,7 +4,6 @@
 #include "replica/lib/check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static bool
 before(const struct event *a, const struct event *b)
@@ -21,9 +20,8 @@ swap(struct world *world, size_t i, size_t j)
 	world->heap[j] = event;
 }
 
-/* The caller fills what the kind needs; time and order are fixed. */
-struct event *
-heap_add(struct world *world, uint64_t time, enum event_kind kind)
+static struct event *
+insert(struct world *world, const struct event *event)
 {
 	size_t i = world->nheap++;
 
@@ -32,13 +30,29 @@ heap_add(struct world *world, uint64_t time, enum event_kind kind)
 		world->heap = realloc(world->heap, world->heap_space * sizeof *world->heap);
 		CHECK(world->heap != NULL);
 	}
-	memset(&world->heap[i], 0, sizeof world->heap[i]);
-	world->heap[i].time = time;
-	world->heap[i].seq = ++world->seq;
-	world->heap[i].kind = kind;
+	world->heap[i] = *event;
 	for (; i > 0 && before(&world->heap[i], &world->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		swap(world, i, (i - 1) / 2);
 	return &world->heap[i];
+}
+
+/* The caller fills what the kind needs; time and order are fixed. */
+struct event *
+heap_add(struct world *world, uint64_t time, enum event_kind kind)
+{
+	struct event event = { .time = time, .seq = ++world->seq, .kind = kind };
+
+	return insert(world, &event);
+}
+
+/* Later, but before what was made after it. */
+void
+heap_postpone(struct world *world, const struct event *event, uint64_t time)
+{
+	struct event later = *event;
+
+	later.time = time;
+	insert(world, &later);
 }
 
 bool

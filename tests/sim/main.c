@@ -30,7 +30,8 @@
 	O(disk_us)                                                                                 \
 	O(keep_rows)                                                                               \
 	O(image_ms)                                                                                \
-	O(rollover)
+	O(rollover)                                                                                \
+	O(wild)
 
 static const char *progname;
 static const struct options *running;
@@ -103,6 +104,7 @@ shrink(struct options *options, char *why, size_t len)
 	while (again) {
 		again = smaller(options, offsetof(struct options, observers), 0, why, len);
 		again |= smaller(options, offsetof(struct options, voters), 3, why, len);
+		again |= smaller(options, offsetof(struct options, wild), 0, why, len);
 		for (bit = 0; bit < FAULTS; bit++)
 			again |= smaller(options, offsetof(struct options, kinds),
 			    options->kinds & ~(1u << bit), why, len);

@@ -159,6 +159,10 @@ act(struct world *world, struct member *member, const struct zab_action *action,
 	check_durable(world, member, action);
 	switch (action->type) {
 	case ZAB_SEND:
+		check_hand_over(world, member, action);
+		if (member->sick && action->message.type == ZAB_VOTE &&
+		    action->message.role == ZAB_LOOKING)
+			fail(world, "member %u votes and cannot log", member->sid);
 		send_message(world, member, action, &event);
 		break;
 	case ZAB_SEND_ROWS:
@@ -179,6 +183,9 @@ act(struct world *world, struct member *member, const struct zab_action *action,
 		order(world, member, action, message, value);
 		break;
 	case ZAB_LOG_EPOCHS:
+		check_epoch(world, member, action);
+		order(world, member, action, message, value);
+		break;
 	case ZAB_LOG_ROW:
 	case ZAB_LOG_SYNC_BEGIN:
 	case ZAB_LOG_SYNC_COMMIT:
@@ -230,6 +237,8 @@ member_step(struct world *world, struct member *member, struct zab_event *event,
 	event->now_ns = world->now;
 	if (event->type == ZAB_EVENT_PROPOSE)
 		value = ++world->values;
+	if (event->type == ZAB_EVENT_LOST || event->type == ZAB_EVENT_LOGGED)
+		member->sick = event->type == ZAB_EVENT_LOST;
 	world->steps++;
 	zab_step(member->zab, event, out);
 	for (i = 0; i < out->count && member->life == life && world->failure[0] == '\0'; i++) {
@@ -288,6 +297,8 @@ process_start(struct world *world, struct member *member)
 	member->up = true;
 	member->generation = 0;
 	member->timer = 0;
+	member->heard_epoch = 0;
+	member->sick = false;
 	member->paused_until = 0;
 	/* The tree is its image; what came later is delivered again. */
 	member->delivered = member->disk.image_zxid;

@@ -1,8 +1,8 @@
 /*
  * The network: one connection a pair, FIFO in each direction, each message
  * delayed on its own. A reset loses any suffix of each direction; one side may
- * learn of it long before the other (half-open). Behind a cut, bytes are
- * accepted and wait: they arrive when it is mended, or never.
+ * learn of it long before the other (half-open), or neither (a hole). Behind a
+ * cut, bytes are accepted and wait: they arrive when it is mended, or never.
  */
 #include "tests/sim/sim.h"
 
@@ -71,8 +71,8 @@ net_send(
 	struct event *event;
 	uint64_t time, seq;
 
-	/* The other side has closed: bytes are accepted and never delivered. */
-	if (!*open_of(c, from) || !*open_of(c, to))
+	/* The other side has closed, or a box in between forgot it: bytes vanish. */
+	if (!*open_of(c, from) || !*open_of(c, to) || c->hole)
 		return;
 	time = arrival(world, c, from, to);
 	event = heap_add(world, time, EVENT_MESSAGE);
@@ -120,7 +120,7 @@ lose(struct world *world, uint64_t conn, uint32_t to, uint64_t time)
 	for (i = 0; i < world->nheap; i++) {
 		struct event *event = &world->heap[i];
 
-		if (event->conn != conn || event->member != to)
+		if (event->conn != conn || event->member != to || event->arrived)
 			continue;
 		if (event->kind == EVENT_MESSAGE && event->time > time)
 			event->conn = 0;
@@ -157,6 +157,19 @@ net_reset(struct world *world, uint64_t conn)
 	c->a_open = c->b_open = false;
 }
 
+/* Both sides go on to believe in it. */
+void
+net_hole(struct world *world, uint64_t conn)
+{
+	struct conn *c = conn_get(world, conn);
+
+	if (!c->a_open || !c->b_open)
+		return;
+	trace(world, "fault: the connection of %u and %u is a hole", world->members[c->a].sid,
+	    world->members[c->b].sid);
+	c->hole = true;
+}
+
 /* By a member: what it has sent arrives, what is sent to it doesn't. */
 void
 net_close(struct world *world, uint32_t member, uint64_t conn)
@@ -167,7 +180,7 @@ net_close(struct world *world, uint32_t member, uint64_t conn)
 	if (!*open_of(c, member))
 		return;
 	*open_of(c, member) = false;
-	if (*open_of(c, peer))
+	if (*open_of(c, peer) && !c->hole)
 		tell(world, conn, peer, member, EVENT_DISCONNECTED);
 	*open_of(c, peer) = false;
 	tell(world, conn, member, peer, EVENT_DISCONNECTED);
@@ -218,7 +231,7 @@ net_mend(struct world *world, bool all)
 	for (i = 0; i < world->nconns; i++) {
 		struct conn *c = &world->conns[i];
 
-		if (c->a_open && c->b_open && (mended[c->a][c->b] || mended[c->b][c->a]) &&
+		if (c->a_open && c->b_open && !c->hole && (mended[c->a][c->b] || mended[c->b][c->a]) &&
 		    (all || random_one_in(world, 2)))
 			net_reset(world, i + 1);
 	}

@@ -6,7 +6,8 @@
  *   random.c   the seed's numbers          heap.c    events in order of time
  *   net.c      connections, partitions     disk.c    logs, crashes, lost disks
  *   member.c   does what the core says     check.c   what must hold, always
- *   faults.c   what goes wrong, and when   world.c   a run: faults, heal, converge
+ *   faults.c   what goes wrong, and when   wild.c    elections that lie
+ *   world.c    a run: faults, heal, converge
  *   main.c     seeds, processes, progress, shrinking
  */
 #ifndef ZABFS_SIM_H
@@ -33,12 +34,13 @@ struct options {
 	uint32_t keep_rows;   /* retention: a small one makes snapshots */
 	uint32_t image_ms;    /* between images of the tree */
 	uint32_t rollover;    /* the counter is near its end */
+	uint32_t wild;	      /* elections lie (wild.c) */
 };
 
 enum fault {
 	FAULT_CRASH,	 /* a process, at the boundary of an action */
 	FAULT_CRASH_ALL, /* every process at once */
-	FAULT_RESET,	 /* a connection; any suffix of each direction is lost */
+	FAULT_RESET,	 /* a connection; any suffix of each direction is lost, or all from now on */
 	FAULT_PARTITION, /* halves, one member, a bridge, a ring of majorities */
 	FAULT_ONE_WAY,	 /* what one member sends arrives nowhere, or what is sent to it */
 	FAULT_LEADER,	 /* the leader is cut off */
@@ -85,6 +87,7 @@ struct disk {
 struct conn {
 	uint32_t a, b; /* indexes of members */
 	bool a_open, b_open;
+	bool hole; /* nothing arrives any more, nobody is told */
 	uint64_t a_last, b_last; /* time of the last delivery to each */
 };
 
@@ -100,6 +103,8 @@ enum event_kind {
 	EVENT_WRITE,
 	EVENT_FAULT,
 	EVENT_MEND, /* a partition ends */
+	EVENT_LIE,    /* somebody is made to leave (wild.c) */
+	EVENT_HONEST, /* elections don't lie any more */
 	EVENT_HEAL  /* all of them do, and nothing fails any more */
 };
 
@@ -107,6 +112,7 @@ struct event {
 	uint64_t time, seq;
 	enum event_kind kind;
 	uint32_t member, life; /* void for another life of the member */
+	bool arrived; /* and waits for the process to go on */
 	uint32_t peer;
 	uint64_t conn;
 	struct zab_message message;
@@ -127,12 +133,15 @@ struct member {
 	uint64_t generation;
 	uint64_t settle_op; /* RECOVER waits for the orders before it */
 	bool settling;
+	bool sick; /* its log has failed to take something, and has taken nothing since */
 	struct disk disk;
 	/* The tree. */
 	uint64_t delivered, index, state;
 	/* A snapshot that is coming in. */
 	uint64_t snap_index, snap_state;
 	uint64_t conn_to[MEMBERS_MAX]; /* open here; 0: none */
+	uint64_t lied_window, lied_round; /* wild.c */
+	uint64_t heard_epoch;	       /* the greatest that a CEPOCH told it while it led */
 };
 
 /* What was delivered somewhere: the one history. */
@@ -183,6 +192,7 @@ bool random_one_in(struct world *world, uint64_t n);
 
 /* heap.c */
 struct event *heap_add(struct world *world, uint64_t time, enum event_kind kind);
+void heap_postpone(struct world *world, const struct event *event, uint64_t time);
 bool heap_take(struct world *world, struct event *out);
 
 /* net.c */
@@ -190,6 +200,7 @@ void net_send(
     struct world *world, uint32_t from, uint32_t to, uint64_t conn, const struct event *message);
 void net_dial(struct world *world, uint32_t a, uint32_t b);
 void net_reset(struct world *world, uint64_t conn);
+void net_hole(struct world *world, uint64_t conn);
 void net_close(struct world *world, uint32_t member, uint64_t conn);
 void net_crashed(struct world *world, uint32_t member);
 void net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until);
@@ -226,6 +237,16 @@ void check_durable(struct world *world, struct member *member, const struct zab_
 void check_truncated(struct world *world, struct member *member, uint64_t zxid);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 uint64_t state_next(uint64_t state, const struct row *row);
+
+void check_heard(struct member *member, const struct zab_message *message);
+void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
+void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
+
+/* wild.c */
+bool wild_now(const struct world *world);
+void wild_vote(struct world *world, struct member *member, struct zab_message *message);
+void wild_shake(struct world *world);
+void wild_end(struct world *world);
 
 /* faults.c */
 void fault_inject(struct world *world);

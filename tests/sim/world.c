@@ -41,7 +41,7 @@ options_draw(uint64_t seed, struct options *out)
 	out->seed = seed;
 	out->voters = voters[random_below(&dice, 9)];
 	if (out->voters < 7 && random_one_in(&dice, 4))
-		out->observers = 1 + (uint32_t)random_below(&dice, 2);
+		out->observers = 1 + (uint32_t)random_below(&dice, 3);
 	if (random_one_in(&dice, 10)) {
 		out->writes = 20 + (uint32_t)random_below(&dice, 300);
 		out->faults = 5 + (uint32_t)random_below(&dice, 30);
@@ -61,6 +61,7 @@ options_draw(uint64_t seed, struct options *out)
 	out->keep_rows = random_one_in(&dice, 2) ? (uint32_t)random_below(&dice, 5) : 1000;
 	out->image_ms = 50 + (uint32_t)random_below(&dice, 1000);
 	out->rollover = random_one_in(&dice, 20);
+	out->wild = random_one_in(&dice, 4);
 }
 
 static void
@@ -110,6 +111,8 @@ found(struct world *world)
 		heap_add(world, random_below(world, world->options.duration_ms * MS), EVENT_WRITE);
 	for (i = 0; i < world->options.faults; i++)
 		heap_add(world, random_below(world, world->options.duration_ms * MS), EVENT_FAULT);
+	heap_add(world, 300 * MS, EVENT_LIE);
+	heap_add(world, world->options.duration_ms * MS / 2, EVENT_HONEST);
 	heap_add(world, world->options.duration_ms * MS, EVENT_HEAL);
 }
 
@@ -183,7 +186,6 @@ heal(struct world *world)
 	for (i = 0; i < world->count; i++) {
 		struct member *member = &world->members[order[i]];
 
-		member->paused_until = 0;
 		member->disk.full_until = member->disk.slow_until = 0;
 		if (!member->observer && member->disk.voter && alive < quorum) {
 			alive++;
@@ -278,6 +280,8 @@ message(struct world *world, struct member *member, const struct event *event)
 		world->messages++;
 		in.type = ZAB_EVENT_MESSAGE;
 		in.message = event->message;
+		wild_vote(world, member, &in.message);
+		check_heard(member, &in.message);
 		break;
 	}
 	member_step(world, member, &in, event);
@@ -325,6 +329,12 @@ happen(struct world *world, struct event *event)
 	case EVENT_MEND:
 		net_mend(world, false);
 		break;
+	case EVENT_LIE:
+		wild_shake(world);
+		break;
+	case EVENT_HONEST:
+		wild_end(world);
+		break;
 	case EVENT_HEAL:
 		heal(world);
 		break;
@@ -336,21 +346,12 @@ static bool
 postponed(struct world *world, struct event *event)
 {
 	const struct member *member = &world->members[event->member];
-	struct event *again;
-	uint64_t time, seq;
 
 	if (event->kind >= EVENT_RESTART || event->life != member->life ||
 	    member->paused_until <= world->now)
 		return false;
-	/* In the order in which they came. */
-	time = member->paused_until;
-	seq = event->seq;
-	again = heap_add(world, time, event->kind);
-	(void)seq;
-	seq = again->seq;
-	*again = *event;
-	again->time = time;
-	again->seq = seq;
+	event->arrived = true;
+	heap_postpone(world, event, member->paused_until);
 	return true;
 }
 
@@ -358,6 +359,19 @@ static bool
 of_another_life(const struct world *world, const struct event *event)
 {
 	return event->kind <= EVENT_DISK && event->life != world->members[event->member].life;
+}
+
+static void
+come_back(struct world *world)
+{
+	struct member *member = &world->members[random_below(world, world->count)];
+
+	if (!random_one_in(world, 2) || member->dead || member == world_leader(world)) {
+		write_some(world);
+		return;
+	}
+	member_crash(world, member);
+	heap_add(world, world->now + random_below(world, 3 * S), EVENT_WRITE);
 }
 
 bool
@@ -384,12 +398,15 @@ world_run(const struct options *options, FILE *trace_to, struct world *world)
 		happen(world, &event);
 		if (!world->healed || world->now < pause || !converged(world))
 			continue;
-		/* What has converged takes a new write, and converges again. */
+		/*
+		 * What has converged takes a new write, while a member comes back or
+		 * not, and converges again.
+		 */
 		if (world->history.count > wanted && rounds++ == 3)
 			break;
 		wanted = world->history.count;
 		pause = world->now + 100 * MS;
-		write_some(world);
+		come_back(world);
 	}
 	return world->failure[0] == '\0';
 }
