@@ -86,6 +86,7 @@ hello(struct link *link)
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = link->session,
+		    .serial = link_now_ns(),
 		    .seen = link->seen,
 		    .timeout_ms = link->options.timeout_ms } };
 
@@ -197,7 +198,7 @@ ponged(struct link *link, const struct wire_pong *pong)
 		return;
 	}
 	link_saw(link, pong->zxid);
-	if (deadline_ns > link->deadline_ns)
+	if (pong->alive && deadline_ns > link->deadline_ns)
 		link->deadline_ns = deadline_ns;
 	if (link->resumed && link->state == LINK_SUSPENDED && link_now_ns() < link->deadline_ns) {
 		link_set_state(link, LINK_CONNECTED);

@@ -30,6 +30,8 @@ struct link_request {
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
+	bool
+	    doubtful; /* was on a connection that ended: may have been executed, whatever is said now */
 	TAILQ_ENTRY(link_request) barrier;
 	uint64_t barrier_parent;
 	bool is_barrier;

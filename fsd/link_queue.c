@@ -267,8 +267,10 @@ link_unwire(struct link *link)
 {
 	struct link_request *request;
 
-	TAILQ_FOREACH (request, &link->wired, next)
+	TAILQ_FOREACH (request, &link->wired, next) {
 		request->wired = false;
+		request->doubtful = true;
+	}
 	TAILQ_CONCAT(&link->wired, &link->waiting, next);
 	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
 }
@@ -286,7 +288,7 @@ late(struct link *link, uint64_t rid)
 
 /*
  * The replica did not execute the write: not now (it is sent again), or no longer in this
- * session.
+ * session. What it says of a write that another connection may have brought is no proof.
  */
 static bool
 not_executed(struct link *link, struct link_request *request, int code)
@@ -295,7 +297,8 @@ not_executed(struct link *link, struct link_request *request, int code)
 
 	if (!request->write || (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED))
 		return false;
-	request->number = 0;
+	if (!request->doubtful)
+		request->number = 0;
 	wait_again(link, request);
 	if (code == ERR_EXPIRED) {
 		link_expire(link);

@@ -49,6 +49,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 	} else if (msg->type == WIRE_T_PING) {
 		pong.pong.sent_ns = msg->ping.sent_ns;
 		pong.pong.zxid = tree_applied(replica->tree);
+		pong.pong.alive = replica->leading;
 		front_send(front, &pong);
 	} else if (msg->type == WIRE_T_CLOSE) {
 		attend_close(replica, front);

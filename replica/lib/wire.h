@@ -29,6 +29,7 @@
 #define ZABFS_LIB_WIRE_H
 
 #include "replica/lib/codec.h"
+#include "replica/lib/wire_member.h"
 
 #include <stdbool.h>
 
@@ -66,11 +67,15 @@ struct wire_stat {
 	WIRE_STAT(CODEC_DECLARE, wire_stat)
 };
 
-/* Front end to replica. session 0: a new one; timeout_ms is a wish. */
+/*
+ * Front end to replica. session 0: a new one; timeout_ms is a wish. serial: grows with each
+ * connection of the session, so that what is still on its way through an older one is known.
+ */
 #define WIRE_HELLO(F, S)                                                                           \
 	F(S, u32, proto, 0)                                                                        \
 	F(S, u64, session, 0)                                                                      \
 	F(S, blob, secret, WIRE_SECRET_LEN)                                                        \
+	F(S, u64, serial, 0)                                                                       \
 	F(S, u64, seen, 0) /* the last zxid whose changes were all received */                     \
 	F(S, u32, timeout_ms, 0)                                                                   \
 	F(S, blob, identity, WIRE_IDENTITY_MAX)
@@ -194,7 +199,8 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u64, zxid, 0)
 /* complete 0: the log no longer reaches back to `seen`; distrust all that is cached. */
 #define WIRE_RESUMED(F, S) F(S, u64, zxid, 0) F(S, u32, complete, 0)
-#define WIRE_PONG(F, S) F(S, u64, sent_ns, 0) F(S, u64, zxid, 0)
+/* alive: the leader, confirmed after it got the ping, gives the session a full timeout from then. */
+#define WIRE_PONG(F, S) F(S, u64, sent_ns, 0) F(S, u64, zxid, 0) F(S, u32, alive, 0)
 #define WIRE_BYE(F, S) F(S, i32, code, 0)
 
 /* stat is a packed wire_stat, or empty. zxid: the write's own, or the last applied one. */
@@ -275,7 +281,8 @@ struct wire_entry {
 	M(PONG, pong, 42)                                                                          \
 	M(BYE, bye, 43)                                                                            \
 	M(REPLY, reply, 44)                                                                        \
-	M(CHANGE, change, 45)
+	M(CHANGE, change, 45)                                                                      \
+	WIRE_ALL_MEMBER(M)
 
 enum wire_type {
 #define WIRE_ENUM(NAME, name, number) WIRE_T_##NAME = number,

@@ -125,7 +125,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 	replica.last = front;
 	if (msg->type == WIRE_T_PING)
 		front_send(front,
-		    &(struct wire_msg){ .type = WIRE_T_PONG, .pong = { msg->ping.sent_ns, 7 } });
+		    &(struct wire_msg){ .type = WIRE_T_PONG, .pong = { msg->ping.sent_ns, 7, 1 } });
 }
 
 static inline void

@@ -304,7 +304,7 @@ h_expect(enum wire_type type)
 		}
 		if (h.msg.type == WIRE_T_PING && type != WIRE_T_PING) {
 			struct wire_msg pong = { .type = WIRE_T_PONG,
-				.pong = { .sent_ns = h.msg.ping.sent_ns } };
+				.pong = { .sent_ns = h.msg.ping.sent_ns, .alive = 1 } };
 
 			h_tell(&pong);
 			continue;

@@ -258,7 +258,9 @@ test_pings(void **state)
 	(void)state;
 	while (fsd_now_ns() < until) {
 		struct wire_msg pong = { .type = WIRE_T_PONG,
-			.pong = { .sent_ns = h_expect(WIRE_T_PING)->ping.sent_ns, .zxid = 0x123 } };
+			.pong = { .sent_ns = h_expect(WIRE_T_PING)->ping.sent_ns,
+			    .zxid = 0x123,
+			    .alive = 1 } };
 
 		h_tell(&pong);
 	}

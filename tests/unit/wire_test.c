@@ -16,7 +16,7 @@
 
 enum fill { FILL_ZERO, FILL_MAX, FILL_MIN, FILLS };
 
-static uint8_t big[WIRE_VALUE_MAX];
+static uint8_t big[WIRE_PIECE_MAX]; /* the longest field */
 
 static uint64_t
 fill_u64(enum fill how)
