@@ -189,6 +189,47 @@ setup_short(void **state)
 	return 0;
 }
 
+/* What the first connection took with it may have been executed, whatever is said of the second. */
+static uint64_t
+send_twice(void)
+{
+	uint64_t a = mkdir_send("a");
+
+	h_expect(WIRE_T_CREATE);
+	lose_connection();
+	h_open(0x100);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	return a;
+}
+
+static void
+test_busy_after_resend(void **state)
+{
+	uint64_t a = send_twice();
+
+	(void)state;
+	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	h_reply(a, ERR_NOQUORUM, 0x100, NULL, NULL);
+	close(h.listener);
+	unlink(h.path);
+	lose_connection();
+	assert_int_equal(h_answer(a), -ETIMEDOUT);
+}
+
+/* Nor is it done once more in the next session. */
+static void
+test_expired_after_resend(void **state)
+{
+	uint64_t a = send_twice();
+
+	(void)state;
+	h_reply(a, ERR_EXPIRED, 0x100, NULL, NULL);
+	assert_int_equal(h_answer(a), -ETIMEDOUT);
+	h_open(0x105);
+	h_nothing_sent(5);
+}
+
 /* No PONG: even what is cached is asked for again, and fails. */
 static void
 test_deadline(void **state)
@@ -360,6 +401,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_lost, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test_setup_teardown(test_pings, setup_short, h_teardown),
