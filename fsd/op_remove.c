@@ -1,4 +1,11 @@
-/* UNLINK, RMDIR, RENAME: one transaction each. See fsd.h. */
+/*
+ * UNLINK, RMDIR, RENAME: one transaction each. See fsd.h.
+ *
+ * The kernel takes the node that it knows by a name for the one that is removed
+ * or moved. Until the echo has told it of a change made elsewhere that may be
+ * another one.
+ */
+#include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
@@ -48,7 +55,10 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 
 	(void)stat;
 	if (reply->code != ERR_OK) {
-		reply_code(call, reply->code);
+		if (reply->code == ERR_NONODE && call->ino != 0)
+			reply_vanished(call);
+		else
+			reply_code(call, reply->code);
 		call_free(call);
 		return;
 	}
@@ -59,6 +69,18 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (!reply_err(call, 0))
 		unseen(call, call->parent, call->name, id);
 	call_free(call);
+}
+
+/*
+ * Which node the kernel means; 0: whichever stands at the name. If it is not
+ * that one, the kernel is to look again, once.
+ */
+static uint64_t
+meant(const struct call *call)
+{
+	if (ino_kind(call->parent) != INO_ZNODE || grace_due(call->fsd, call->tid))
+		return 0;
+	return inode_name_get(call->fsd, call->parent, call->name);
 }
 
 static void
@@ -85,10 +107,12 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 		call_free(call);
 		return;
 	}
+	call->ino = meant(call);
 	msg.delete = (struct wire_delete){ .flags = target.flags,
 		.parent = target.dir,
 		.name = call_blob(call->name),
 		.dir = dir ? 1 : 0,
+		.id = call->ino,
 		.version = -1 };
 	call_send(call, &msg, removed);
 }
@@ -112,6 +136,7 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	uint64_t moved = inode_name_get(fsd, call->parent, call->name);
 	uint64_t target = inode_name_get(fsd, call->newparent, call->newname);
 	bool exchange = (call->flags & RENAME_EXCHANGE) != 0;
+	bool other = stat != NULL && moved != 0 && moved != stat->id;
 
 	if (reply->code != ERR_OK) {
 		reply_code(call, reply->code);
@@ -132,7 +157,8 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		own(fsd, moved);
 		own(fsd, target);
 	}
-	if (!reply_err(call, 0)) {
+	/* The kernel has moved another node than was moved: it must ask for both names. */
+	if (!reply_err(call, 0) || other) {
 		unseen(call, call->parent, call->name, moved);
 		unseen(call, call->newparent, call->newname, target);
 	}

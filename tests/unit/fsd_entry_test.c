@@ -182,6 +182,24 @@ test_unlink(void **state)
 	assert_int_equal(h_answer(unique), -ENOTEMPTY);
 }
 
+/* Another mount has put another node there: the kernel is to look again before this one goes. */
+static void
+test_unlink_other(void **state)
+{
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 7);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 0);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+}
+
 static void
 test_rename(void **state)
 {
@@ -312,6 +330,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_create_exists, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_mkdir_symlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_unlink_other, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_errnos, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_change_before_answer, h_setup, h_teardown),
