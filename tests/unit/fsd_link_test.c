@@ -236,6 +236,7 @@ test_deadline(void **state)
 {
 	struct fuse_getattr_in getattr = { 0 };
 	uint64_t a, read;
+	int i;
 
 	(void)state;
 	h_known(7, S_IFREG | 0644, "f");
@@ -247,10 +248,15 @@ test_deadline(void **state)
 	read = h_lookup_send(1, "x");
 	h_no_answer(20);
 	assert_true(inode_live(&h.fsd, 7));
-	/* The write was sent: nobody knows. The read was not answered in time. */
-	if (h_answer(a) != -ETIMEDOUT)
-		fail_msg("%d", answer.head.error);
-	assert_int_equal(h_answer(read), -EHOSTUNREACH);
+	/*
+	 * The write was sent: nobody knows. The read was not answered in time. The session's
+	 * deadline and the write's own may pass in one tick or in two.
+	 */
+	for (i = 0; i < 2; i++) {
+		h_answer_any();
+		assert_int_equal(
+		    answer.head.error, answer.head.unique == a ? -ETIMEDOUT : -EHOSTUNREACH);
+	}
 	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
 	assert_true(h_notified(7) && h_notified(1));
 	assert_false(inode_live(&h.fsd, 7));
