@@ -108,8 +108,8 @@ answered(void *arg, const struct wire_reply *reply)
 	}
 	if (known && stat.id != 0 && count)
 		inode_answered(fsd, stat.id);
-	else if (known && stat.id != 0)
-		inode_seen(fsd, stat.id);
+	if (known && stat.id != 0)
+		inode_seen(fsd, &stat);
 	if (plus)
 		entries_each(fsd, data, inode_answered);
 

@@ -149,12 +149,36 @@ inode_settle(struct fsd *fsd, uint64_t id)
 }
 
 void
-inode_seen(struct fsd *fsd, uint64_t id)
+inode_seen(struct fsd *fsd, const struct wire_stat *stat)
 {
-	struct inode *inode = inode_find(fsd->inodes, id);
+	struct inode *inode = inode_find(fsd->inodes, stat->id);
 
-	if (inode != NULL)
-		inode->unsure = false;
+	if (inode == NULL)
+		return;
+	inode->unsure = false;
+	inode->last = (struct inode_last){ .mode = stat->mode,
+		.uid = stat->uid,
+		.gid = stat->gid,
+		.size = stat->size,
+		.mtime_ns = stat->mtime_ns,
+		.ctime_ns = stat->ctime_ns };
+}
+
+bool
+inode_last(const struct fsd *fsd, uint64_t id, struct wire_stat *stat)
+{
+	const struct inode *inode = inode_find(fsd->inodes, id);
+
+	if (inode == NULL || inode->last.mode == 0)
+		return false;
+	*stat = (struct wire_stat){ .id = id,
+		.mode = inode->last.mode,
+		.uid = inode->last.uid,
+		.gid = inode->last.gid,
+		.size = inode->last.size,
+		.mtime_ns = inode->last.mtime_ns,
+		.ctime_ns = inode->last.ctime_ns };
+	return true;
 }
 
 void

@@ -32,7 +32,9 @@ void inode_answered(struct fsd *fsd, uint64_t id);
 /* Takes the interest back if the kernel doesn't know the znode. */
 void inode_settle(struct fsd *fsd, uint64_t id);
 /* A reply showed the znode (counted or not): it exists. */
-void inode_seen(struct fsd *fsd, uint64_t id);
+void inode_seen(struct fsd *fsd, const struct wire_stat *stat);
+/* How it was last seen: id and what fstat(2) shows, the rest 0. False: never. */
+bool inode_last(const struct fsd *fsd, uint64_t id, struct wire_stat *stat);
 /* link_interest for each znode that the kernel knows. */
 void inode_interests(struct fsd *fsd, struct link *link);
 

@@ -10,6 +10,12 @@
 #include <Judy.h>
 #include <bsd/sys/queue.h>
 
+/* Of a znode's stat what fstat(2) shows. */
+struct inode_last {
+	uint32_t mode, uid, gid, size; /* mode 0: never seen */
+	int64_t mtime_ns, ctime_ns;
+};
+
 struct inode {
 	TAILQ_ENTRY(inode) lru; /* while it has a value */
 	uint64_t ino;
@@ -17,6 +23,7 @@ struct inode {
 	uint64_t answers;
 	uint64_t name; /* key in inodes.names; 0: none */
 	struct value *value;
+	struct inode_last last;
 	bool gone;
 	bool unnamed;
 	bool unsure;

@@ -157,6 +157,7 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 		if (!call->plus)
 			continue;
 		inode_ref(call->fsd, entry.id);
+		inode_seen(call->fsd, &stat);
 		name_set(call->fsd, call->ino, &entry);
 		(*references)++;
 	}

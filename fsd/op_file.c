@@ -114,6 +114,8 @@ open_at_once(fuse_req_t req, struct handle *handle)
 			return false;
 		handle_pin(handle, value_ref(value));
 		handle->fresh = true;
+	} else {
+		inode_last(fsd, id, &handle->stat);
 	}
 	reply_req_open(req, handle);
 	return true;
@@ -160,10 +162,11 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	uint64_t id = ino_node(call->ino);
 	bool taken;
 
-	(void)stat;
 	inode_value_drop(call->fsd, id);
 	if (handle != NULL) {
 		handle_pin(handle, NULL);
+		if (stat != NULL)
+			handle->stat = *stat;
 		if (reply->code == ERR_OK)
 			handle->trunc = false;
 	}

@@ -118,6 +118,13 @@ ok $? "the new file is there"
 is "$(cat <&8)" old "the old one is read to its end"
 exec 8<&-
 
+# Open for writing there, and never read: it can still be looked at.
+exec 8>>B/w/open
+rm A/w/open
+is "$(stat -L -c '%F %s' /dev/fd/8)" "regular file 4" "fstat of a removed file that is open for writing"
+exec 8>&-
+echo new >A/w/open
+
 # B removes what A has just created, before or after its echo.
 for i in $(seq 100); do
 	: >A/w/both

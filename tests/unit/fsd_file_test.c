@@ -315,6 +315,34 @@ test_deleted_file_stays_readable(void **state)
 	assert_int_equal(out->attr.size, 4);
 }
 
+/* Opened for writing without asking: fstat(2) shows it as it was last seen. */
+static void
+test_deleted_file_written(void **state)
+{
+	struct fuse_getattr_in in = { 0 };
+	const struct fuse_attr_out *out = (const void *)answer.body;
+	struct wire_stat stat = h_stat(F, S_IFREG | 0640);
+	uint64_t unique, fh;
+
+	(void)state;
+	stat.size = 3;
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h_answer(h_open_send(F, O_WRONLY)), 0);
+	fh = h_fh();
+	h_change(WIRE_REMOVE, 0x102, F, S_IFREG | 0640, "f");
+	unique = h_request(FUSE_GETATTR, F, &in, sizeof in);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x102, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(out->attr.mode, S_IFREG | 0640);
+	assert_int_equal(out->attr.size, 3);
+	assert_int_equal(out->attr.nlink, 0);
+	unique = h_write_send(F, fh, O_WRONLY, 0, "x", 1);
+	h_reply(h_expect(WIRE_T_WRITE)->write.rid, ERR_NONODE, 0x102, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+}
+
 /* A file that this mount's earlier process opened. */
 static void
 test_unknown_handle(void **state)
@@ -422,6 +450,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_open_vanished, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_deleted_file_stays_readable, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_deleted_file_written, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_handle, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_setattr, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_fsync_and_statfs, setup, h_teardown),
