@@ -66,8 +66,9 @@ struct link_request *link_request(
 
 /*
  * Nobody waits for this write (a RELEASE's), and yet what the same process
- * reads next must show it: later reads of the node, and of names in the
- * directory `parent` (0: unknown), wait until it is answered.
+ * does next comes after it: later reads and writes of the node, lookups and
+ * creations of names in the directory `parent` (0: unknown), wait until it is
+ * answered. It may be sent more than once, so the connection's order is not enough.
  */
 void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
 

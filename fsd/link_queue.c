@@ -200,8 +200,14 @@ behind_barrier(const struct link *link, const struct link_request *request)
 		dir = msg->lookup.parent;
 	else if (msg->type == WIRE_T_LIST)
 		dir = msg->list.id;
+	else if (msg->type == WIRE_T_WRITE)
+		node = msg->write.id;
+	else if (msg->type == WIRE_T_SETATTR)
+		node = msg->setattr.id;
+	else if (msg->type == WIRE_T_CREATE)
+		dir = msg->create.parent;
 	TAILQ_FOREACH (barrier, &link->barriers, barrier) {
-		if (barrier->order > request->order)
+		if (barrier->order >= request->order)
 			break;
 		if ((node != 0 && node == barrier_node(barrier)) ||
 		    (dir != 0 && dir == barrier->barrier_parent))
@@ -217,8 +223,10 @@ behind_barrier(const struct link *link, const struct link_request *request)
 static bool
 may_send(const struct link *link, const struct link_request *request)
 {
+	if (request->write && request->number == 0)
+		return !window_full(link) && !behind_barrier(link, request);
 	if (request->write)
-		return request->number != 0 || !window_full(link);
+		return true;
 	return (link->state != LINK_SUSPENDED || link->options.stale) &&
 	       !behind_barrier(link, request);
 }
@@ -232,7 +240,7 @@ link_pump(struct link *link)
 	if (link->phase != PHASE_UP || link->closed != NULL || link->busy)
 		return;
 	/*
-	 * Writes keep their order. A read that must wait holds nobody else up: its process sends
+	 * Writes keep their order. What waits for a barrier holds nobody else up: its process sends
 	 * nothing behind it.
 	 */
 	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
@@ -241,7 +249,7 @@ link_pump(struct link *link)
 		if (may_send(link, request))
 			put_on_wire(link, request);
 		else if (request->write)
-			writes = false;
+			writes = !window_full(link);
 	}
 }
 

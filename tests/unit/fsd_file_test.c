@@ -141,6 +141,27 @@ test_trunc_not_after_failed_write(void **state)
 	h_nothing_sent(2);
 }
 
+/* Sent again after BUSY, the truncation would empty what the same process wrote next. */
+static void
+test_trunc_before_write(void **state)
+{
+	uint64_t fh = open_known(O_WRONLY | O_TRUNC), release, unique;
+
+	(void)state;
+	release = h_release_send(F, fh, O_WRONLY | O_TRUNC);
+	expect_write(release, WIRE_REPLACE, 0, "", 0);
+	assert_int_equal(h_answer(release), 0);
+	fh = open_known(O_WRONLY | O_APPEND);
+	unique = h_write_send(F, fh, O_WRONLY | O_APPEND, 0, "x", 1);
+	h_nothing_sent(2);
+	done(release, ERR_BUSY);
+	expect_write(release, WIRE_REPLACE, 0, "", 0);
+	done(release, ERR_OK);
+	expect_write(unique, WIRE_APPEND, 0, "x", 1);
+	done(unique, ERR_OK);
+	assert_int_equal(h_answer(unique), 0);
+}
+
 static void
 test_limits(void **state)
 {
@@ -443,6 +464,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trunc_at_release, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_trunc_not_after_failed_write, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_trunc_before_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_value_cached, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_read_behind_the_end, setup, h_teardown),
