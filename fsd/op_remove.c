@@ -78,16 +78,46 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 static uint64_t
 meant(const struct call *call)
 {
-	if (ino_kind(call->parent) != INO_ZNODE || grace_due(call->fsd, call->tid))
+	if (grace_due(call->fsd, call->tid))
 		return 0;
 	return inode_name_get(call->fsd, call->parent, call->name);
+}
+
+/* call->mode: whether it is rmdir. */
+static void
+send_delete(struct call *call, uint32_t flags)
+{
+	struct wire_msg msg = { .type = WIRE_T_DELETE,
+		.delete = { .flags = flags,
+		    .parent = ino_node(call->parent),
+		    .name = call_blob(call->name),
+		    .dir = call->mode,
+		    .id = call->ino,
+		    .version = -1 } };
+
+	call_send(call, &msg, removed);
+}
+
+/* Through a modifier only what is bound to this session can be removed. */
+static void
+bound(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	if (call_code(reply, stat) == ERR_OK && stat->owner == link_session(call->fsd->link)) {
+		call->ino = stat->id;
+		send_delete(call, WIRE_ECHO);
+		return;
+	}
+	if (call_code(reply, stat) == ERR_OK)
+		reply_err(call, EPERM);
+	else
+		reply_code(call, call_code(reply, stat));
+	call_free(call);
 }
 
 static void
 remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 {
 	struct fsd *fsd = call_fsd(req);
-	struct wire_msg msg = { .type = WIRE_T_DELETE };
 	struct zab_target target;
 	struct call *call;
 	int errnum;
@@ -101,20 +131,19 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 	if (call == NULL || !call_name(call, call->name, name))
 		return;
 	call->parent = parent;
+	call->mode = dir ? 1 : 0;
 	errnum = zab_target(parent, name, &target);
 	if (errnum != 0) {
 		reply_err(call, errnum);
 		call_free(call);
 		return;
 	}
+	if (target.owner != WIRE_PERSISTENT) {
+		call_lookup(call, target.dir, call->name, bound);
+		return;
+	}
 	call->ino = meant(call);
-	msg.delete = (struct wire_delete){ .flags = target.flags,
-		.parent = target.dir,
-		.name = call_blob(call->name),
-		.dir = dir ? 1 : 0,
-		.id = call->ino,
-		.version = -1 };
-	call_send(call, &msg, removed);
+	send_delete(call, 0);
 }
 
 void

@@ -30,6 +30,7 @@ is "$(errno_of 'os.open("f", os.O_CREAT | os.O_EXCL)')" EEXIST "exists, for a fi
 is "$(errno_of 'os.mkdir("d")')" EEXIST "exists, for a directory"
 is "$(errno_of 'os.symlink("x", "f")')" EEXIST "exists, for a link"
 is "$(errno_of 'os.rmdir("full")')" ENOTEMPTY "not empty"
+is "$(errno_of 'os.unlink(".zab/ephemeral/f")')" EPERM "through a modifier, what is not bound to the session"
 is "$(errno_of 'os.rename("d", "full")')" ENOTEMPTY "not empty, as the target of a rename"
 is "$(errno_of 'os.rmdir("f")')" ENOTDIR "rmdir of a file"
 is "$(errno_of 'open("f/x", "w")')" ENOTDIR "a file has no children"

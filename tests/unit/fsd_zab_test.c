@@ -161,10 +161,12 @@ test_ephemeral(void **state)
 	struct fuse_mkdir_in mkdir = { .mode = 0755 };
 	const struct fuse_open_out *open =
 	    (const void *)(answer.body + sizeof(struct fuse_entry_out));
+	struct wire_stat other = h_stat(31, S_IFREG | 01644);
 	uint64_t unique, fh;
 
 	(void)state;
 	stat.owner = H_SESSION;
+	other.owner = H_SESSION + 1;
 	unique = h_lookup_send(EPHEMERAL, "e");
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
@@ -191,8 +193,16 @@ test_ephemeral(void **state)
 	h_nothing_sent(2);
 
 	unique = h_request(FUSE_UNLINK, EPHEMERAL, "e", 2);
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x102, &other, NULL);
+	h_expect(WIRE_T_FORGET);
+	assert_int_equal(h_answer(unique), -EPERM);
+
+	unique = h_request(FUSE_UNLINK, EPHEMERAL, "e", 2);
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x102, &stat, NULL);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.flags, WIRE_ECHO);
 	assert_int_equal(h.msg.delete.parent, DIR);
+	assert_int_equal(h.msg.delete.id, 31);
+	h_expect(WIRE_T_FORGET);
 	h_reply(unique, ERR_OK, 0x103, NULL, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	assert_int_equal(h.echo_owned, 0); /* told back as a change */
