@@ -68,6 +68,9 @@ check_session(struct link *link, uint64_t now_ns)
 		link_set_state(link, LINK_SUSPENDED);
 	if (!TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->wired))
 		link_fail(link, too_late);
+	/* What waited for one of them has nothing to wait for any more. */
+	if (!TAILQ_EMPTY(&link->waiting))
+		link_pump(link);
 	if (link->closed != NULL && now_ns >= link->close_ns)
 		link_finished(link);
 }

@@ -141,6 +141,28 @@ test_trunc_not_after_failed_write(void **state)
 	h_nothing_sent(2);
 }
 
+/* A truncation that is given up holds nobody any longer. */
+static void
+test_trunc_given_up(void **state)
+{
+	struct fuse_getattr_in getattr = { 0 };
+	struct wire_stat stat = h_stat(F, S_IFREG | 0644);
+	uint64_t fh, release, unique;
+
+	(void)state;
+	h_begin(150, false);
+	h_open(0x100);
+	h_known(F, S_IFREG | 0644, "f");
+	fh = open_known(O_WRONLY | O_TRUNC);
+	release = h_release_send(F, fh, O_WRONLY | O_TRUNC);
+	expect_write(release, WIRE_REPLACE, 0, "", 0);
+	assert_int_equal(h_answer(release), 0);
+	unique = h_request(FUSE_GETATTR, F, &getattr, sizeof getattr);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, 0x101, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	h_teardown(NULL);
+}
+
 /* Sent again after BUSY, the truncation would empty what the same process wrote next. */
 static void
 test_trunc_before_write(void **state)
@@ -464,6 +486,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trunc_at_release, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_trunc_not_after_failed_write, setup, h_teardown),
+		cmocka_unit_test(test_trunc_given_up),
 		cmocka_unit_test_setup_teardown(test_trunc_before_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_value_cached, setup, h_teardown),
