@@ -10,7 +10,8 @@
  * ping was *sent*. While it has not passed, reads wait for a reconnect; after
  * it they fail with ERR_NOQUORUM. A write waits up to the session timeout from
  * its own start: then ERR_NOQUORUM if it was never sent, ERR_UNKNOWN if it was.
- * At most WIRE_OUTSTANDING_MAX writes are on the wire; others wait here.
+ * At most WIRE_OUTSTANDING_MAX writes are on the wire, and 32 MiB in each
+ * direction; others wait here.
  */
 #ifndef ZABFS_FSD_LINK_H
 #define ZABFS_FSD_LINK_H

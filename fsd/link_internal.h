@@ -19,7 +19,8 @@
 #define LINK_RETRY_MS_MIN 10
 #define LINK_RETRY_MS_MAX 500
 #define LINK_BUSY_MS 10 /* a write that the replica couldn't take is sent again after */
-#define LINK_UNSENT_MAX (256u << 20)	  /* WIRE_OUTSTANDING_MAX writes of moderate size */
+#define LINK_UNSENT_MAX (256u << 20)	  /* the interest in FRONT_INTEREST_MAX nodes, and more */
+#define LINK_WIRED_MAX (32u << 20)	  /* half of what the replica keeps for who doesn't read */
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
 struct link_request {
@@ -76,6 +77,9 @@ struct link {
 	bool busy;	     /* until then */
 
 	struct link_requests waiting, wired;
+	size_t
+	    wired_reads; /* bytes that the answers may have, at most LINK_WIRED_MAX or one read */
+	size_t wired_writes;		     /* bytes of data, likewise */
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
 	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */

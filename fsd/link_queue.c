@@ -93,11 +93,41 @@ least_write(const struct link *link)
 	return slot == NULL || (rid & LINK_READ_BIT) != 0 ? NULL : *slot;
 }
 
+/* Bytes that it puts on the connection, in one direction or the other, if they may be many. */
+static size_t
+weight(const struct link_request *request)
+{
+	switch (request->msg.type) {
+	case WIRE_T_READ:
+		return WIRE_VALUE_MAX;
+	case WIRE_T_LIST:
+		return request->msg.list.bytes;
+	case WIRE_T_WRITE:
+		return request->msg.write.data.len;
+	default:
+		return 0;
+	}
+}
+
+static size_t *
+wired_of(struct link *link, const struct link_request *request)
+{
+	return request->write ? &link->wired_writes : &link->wired_reads;
+}
+
+static void
+off_wire(struct link *link, struct link_request *request)
+{
+	TAILQ_REMOVE(&link->wired, request, next);
+	request->wired = false;
+	*wired_of(link, request) -= weight(request);
+}
+
 static void
 take_out(struct link *link, struct link_request *request)
 {
 	if (request->wired)
-		TAILQ_REMOVE(&link->wired, request, next);
+		off_wire(link, request);
 	else
 		TAILQ_REMOVE(&link->waiting, request, next);
 	JudyLDel(&link->by_rid, request->rid, PJE0);
@@ -175,6 +205,7 @@ put_on_wire(struct link *link, struct link_request *request)
 	TAILQ_REMOVE(&link->waiting, request, next);
 	TAILQ_INSERT_TAIL(&link->wired, request, next);
 	request->wired = true;
+	*wired_of(link, request) += weight(request);
 	conn_send(link->conn, &request->msg);
 }
 
@@ -231,6 +262,15 @@ may_send(const struct link *link, const struct link_request *request)
 	       !behind_barrier(link, request);
 }
 
+/* Otherwise the connection is given up for a reader that doesn't read. */
+static bool
+has_room(struct link *link, const struct link_request *request)
+{
+	size_t wired = *wired_of(link, request), more = weight(request);
+
+	return more == 0 || wired == 0 || wired + more <= LINK_WIRED_MAX;
+}
+
 void
 link_pump(struct link *link)
 {
@@ -246,7 +286,7 @@ link_pump(struct link *link)
 	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
 		if (request->write && !writes)
 			continue;
-		if (may_send(link, request))
+		if (may_send(link, request) && has_room(link, request))
 			put_on_wire(link, request);
 		else if (request->write)
 			writes = !window_full(link);
@@ -259,8 +299,7 @@ wait_again(struct link *link, struct link_request *request)
 {
 	struct link_request *at;
 
-	TAILQ_REMOVE(&link->wired, request, next);
-	request->wired = false;
+	off_wire(link, request);
 	TAILQ_FOREACH (at, &link->waiting, next)
 		if (at->order > request->order)
 			break;
@@ -279,6 +318,7 @@ link_unwire(struct link *link)
 		request->wired = false;
 		request->doubtful = true;
 	}
+	link->wired_reads = link->wired_writes = 0;
 	TAILQ_CONCAT(&link->wired, &link->waiting, next);
 	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
 }
@@ -363,4 +403,5 @@ link_fail(struct link *link, int (*dead)(struct link *link, const struct link_re
 		request->done(request->arg, &reply);
 		free(request);
 	}
+	link_pump(link);
 }

@@ -164,6 +164,51 @@ test_window(void **state)
 	h_nothing_sent(2);
 }
 
+/* What would not fit the connection waits: 32 reads of a value of any size, 32 MiB of writes. */
+static void
+test_bytes(void **state)
+{
+	static char data[1040000];
+	struct wire_stat stat = h_stat(100, S_IFREG | 0644);
+	uint64_t first, i;
+
+	(void)state;
+	first = h_open_send(100, O_RDONLY);
+	for (i = 101; i < 133; i++)
+		h_open_send(i, O_RDONLY);
+	for (i = 100; i < 132; i++)
+		assert_int_equal(h_expect(WIRE_T_READ)->read.id, i);
+	h_nothing_sent(2);
+	h_reply(UINT64_C(1) << 63 | 1, ERR_OK, 0x100, &stat, "v");
+	assert_int_equal(h_answer(first), 0);
+	assert_int_equal(h_expect(WIRE_T_READ)->read.id, 132);
+	first = h_write_send(100, h_fh(), O_WRONLY, 0, data, sizeof data);
+	h_expect(WIRE_T_WRITE);
+	for (i = 1; i < 33; i++) {
+		h_write_send(100, h_fh(), O_WRONLY, 0, data, sizeof data);
+		if (i < 32)
+			h_expect(WIRE_T_WRITE);
+	}
+	h_nothing_sent(2);
+	/* What is small waits behind the great ones: writes keep their order. */
+	mkdir_send("d");
+	h_nothing_sent(2);
+	h_reply(first, ERR_OK, 0x101, &stat, NULL);
+	assert_int_equal(h_answer(first), 0);
+	h_expect(WIRE_T_FORGET); /* the kernel has never looked it up */
+	h_expect(WIRE_T_WRITE);
+	h_expect(WIRE_T_CREATE);
+	/* All of it comes again on the next connection. */
+	lose_connection();
+	h_open(0x101);
+	for (i = 0; i < 32; i++)
+		h_expect(WIRE_T_READ);
+	for (i = 0; i < 32; i++)
+		h_expect(WIRE_T_WRITE);
+	h_expect(WIRE_T_CREATE);
+	h_nothing_sent(2);
+}
+
 /* The replica had no room: the same write once more. */
 static void
 test_busy(void **state)
@@ -406,6 +451,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_waits_for_connection, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_lost, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_bytes, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
