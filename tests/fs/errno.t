@@ -1,21 +1,40 @@
 #!/bin/bash
-# Each row of the table of errors that one node can produce. A Python one-liner
+# Each row of the table of errors that one node can produce. A line of Python
 # tells the errno itself; the shell's messages would hide it.
 . "$(dirname "$0")/lib.sh"
 
 node_start && mount_start A || exit 1
 
-# The name of the errno that an expression gives in A, or "none".
-errno_of() {
-	(cd "$T/${IN:-A}" && timeout 30 python3 -c '
-import ctypes, errno, fcntl, os, socket, sys
+# Runs each line in a process of its own and says the name of its errno, or "none".
+cat >"$T/errno.py" <<'END'
+import ctypes, errno, fcntl, mmap, os, socket, sys
 libc = ctypes.CDLL(None, use_errno=True)
-try:
-    exec(sys.argv[1])
-    print("none")
-except OSError as e:
-    print(errno.errorcode[e.errno])
-' "$1")
+def name(line):
+    mount, code = line.split(" ", 1)
+    try:
+        os.chdir(mount)
+        exec(code)
+        return "none"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    except BaseException as e:
+        return repr(e)
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        print(name(line), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+END
+coproc python3 "$T/errno.py"
+exec 8>&"${COPROC[1]}" 9<&"${COPROC[0]}"
+
+# What an expression fails with in the mount A, or in IN.
+errno_of() {
+	local name
+	echo "$T/${IN:-A} $1" >&8
+	read -r -t 30 -u 9 name
+	echo "$name"
 }
 
 cd "$T/A" || exit 1
@@ -48,10 +67,42 @@ is "$(errno_of 'open("n" * 255, "w")')" none "a name of 255 bytes"
 is "$(errno_of 'open("n" * 256, "w")')" ENAMETOOLONG "a name of 256 bytes"
 is "$(errno_of 'open("new\nline\x01\xff", "w")')" none "any bytes in a name"
 is "$(errno_of 'os.mkdir(".zab")')" EEXIST "the name .zab is taken"
-is "$(errno_of 'os.rename("f", ".zab/data")' | grep -cE 'EXDEV|EPERM|EINVAL|EACCES')" 1 "nothing is moved into .zab"
 is "$(errno_of 'os.rename("f", "/tmp/f")')" EXDEV "a rename out of the tree"
-[ "$(errno_of 'os.mkdir(".zab/ephemeral/x")')" != none ]
-ok $? "a directory cannot be ephemeral"
+is "$(errno_of 'if libc.renameat2(-100, b"f", -100, b"f2", 4): raise OSError(ctypes.get_errno(), "")')" EINVAL "a rename with another flag"
+is "$(errno_of 'if libc.renameat2(-100, b"f", -100, b"d", 1): raise OSError(ctypes.get_errno(), "")')" EEXIST "RENAME_NOREPLACE over a name"
+is "$(errno_of 'if libc.renameat2(-100, b"f", -100, b"none", 2): raise OSError(ctypes.get_errno(), "")')" ENOENT "RENAME_EXCHANGE with none"
+is "$(errno_of 'os.rename("missing", "g")')" ENOENT "no node to rename"
+is "$(errno_of 'fd = os.open("away", os.O_CREAT | os.O_WRONLY); os.unlink("away"); os.write(fd, b"x")')" ENOENT "writing to a removed file"
+is "$(errno_of 'os.readlink("f")')" EINVAL "no link"
+
+# Below .zab.
+echo other >other
+is "$(errno_of 'os.rename("f", ".zab/data")')" EXDEV "nothing is moved into .zab"
+is "$(errno_of 'os.rename("f", ".zab/ephemeral/f")')" EXDEV "nor into a modifier"
+is "$(errno_of 'os.rename(".zab/data", "g")')" EXDEV "nor out of it"
+is "$(errno_of 'os.rename(".zab", "g")' | grep -cE 'EPERM|EBUSY')" 1 ".zab itself stays"
+is "$(errno_of 'os.rmdir(".zab")')" EPERM "and cannot be removed"
+is "$(errno_of 'os.unlink(".zab/session")')" EPERM "nor can what is in it"
+is "$(errno_of 'os.mkdir(".zab/ephemeral/x")')" EINVAL "a directory cannot be ephemeral"
+is "$(errno_of 'os.mkdir(".zab/held/x")')" EINVAL "nor held"
+is "$(errno_of 'os.symlink("f", ".zab/held/x")')" EINVAL "nor can a link be held"
+is "$(errno_of 'os.open(".zab/ephemeral/other", os.O_CREAT | os.O_WRONLY)')" EEXIST "a node of another kind does not become ephemeral"
+is "$(errno_of 'os.open(".zab/held/other", os.O_CREAT | os.O_WRONLY)')" EEXIST "nor held"
+is "$(errno_of 'os.open(".zab/ephemeral/other", os.O_CREAT | os.O_EXCL)')" EEXIST "O_EXCL through a modifier"
+is "$(errno_of 'os.open(".zab/ephemeral/e", os.O_CREAT | os.O_WRONLY)')" none "an ephemeral"
+is "$(errno_of 'open("e/child", "w")')" ENOTDIR "has no children"
+is "$(errno_of 'os.mkdir("e/child")')" ENOTDIR "nor directories"
+is "$(errno_of 'open(".zab/ephemeral/.zab", "w")' | grep -cE 'EPERM|EISDIR|EINVAL')" 1 "an ephemeral can't be called .zab"
+is "$(errno_of 'open(".zab/stat/f", "w")')" EACCES "metadata is read-only"
+is "$(errno_of 'open(".zab/session", "a")')" EACCES "the session, too"
+is "$(errno_of 'open(".zab/stat/missing")')" ENOENT "metadata of nothing"
+is "$(errno_of 'open("d/.zab/session")')" ENOENT "the session is in the root's .zab alone"
+is "$(errno_of 'open(".zab/new", "w")')" EPERM "nothing is created in .zab"
+is "$(errno_of 'open(".zab/stat/new", "w")')" EPERM "nor in .zab/stat"
+is "$(errno_of 'os.chmod(".zab/data", 0o600)')" EPERM "a mode below .zab"
+is "$(errno_of 'os.truncate(".zab/data", 1044481)')" EFBIG "a directory's value beyond the limit"
+is "$(cat f other)" "value
+other" "none of that changed anything"
 
 # Values.
 head -c 1044480 /dev/zero >"$T/limit"
@@ -67,8 +118,13 @@ ok $? "the value is unchanged"
 # What is not offered.
 is "$(errno_of 'fcntl.flock(open("f"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "flock: EOPNOTSUPP"
 is "$(errno_of 'fcntl.lockf(open("f", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "a lock of fcntl: EOPNOTSUPP"
-is "$(errno_of 'l = ctypes.c_long
-if libc.fallocate(os.open("f", os.O_WRONLY), 0, l(0), l(100)): raise OSError(ctypes.get_errno(), "")')" ENOTSUP "fallocate: EOPNOTSUPP"
+is "$(errno_of 'if libc.fallocate(os.open("f", os.O_WRONLY), 0, ctypes.c_long(0), ctypes.c_long(100)): raise OSError(ctypes.get_errno(), "")')" ENOTSUP "fallocate: EOPNOTSUPP"
+
+is "$(errno_of 'mmap.mmap(os.open("f", os.O_RDWR), 6)')" ENODEV "mmap, shared"
+is "$(errno_of 'assert mmap.mmap(os.open("f", os.O_RDONLY), 6, mmap.MAP_PRIVATE, mmap.PROT_READ)[:] == b"value\n"')" none "mmap, private"
+is "$(errno_of 'os.setxattr("f", "user.a", b"1")')" ENOTSUP "a new extended attribute"
+is "$(errno_of 'os.getxattr("f", "user.a")')" ENOTSUP "an extended attribute"
+is "$(errno_of 'os.listxattr("f")')" ENOTSUP "their list"
 
 # Permissions.
 chmod 700 d
@@ -86,6 +142,10 @@ cd "$T" || exit 1
 mount_start R -o ro
 is "$(IN=R errno_of 'open("f")')" none "a read-only mount reads"
 is "$(IN=R errno_of 'open("f", "a")')" EROFS "and doesn't write"
-is "$(IN=R errno_of 'os.mkdir("e")')" EROFS "nor creates"
+is "$(IN=R errno_of 'os.mkdir("n")')" EROFS "nor creates"
+is "$(IN=R errno_of 'os.unlink("f")')" EROFS "nor removes"
+is "$(IN=R errno_of 'os.rename("f", "n")')" EROFS "nor renames"
+is "$(IN=R errno_of 'os.chmod("f", 0o600)')" EROFS "nor changes modes"
+is "$(IN=R errno_of 'open(".zab/ephemeral/n", "w")')" EROFS "nor makes ephemerals"
 
 done_testing
