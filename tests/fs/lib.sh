@@ -201,36 +201,58 @@ bad_lines() {
 	printf '%s' "$lines"
 }
 
+# What of this script's is still there when everything has ended. A dead mount is no directory:
+# the table tells.
+left_behind() {
+	local dir device pid
+	while read -r device dir; do
+		echo "a mount: $dir"
+		{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
+		umount -l "$dir" 2>/dev/null
+	done < <(awk -v dir="$T/" 'index($5, dir) == 1 { print $3, $5 }' /proc/self/mountinfo)
+	for pid in $(pgrep -f "zabfs-[a-z]* .*$T/" | grep -vx "$$") $(pgrep -P $$ -r D); do
+		echo "a process: $(ps -o pid=,stat=,args= -p "$pid")"
+		kill -KILL "$pid" 2>/dev/null
+	done
+}
+
+# A result that is no test's of the script's own: fails if there is anything to show.
+verdict() {
+	[ -n "$2" ] || return 0
+	failed=$((failed + 1))
+	count=$((count + 1))
+	echo "not ok $count - $1"
+	printf '%s\n' "$2" | head -n 20 | sed 's/^/# /'
+}
+
+# What a script has stopped can't end.
+go_on() {
+	local name
+	[ -z "$replica_pid" ] || kill -CONT "$replica_pid" 2>/dev/null
+	for name in "${!mountd_pid[@]}"; do
+		kill -CONT "${mountd_pid[$name]}" 2>/dev/null
+		pkill -CONT -P "${mountd_pid[$name]}"
+	done
+}
+
 cleanup_done=
 cleanup() {
-	local name pid dir device bad
+	local name pid
 	[ -z "$cleanup_done" ] || return 0
 	cleanup_done=1
+	go_on
 	watch_stop
 	for name in "${!mountd_pid[@]}"; do
 		mount_stop "$name"
 	done
 	replica_end TERM
 	umount -q "$T/data" 2>/dev/null
-	# A mount that is still there hangs on a daemon that isn't: cut it.
-	for dir in "$T"/*/; do
-		device=$(awk -v dir="${dir%/}" '$5 == dir { print $3 }' /proc/self/mountinfo)
-		[ -n "$device" ] || continue
-		{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
-		echo "# a mount was left behind: $dir"
-		umount -l "${dir%/}" 2>/dev/null
-	done
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null
 	done
+	verdict "nothing is left behind" "$(left_behind)"
 	wait 2>/dev/null
-	bad=$(bad_lines)
-	if [ -n "$bad" ]; then
-		failed=$((failed + 1))
-		count=$((count + 1))
-		echo "not ok $count - no error line in a daemon's log"
-		printf '%s\n' "$bad" | head -n 20 | sed 's/^/# /'
-	fi
+	verdict "no error line in a daemon's log" "$(bad_lines)"
 	if [ "$failed" -ne 0 ] && [ -n "${KEEP:-}" ]; then
 		echo "# kept: $T"
 	else
