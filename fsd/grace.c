@@ -16,7 +16,8 @@
 struct grace {
 	int32_t tid;
 	uint64_t began_ns; /* ESTALE was answered */
-	bool looked_up;	   /* since then */
+	uint64_t what;
+	bool looked_up; /* since then */
 	uint64_t kept_ns;
 	bool opened; /* found, and opened: what comes now is another operation */
 	struct value *value;
@@ -76,14 +77,15 @@ sweep(struct graces *graces, uint64_t now_ns)
 }
 
 bool
-grace_begin(struct fsd *fsd, int32_t tid)
+grace_begin(struct fsd *fsd, int32_t tid, uint64_t what)
 {
 	struct grace *slot = slot_of(fsd, tid);
 	uint64_t now_ns = fsd_now_ns();
-	bool again = slot->tid == tid && now_ns - slot->began_ns < DUE_NS;
+	bool again = slot->tid == tid && slot->what == what && now_ns - slot->began_ns < DUE_NS;
 
 	sweep(fsd->graces, now_ns);
 	slot->tid = tid;
+	slot->what = what;
 	slot->began_ns = now_ns;
 	slot->looked_up = false;
 	return again;

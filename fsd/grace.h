@@ -22,8 +22,11 @@ struct graces;
 struct graces *graces_new(void);
 void graces_free(struct graces *graces);
 
-/* The thread is about to be answered ESTALE. True: it was, a moment ago. */
-bool grace_begin(struct fsd *fsd, int32_t tid);
+/*
+ * The thread is about to be answered ESTALE, because of `what`: a number of the caller's. True: it
+ * was because of the same, a moment ago.
+ */
+bool grace_begin(struct fsd *fsd, int32_t tid, uint64_t what);
 /*
  * Whether the ESTALE led to no lookup: there is no name to look for (a removed working
  * directory).

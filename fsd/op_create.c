@@ -10,7 +10,9 @@
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 /* Sends the create, or answers that there is no such place. False: the call has ended. */
 static bool
@@ -184,14 +186,17 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 /*
  * Somebody else was faster. Run again, the kernel finds the node itself, checks
  * its permissions, and opens it as one that was there. If that fails twice
- * (created and deleted in turn), it is opened from here.
+ * (created and deleted in turn), it is opened from here; then the kernel takes
+ * it for new and raises a CREATE of its own.
  */
 static void
 exists(struct call *call, struct handle *handle)
 {
+	uint64_t what = XXH64(call->name, strlen(call->name), call->parent);
+
 	if ((call->flags & O_EXCL) != 0)
 		not_opened(call, handle, EEXIST);
-	else if (!grace_begin(call->fsd, call->tid))
+	else if (!grace_begin(call->fsd, call->tid, what))
 		not_opened(call, handle, ESTALE);
 	else
 		call_lookup(call, ino_node(call->parent), call->name, existing);

@@ -188,6 +188,6 @@ reply_value(struct call *call, const struct value *value, int64_t offset, size_t
 bool
 reply_vanished(struct call *call)
 {
-	grace_begin(call->fsd, call->tid);
+	grace_begin(call->fsd, call->tid, 0);
 	return reply_err(call, ESTALE);
 }

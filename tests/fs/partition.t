@@ -3,11 +3,11 @@
 # errno, and that every process can be killed.
 . "$(dirname "$0")/lib.sh"
 
-node_start && mount_start A -o timeout=1s && mount_start S -o timeout=1s,stale && mount_start L -o timeout=20s || exit 1
+node_start && mount_start A -o timeout=1s && mount_start S -o timeout=1s,stale && mount_start L -o timeout=60s || exit 1
 cd "$T" || exit 1
 
 errno_of() {
-	timeout 30 python3 -c '
+	timeout 100 python3 -c '
 import errno, os, sys
 try:
     exec(sys.argv[1])
@@ -34,11 +34,18 @@ cat A/d/f S/d/f L/d/f >/dev/null
 stat A/d S/d S/d/f >/dev/null
 
 # Gone for less than the timeout: calls wait and complete.
+watch_start A/.zab events2 -e modify --format %f
+states() {
+	[ "$(grep -c '^session$' events2)" -ge "$1" ]
+}
 replica_end KILL
 (errno_of 'os.close(os.open("L/d/waited", os.O_CREAT | os.O_WRONLY))' >waited) &
 waiter=$!
 wait_for 10 state_is A suspended
 ok $? "the session is suspended after its deadline"
+wait_for 5 states 1
+ok $? "whoever watches .zab/session is told"
+suspended=$(grep -c '^session$' events2)
 is "$(errno_of 'os.stat("A/d/f")')" EHOSTUNREACH "then not even a cached stat is answered"
 is "$(errno_of 'open("A/d/f").read()')" EHOSTUNREACH "nor a read"
 is "$(errno_of 'os.listdir("A/d")')" EHOSTUNREACH "nor a listing"
@@ -57,6 +64,17 @@ timeout -s KILL 0.3 touch L/killed
 [ $? -eq 137 ]
 ok $? "and with SIGKILL"
 is "$(ps -eo stat,args | grep -c '^D.* L/')" 0 "nobody is left in D"
+# A signal that the program handles: EINTR, but only after a second.
+cat >interrupted.py <<'END'
+import ctypes, errno, signal, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+signal.signal(signal.SIGALRM, lambda *args: None)
+signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+start = time.monotonic()
+result = libc.mkdir(b"L/interrupted2", 0o755)
+print(result, errno.errorcode.get(ctypes.get_errno()), time.monotonic() - start > 0.9)
+END
+is "$(timeout 20 python3 interrupted.py)" "-1 EINTR True" "a handled signal ends what has waited for a second, with EINTR"
 kill -0 $waiter
 ok $? "another one still waits"
 
@@ -65,8 +83,11 @@ wait $waiter
 is "$(cat waited)" none "a call that waited completes when the replica is back"
 wait_for 10 state_is A connected
 ok $? "the session is connected again"
+wait_for 5 states $((suspended + 1))
+ok $? "which is told, too"
+watch_stop
 is "$(cat A/d/f)" value "reads go on"
-[ ! -e L/interrupted ] && [ ! -e A/n ]
+[ ! -e L/interrupted ] && [ ! -e L/interrupted2 ] && [ ! -e A/n ]
 ok $? "what failed did not happen"
 is "$(cat A/d/e)" x "a restarted replica gives every session a full timeout"
 

@@ -69,6 +69,68 @@ wait $reader 2>/dev/null
 watch_stop
 is "$(sort -n values | cmp - values 2>&1)" "" "and never an older one after a newer"
 
+# A file that is replaced in place, by values of different lengths: a reader sees one of them, whole.
+cat >whole.py <<'END'
+import os, sys
+values = [b"a" * 10, b"b" * 300000, b"c" * 1000000, b"d" * 70000]
+if sys.argv[1] == "write":
+    for i in range(200):
+        fd = os.open("A/w/whole", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.write(fd, values[i % 4])
+        os.close(fd)
+    sys.exit()
+seen = set()
+while not os.path.exists("stop1"):
+    for how in "open", "again":
+        fd = os.open("B/w/whole", os.O_RDONLY) if how == "open" else fd
+        os.lseek(fd, 0, os.SEEK_SET)
+        parts = iter(lambda: os.read(fd, 65536), b"")
+        value = b"".join(parts)
+        if value not in values:
+            print(how, len(value), value[:1], value[-1:])
+        seen.add(value)
+    os.close(fd)
+if len(seen) < 2:
+    print("nothing changed")
+END
+echo -n aaaaaaaaaa >A/w/whole
+timeout 60 python3 whole.py read >torn &
+reader=$!
+python3 whole.py write
+touch stop1
+wait $reader
+is "$(head -n 3 torn)" "" "a reader in several parts has one version, and never none"
+
+# One of many wins a name, from whichever mount.
+cat >exclusive.py <<'END'
+import multiprocessing, os, sys
+def work(p):
+    won = []
+    for i in range(60):
+        try:
+            os.close(os.open("%s/ex/%d" % ("AB"[p % 2], i), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            won.append(i)
+        except FileExistsError:
+            pass
+        os.close(os.open("%s/ex/all%d" % ("AB"[p % 2], i), os.O_CREAT | os.O_WRONLY))
+    return won
+with multiprocessing.Pool(6) as pool:
+    print(sorted(sum(pool.map(work, range(6), 1), [])) == list(range(60)))
+END
+mkdir A/ex
+watch_start B/ex events7 -e create --format %f
+is "$(timeout 60 python3 exclusive.py)" True "O_EXCL from six processes on two mounts: one wins; without it all open"
+touch A/ex/end
+wait_for 10 grep -qx end events7
+is "$(sort events7 | uniq -d)" "" "and each creation is one event"
+is "$(sort -u events7 | wc -l)" 121 "  of all"
+watch_stop
+
+# A working directory that is removed elsewhere.
+mkdir A/w/away
+(cd B/w/away && touch ../here && rmdir "$T/A/w/away" && ls . 2>&1; stat -c %h . 2>&1; echo x 2>/dev/null >f || echo refused) >away 2>&1
+is "$(grep -cE 'Stale|Transport|I/O' away) $(tail -n 1 away)" "0 refused" "a removed working directory is empty, not stale"
+
 # Nothing that is cached is older than what the mount has seen: each fsync is answered behind all
 # changes before it.
 python3 - >stale <<'END'
@@ -146,6 +208,11 @@ for i in $(seq 30); do
 	cat B/p1/deep/er/est/f >/dev/null || break
 done
 is "$i" 30 "a directory is found where it is"
+moves() {
+	[ "$(grep -c "$1.*,ISDIR" events5)" -eq 60 ]
+}
+wait_for 10 moves MOVED_FROM && wait_for 10 moves MOVED_TO
+ok $? "and each of its 60 moves is seen, both ends"
 echo y >A/p1/deep/er/est/f
 wait_for 10 grep -q 'est/f CLOSE_WRITE' events5
 ok $? "its watches go along"

@@ -1,0 +1,166 @@
+/*
+ * The echo's queue without a mount: its bound, what coalesces, what is
+ * withdrawn. A folder is the mount point, and in it a pipe is the echo's door:
+ * whoever opens it stands still until the test opens the other end.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fsd/echo.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_S 10
+
+static char dir[64], zab[80], door[96];
+static struct echo *echo;
+
+static void
+push(enum wire_change_kind kind, uint64_t id)
+{
+	struct wire_change change = { .kind = kind,
+		.id = id,
+		.mode = S_IFREG | 0644,
+		.parent = 7,
+		.name = { (const uint8_t *)"f", 1 } };
+
+	echo_push(echo, &change);
+}
+
+static void
+until_queued(uint32_t queued)
+{
+	time_t end = time(NULL) + WAIT_S;
+
+	while (echo_queued(echo) != queued) {
+		assert_true(time(NULL) < end);
+		usleep(100);
+	}
+}
+
+/* The thread has taken the first job and stands at the door. */
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/fsd_echo.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(zab, sizeof zab, "%s/.zab", dir);
+	snprintf(door, sizeof door, "%s/.echo", zab);
+	assert_int_equal(mkdir(zab, 0755), 0);
+	assert_int_equal(mkfifo(door, 0600), 0);
+	echo = echo_new(NULL, dir, NULL, NULL);
+	assert_non_null(echo);
+	push(WIRE_ATTR, 2);
+	until_queued(0);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	time_t end = time(NULL) + WAIT_S;
+	int fd;
+
+	(void)state;
+	echo_stop(echo);
+	fd = open(door, O_RDWR | O_CLOEXEC);
+	while (!echo_stopped(echo)) {
+		assert_true(time(NULL) < end);
+		usleep(100);
+	}
+	echo_free(echo);
+	close(fd);
+	unlink(door);
+	rmdir(zab);
+	rmdir(dir);
+	return 0;
+}
+
+/* What does not fit is counted, and nobody waits for it. */
+static void
+test_bound(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	for (id = 10; id < 10 + ECHO_QUEUE_MAX; id++)
+		push(WIRE_ADD, id);
+	assert_int_equal(echo_queued(echo), ECHO_QUEUE_MAX);
+	assert_int_equal(echo_overflows(echo), 0);
+	push(WIRE_ADD, id);
+	push(WIRE_REMOVE, id);
+	echo_push_zab(echo, 1, "session", 5);
+	assert_int_equal(echo_queued(echo), ECHO_QUEUE_MAX);
+	assert_int_equal(echo_overflows(echo), 3);
+}
+
+/* News of a value or of attributes that are waited for already are no job of their own. */
+static void
+test_coalescing(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		push(WIRE_VALUE, 10);
+		push(WIRE_ATTR, 11);
+		echo_push_zab(echo, 1, "session", 5);
+	}
+	assert_int_equal(echo_queued(echo), 3);
+	/* But names come and go in turn, and a value is told on its side of them. */
+	push(WIRE_REMOVE, 10);
+	push(WIRE_ADD, 12);
+	push(WIRE_REMOVE, 12);
+	push(WIRE_ADD, 12);
+	push(WIRE_VALUE, 12);
+	push(WIRE_ATTR, 12);
+	push(WIRE_VALUE, 12);
+	assert_int_equal(echo_queued(echo), 10);
+	/* Though the queue is full, what coalesces has room. */
+	for (i = 0; i < ECHO_QUEUE_MAX - 10; i++)
+		push(WIRE_ADD, 100 + (uint64_t)i);
+	push(WIRE_VALUE, 12);
+	assert_int_equal(echo_overflows(echo), 0);
+}
+
+/* Everything is taken in the end, and the thread ends when it is asked to. */
+static void
+test_run(void **state)
+{
+	uint64_t id;
+	int fd;
+
+	(void)state;
+	for (id = 10; id < 20; id++)
+		push(WIRE_ADD, id);
+	echo_own(echo, 12);
+	assert_int_equal(echo_queued(echo), 10);
+	fd = open(door, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	until_queued(0);
+	assert_int_equal(echo_overflows(echo), 0);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_coalescing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
