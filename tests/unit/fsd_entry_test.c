@@ -118,7 +118,13 @@ test_create_exists(void **state)
 	h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_EXISTS, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ESTALE);
 
-	unique = create_send(1, "n", O_WRONLY);
+	/* Another name is another operation: the kernel is to open that one itself, too. */
+	unique = create_send(1, "m", O_WRONLY);
+	h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_EXISTS, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+
+	/* The same one again is opened from here. */
+	unique = create_send(1, "m", O_WRONLY);
 	h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_EXISTS, 0x101, NULL, NULL);
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &stat, NULL);
 	assert_int_equal(h_answer(unique), 0);

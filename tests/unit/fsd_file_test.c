@@ -243,6 +243,32 @@ test_value_cached(void **state)
 	h_body_is("world!");
 }
 
+/* 64 MiB of values are kept: what was used last. */
+static void
+test_values_bounded(void **state)
+{
+	static const uint8_t data[1000000];
+	struct wire_stat stat = h_stat(100, S_IFREG | 0644);
+	struct value *value = value_new(&stat, (struct blob){ data, sizeof data });
+	uint64_t id;
+	char name[16];
+
+	(void)state;
+	assert_non_null(value);
+	for (id = 100; id < 170; id++) {
+		snprintf(name, sizeof name, "%llu", (unsigned long long)id);
+		h_known(id, S_IFREG | 0644, name);
+		inode_value_keep(&h.fsd, id, value);
+		assert_non_null(inode_value(&h.fsd, 100)); /* in use */
+	}
+	/* 67 and no more have room. */
+	for (id = 101; id < 104; id++)
+		assert_null(inode_value(&h.fsd, id));
+	for (id = 104; id < 170; id++)
+		assert_non_null(inode_value(&h.fsd, id));
+	value_unref(value);
+}
+
 /*
  * Behind the end, a value that merely goes on is seen (tail -f), another is not (no torn
  * reads).
@@ -490,6 +516,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trunc_before_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_value_cached, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_values_bounded, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_read_behind_the_end, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_own_write_seen, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_open_vanished, setup, h_teardown),
