@@ -23,11 +23,15 @@ static size_t the_errlen;
 static void __attribute__((format(printf, 2, 0)))
 on_error(cfg_t *cfg, const char *format, va_list args)
 {
-	char text[256];
+	char text[256], *at;
 
 	if (the_err[0] != '\0')
 		return; /* the first one is the cause */
 	vsnprintf(text, sizeof text, format, args);
+	/* It may quote a value, which may hold anything; it stays one line. */
+	for (at = text; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
 	if (cfg != NULL && cfg->line > 0)
 		snprintf(the_err, the_errlen, "%s:%d: %s", the_path, cfg->line, text);
 	else

@@ -119,13 +119,14 @@ static void
 dispatch(struct conn *conn)
 {
 	while (!stopped(conn) && !conn->failed && !conn->paused) {
-		const uint8_t *frame = conn->in + conn->in_start;
 		size_t have = conn->in_end - conn->in_start;
+		const uint8_t *frame;
 		struct wire_msg msg;
 		uint32_t len;
 
 		if (have < LENGTH_SIZE)
 			return;
+		frame = conn->in + conn->in_start;
 		memcpy(&len, frame, LENGTH_SIZE);
 		len = ntohl(len);
 		if (len > WIRE_FRAME_MAX) {

@@ -100,6 +100,7 @@ test_mistakes_are_named(void **state)
 	refused("cluster = \"c\"\n" MEMBER MEMBER, 3, "duplicate");
 	refused("cluster = \"c\"\nmember x { peer = \"h:1\" front = \"h:2\" }\n", 2, "\"x\"");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h\" front = \"h:2\" }\n", 2, "peer: \"h\"");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h\n\" front = \"h:2\" }\n", 3, "\"h?\"");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h:99999\" front = \"h:2\" }\n", 2, "peer");
 	refused("cluster = \"c\"\nmember 1 { front = \"h:2\" }\n", 2, "peer is missing");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" }\n", 2, "front is missing");
