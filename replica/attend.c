@@ -93,11 +93,14 @@ attach(struct replica *replica, struct front *front, const struct session *sessi
 {
 	struct attendance *attendance = attendance_get(replica, session_id(session));
 
+	rearm(replica, attendance);
+	welcome(replica, front, session);
+	/* A connection that was ended while the transaction was under way has no session. */
+	if (front_session(front) != attendance->session)
+		return;
 	if (attendance->front != NULL && attendance->front != front)
 		front_kick(attendance->front, "the session has moved to a newer connection");
 	attendance->front = front;
-	rearm(replica, attendance);
-	welcome(replica, front, session);
 }
 
 static uint32_t

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,41 @@ test_sent_again(void **state)
 	conn_free(client.conn);
 }
 
+/* It is dropped in the very turn of the loop that hears of its session. */
+static void
+drop_while_opening(void)
+{
+	struct wire_msg hello = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO, .timeout_ms = 200 } };
+	struct pollfd wake = { .fd = store_wake_fd(replica->store), .events = POLLIN };
+	struct client client = { 0 };
+
+	client_connect(&client);
+	conn_send(client.conn, &hello);
+	conn_flush(client.conn);
+	while (store_queued(replica->store) == 0 && client.welcome == 1)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	conn_send(client.conn, &hello); /* out of order */
+	conn_flush(client.conn);
+	if (client.welcome == 1) /* otherwise the log was too fast */
+		assert_int_equal(poll(&wake, 1, 60000), 1);
+	UNTIL(client.closed);
+	conn_free(client.conn);
+}
+
+static void
+test_dropped_while_opening(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50; i++)
+		drop_while_opening();
+	/* They expire, and nobody is told: a sanitizer would say who was. */
+	UNTIL(tree_next_session(replica->tree, 0) == NULL);
+	assert_int_equal(front_connections(replica->fronts), 0);
+}
+
 /* Moves of a node with the longest names: the biggest changes that there are. */
 static void
 rename_often(struct client *client, uint64_t rid, size_t count)
@@ -454,6 +490,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_changes_before_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_on_a_full_disk, setup, teardown),
 	};
