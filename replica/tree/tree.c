@@ -114,8 +114,10 @@ apply_create(struct tree *tree, const struct txn *txn, const struct txn_create *
 	else
 		node_begin(tree, node);
 	node = node_place(tree, node, op->parent, op->name);
-	if (node->owner == 0 && op->owner != 0)
-		tree->ephemerals++;
+	if (node->owner != op->owner)
+		session_ephemeral_remove(tree, node->owner, op->id);
+	tree->ephemerals -= node->owner != 0;
+	tree->ephemerals += op->owner != 0;
 	node->mode = op->mode;
 	node->uid = op->uid;
 	node->gid = op->gid;
