@@ -1,11 +1,11 @@
 # zabfs. `make` builds into build/ (SAN=1: build-san/, with ASan and UBSan);
-# V=1 shows commands, WERROR=1 makes warnings errors.
+# V=1 shows commands, WERROR=1 makes warnings errors. FUZZ=1 is `make fuzz`'s own.
 
 CC = gcc
 PREFIX = /usr/local
 PKGS_REPLICA = libevent_core libevent_pthreads msgpack sqlite3 libconfuse libxxhash
 PKGS_FSD = fuse3 libevent_core libevent_pthreads msgpack libconfuse libxxhash
-O = build$(if $(SAN),-san)
+O = build$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 
 CPPFLAGS = -D_GNU_SOURCE -I. -MMD -MP
 CPPFLAGS += $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS_REPLICA) fuse3))
@@ -13,6 +13,9 @@ CFLAGS = -std=c17 -O2 -g -pthread -Wall -Wextra -Wshadow -Wconversion -Wstrict-p
 	-Wmissing-prototypes -Wformat=2 -Wvla
 CFLAGS += $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer -Wno-format-truncation)
 LDFLAGS = -pthread $(if $(SAN),-fsanitize=address -fsanitize=undefined)
+SAN_FUZZ = -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined
+CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link $(SAN_FUZZ) -fno-omit-frame-pointer)
+LDFLAGS += $(if $(FUZZ),-fsanitize=fuzzer $(SAN_FUZZ))
 LIBS_REPLICA = $(shell pkg-config --libs $(PKGS_REPLICA)) -lJudy -lbsd
 LIBS_FSD = $(shell pkg-config --libs $(PKGS_FSD)) -lJudy -lbsd
 
@@ -24,12 +27,14 @@ REPLICA_SRC = $(wildcard replica/*.c replica/zab/*.c replica/tree/*.c replica/st
 FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
 MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c
 UNIT_SRC = $(wildcard tests/unit/*_test.c)
+FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC = $(wildcard tests/bench/*.c)
 SIM_SRC = $(wildcard tests/sim/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
 BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
 
 all: $(PROGRAMS)
@@ -56,6 +61,14 @@ $(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
 $(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
+# A main that replays inputs, or libFuzzer's. What world.o defines comes before the archives.
+FUZZ_OBJ = $(call obj,tests/fuzz/world.c $(if $(FUZZ),,tests/fuzz/replay.c))
+$(O)/tests/fsd_%_fuzz: $(O)/tests/fuzz/fsd_%_fuzz.o $(FUZZ_OBJ) $(O)/libfsd.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FSD) -lcmocka
+$(O)/tests/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ) $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 $(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
@@ -75,7 +88,7 @@ all-installed:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory all
 
-tests-build: $(PROGRAMS) $(UNIT) $(O)/tests/zabfs-sim
+tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(O)/tests/zabfs-sim
 
 test:
 	$(Q)tests/install
@@ -103,6 +116,13 @@ sim: $(O)/tests/zabfs-sim
 mutants:
 	$(Q)tests/sim/mutants
 
+# SECONDS: for each target. What it finds is in build-fuzz/found.
+SECONDS = 60
+fuzz:
+	$(Q)tests/fuzz/run $(SECONDS)
+
+fuzz-build: $(FUZZERS)
+
 bench: $(PROGRAMS) $(BENCH)
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
 
@@ -116,9 +136,9 @@ install: all
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop
-	$(Q)rm -rf build build-san run
+	$(Q)rm -rf build build-san build-fuzz run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(BENCH_SRC) $(SIM_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants fuzz fuzz-build bench install clean
 .SECONDARY:

@@ -1,28 +1,21 @@
 /*
- * A libFuzzer target for everything that decodes bytes from a socket: messages,
- * stats, list entries. What is accepted must survive a second round trip.
- * Not part of `make test` (tests/unit/wire_test.c has a small fixed-seed one):
- *
- *   clang -g -O1 -std=c17 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -I. \
- *       tests/fuzz/wire_fuzz.c replica/lib/{codec,wire,check}.c -lmsgpackc -o build/wire_fuzz
- *   mkdir -p build/corpus && build/wire_fuzz -max_len=4096 -max_total_time=600 build/corpus
+ * Everything that decodes bytes from a socket: messages, stats, list entries.
+ * What is accepted must survive a second round trip.
  */
+#include "tests/fuzz/fuzz.h"
+
 #include "replica/lib/wire.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-must(bool condition)
+same(const msgpack_sbuffer *one, const msgpack_sbuffer *two)
 {
-	if (!condition)
-		abort();
+	CHECK(one->size == two->size && memcmp(one->data, two->data, one->size) == 0);
 }
 
 static void
-fuzz_message(const uint8_t *data, size_t size, msgpack_zone *zone)
+message(const uint8_t *data, size_t size, msgpack_zone *zone)
 {
 	msgpack_sbuffer one, two;
 	struct wire_msg msg, again;
@@ -32,9 +25,55 @@ fuzz_message(const uint8_t *data, size_t size, msgpack_zone *zone)
 	msgpack_sbuffer_init(&one);
 	msgpack_sbuffer_init(&two);
 	wire_pack(&one, &msg);
-	must(wire_unpack(one.data, one.size, zone, &again) == 0);
+	CHECK(one.size <= WIRE_FRAME_MAX);
+	CHECK(wire_unpack(one.data, one.size, zone, &again) == 0);
 	wire_pack(&two, &again);
-	must(one.size == two.size && memcmp(one.data, two.data, one.size) == 0);
+	same(&one, &two);
+	CHECK(wire_type_name(msg.type)[0] != '?');
+	msgpack_sbuffer_destroy(&one);
+	msgpack_sbuffer_destroy(&two);
+}
+
+static void
+stat_of(struct blob in)
+{
+	struct wire_stat stat, again;
+	msgpack_sbuffer packed;
+
+	if (wire_stat_unpack(in, &stat) != 0)
+		return;
+	msgpack_sbuffer_init(&packed);
+	wire_stat_pack(&packed, &stat);
+	CHECK(packed.size <= 256); /* as REPLY, CHANGE and ENTRY have room for */
+	in = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+	CHECK(wire_stat_unpack(in, &again) == 0);
+	CHECK(memcmp(&stat, &again, sizeof stat) == 0);
+	msgpack_sbuffer_destroy(&packed);
+}
+
+static void
+entries(struct blob in)
+{
+	struct wire_entry entry, again;
+	uint32_t before = in.len;
+	msgpack_sbuffer one, two;
+
+	msgpack_sbuffer_init(&one);
+	msgpack_sbuffer_init(&two);
+	while (wire_entry_next(&in, &entry) == 1) {
+		struct blob packed;
+
+		CHECK(in.len < before); /* it always comes to an end */
+		before = in.len;
+		stat_of(entry.stat);
+		msgpack_sbuffer_clear(&one);
+		msgpack_sbuffer_clear(&two);
+		wire_entry_pack(&one, &entry);
+		packed = (struct blob){ (const uint8_t *)one.data, (uint32_t)one.size };
+		CHECK(wire_entry_next(&packed, &again) == 1 && packed.len == 0);
+		wire_entry_pack(&two, &again);
+		same(&one, &two);
+	}
 	msgpack_sbuffer_destroy(&one);
 	msgpack_sbuffer_destroy(&two);
 }
@@ -44,18 +83,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct blob in = { data, (uint32_t)size };
 	msgpack_zone *zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
-	struct wire_entry entry;
-	struct wire_stat stat;
-	uint32_t before = in.len;
 
-	must(zone != NULL);
-	fuzz_message(data, size, zone);
-	wire_stat_unpack(in, &stat);
-	while (wire_entry_next(&in, &entry) == 1) {
-		must(in.len < before); /* it always comes to an end */
-		before = in.len;
-		wire_stat_unpack(entry.stat, &stat);
-	}
+	CHECK(zone != NULL);
+	message(data, size, zone);
+	stat_of(in);
+	entries(in);
 	msgpack_zone_free(zone);
 	return 0;
 }

@@ -1,0 +1,454 @@
+/*
+ * The replica of replica_fuzz.c, and the front ends' side of its socket: what
+ * they know, and what must be true of everything that they hear (wire.h).
+ * Whoever fuzzes another of the replica's sockets begins here.
+ */
+#ifndef ZABFS_TESTS_FUZZ_REPLICA_PEER_H
+#define ZABFS_TESTS_FUZZ_REPLICA_PEER_H
+
+#include "tests/fuzz/tree_check.h"
+
+#include "replica/lib/err.h"
+#include "replica/replica.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PEERS 3
+#define TICK_MS 500
+#define TIMEOUT_MS_MAX 1000
+#define INPUTS_MAX 20000 /* then a new replica: the log only grows */
+#define IN_BYTES (4u << 20)
+
+struct peer {
+	int fd; /* -1: not connected */
+	uint64_t session, seen;
+	uint8_t secret[WIRE_SECRET_LEN];
+	uint8_t *in;
+	size_t len;
+	bool welcomed, resumed, ended;
+	uint64_t told; /* the greatest zxid of an answer on this connection */
+	uint64_t replies;
+};
+
+static struct peer peers[PEERS + 1]; /* the last one cleans up */
+static struct replica *replica;
+static struct event_base *base;
+static char dir[64], socket_path[80];
+static uint32_t inputs;
+static uint64_t first_new;
+static struct conf_member member = { .id = 1 };
+static struct conf conf = { .tick_ms = TICK_MS,
+	.init_limit = 10,
+	.sync_limit = 5,
+	.value_max = 4096,
+	.log_rows_min = 1000,
+	.pass_interval = 60,
+	.session_timeout_min = 100,
+	.session_timeout_max = TIMEOUT_MS_MAX,
+	.members = &member,
+	.nmembers = 1 };
+
+static inline void peer_turn(void);
+
+/* What it was told. */
+
+static inline void
+peer_welcome(struct peer *peer, const struct wire_welcome *welcome)
+{
+	CHECK(!peer->welcomed);
+	peer->welcomed = true;
+	peer->ended = welcome->code != ERR_OK;
+	if (peer->ended)
+		return;
+	CHECK(welcome->secret.len == WIRE_SECRET_LEN && welcome->session != 0);
+	CHECK(welcome->timeout_ms >= conf.session_timeout_min &&
+	      welcome->timeout_ms <= conf.session_timeout_max);
+	if (peer->session != welcome->session)
+		peer->seen = welcome->zxid;
+	peer->session = welcome->session;
+	memcpy(peer->secret, welcome->secret.data, WIRE_SECRET_LEN);
+}
+
+static inline void
+peer_answered(struct peer *peer, uint64_t zxid)
+{
+	CHECK(peer->resumed && zxid <= tree_applied(replica->tree));
+	if (zxid > peer->told)
+		peer->told = zxid;
+	if (zxid > peer->seen)
+		peer->seen = zxid;
+}
+
+static inline void
+peer_reply(struct peer *peer, const struct wire_reply *reply)
+{
+	struct blob data = reply->data;
+	struct wire_entry entry;
+	struct wire_stat stat;
+
+	peer_answered(peer, reply->zxid);
+	peer->replies++;
+	CHECK(reply->code <= 0 && strcmp(err_text(reply->code), err_text(-1000)) != 0);
+	if (reply->stat.len != 0)
+		CHECK(wire_stat_unpack(reply->stat, &stat) == 0);
+	if (reply->more != 0)
+		CHECK(wire_entry_next(&data, &entry) == 1);
+}
+
+static inline void
+peer_heard(struct peer *peer, const struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_T_WELCOME:
+		peer_welcome(peer, &msg->welcome);
+		break;
+	case WIRE_T_RESUMED:
+		CHECK(peer->welcomed && !peer->resumed);
+		peer->resumed = true;
+		peer_answered(peer, msg->resumed.zxid);
+		break;
+	case WIRE_T_CHANGE:
+		CHECK(peer->welcomed && msg->change.zxid > peer->told);
+		CHECK(msg->change.kind >= WIRE_ADD && msg->change.kind <= WIRE_ATTR);
+		break;
+	case WIRE_T_PONG:
+		peer_answered(peer, msg->pong.zxid);
+		break;
+	case WIRE_T_REPLY:
+		peer_reply(peer, &msg->reply);
+		break;
+	case WIRE_T_BYE:
+		CHECK(peer->welcomed);
+		break;
+	default:
+		CHECK(msg->type == WIRE_T_WELCOME);
+	}
+}
+
+static inline void
+peer_hear(struct peer *peer)
+{
+	struct wire_msg msg;
+	size_t at = 0;
+	uint32_t len;
+	ssize_t n;
+
+	if (peer->fd < 0)
+		return;
+	while ((n = recv(peer->fd, peer->in + peer->len, IN_BYTES - peer->len, MSG_DONTWAIT)) > 0)
+		peer->len += (size_t)n;
+	while (peer->len - at >= 4) {
+		memcpy(&len, peer->in + at, 4);
+		len = ntohl(len);
+		CHECK(len <= WIRE_FRAME_MAX);
+		if (peer->len - at - 4 < len)
+			break;
+		CHECK(wire_unpack(peer->in + at + 4, len, NULL, &msg) == 0);
+		peer_heard(peer, &msg);
+		at += 4 + len;
+	}
+	memmove(peer->in, peer->in + at, peer->len - at);
+	peer->len -= at;
+	peer->ended |= n == 0;
+}
+
+/* Time. */
+
+static inline void
+peer_turn(void)
+{
+	int i;
+
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	for (i = 0; i <= PEERS; i++)
+		peer_hear(&peers[i]);
+}
+
+/* Until everything that was proposed is delivered, and everyone has heard of it. */
+static inline void
+peer_idle(void)
+{
+	struct zab_status status;
+	int quiet = 0;
+
+	while (quiet < 3) {
+		peer_turn();
+		zab_status(replica->zab, &status);
+		quiet = status.last_proposed == status.delivered ? quiet + 1 : 0;
+		if (quiet == 0)
+			sched_yield();
+	}
+}
+
+static inline void
+peer_later(uint64_t ms)
+{
+	fuzz_clock_advance_ms(ms);
+	peer_turn();
+}
+
+/* What it does. */
+
+static inline void
+peer_leave(struct peer *peer)
+{
+	if (peer->fd >= 0)
+		close(peer->fd);
+	peer->fd = -1;
+	peer->len = 0;
+	peer->welcomed = peer->resumed = peer->ended = false;
+	peer->told = 0;
+}
+
+static inline void
+peer_connect(struct peer *peer)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (peer->fd >= 0 && !peer->ended)
+		return;
+	peer_leave(peer);
+	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	snprintf(addr.sun_path, sizeof addr.sun_path, "%s", socket_path);
+	CHECK(connect(peer->fd, (const struct sockaddr *)&addr, sizeof addr) == 0);
+	if (peer->in == NULL)
+		peer->in = malloc(IN_BYTES);
+	CHECK(peer->in != NULL);
+}
+
+static inline void
+peer_bytes(struct peer *peer, struct blob bytes)
+{
+	ssize_t n;
+
+	if (peer->fd < 0)
+		return;
+	n = send(peer->fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	peer->ended |= n < (ssize_t)bytes.len;
+}
+
+/* spoil: a place in the frame, 0: none; the byte there is changed by `by`. */
+static inline void
+peer_say(struct peer *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
+{
+	msgpack_sbuffer out;
+	uint32_t len;
+
+	msgpack_sbuffer_init(&out);
+	msgpack_sbuffer_write(&out, "\0\0\0", 4);
+	wire_pack(&out, msg);
+	len = htonl((uint32_t)out.size - 4);
+	memcpy(out.data, &len, 4);
+	if (spoil != 0)
+		out.data[spoil % out.size] = (char)(out.data[spoil % out.size] ^ by);
+	peer_bytes(peer, (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size });
+	msgpack_sbuffer_destroy(&out);
+}
+
+/* As far as it gets: a new session, or its own. */
+static inline void
+peer_open(struct peer *peer)
+{
+	struct wire_msg hello = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO,
+		    .session = peer->session,
+		    .seen = peer->seen,
+		    .timeout_ms = TIMEOUT_MS_MAX } };
+	struct wire_msg resume = { .type = WIRE_T_RESUME };
+
+	if (peer->session != 0)
+		hello.hello.secret = (struct blob){ peer->secret, WIRE_SECRET_LEN };
+	peer_connect(peer);
+	peer_say(peer, &hello, 0, 0);
+	peer_turn();
+	peer_idle();
+	if (peer->welcomed && !peer->resumed)
+		peer_say(peer, &resume, 0, 0);
+	peer_turn();
+	peer_idle();
+}
+
+/* What requests are made of. */
+
+static inline uint64_t
+peer_node(struct fuzz_input *in)
+{
+	uint32_t n = fuzz_byte(in);
+
+	if (n == 255)
+		return UINT64_MAX;
+	return n % 4 == 0 ? TREE_ROOT : first_new + n / 4 % 8;
+}
+
+static inline struct blob
+peer_name(struct fuzz_input *in)
+{
+	static const char *const names[] = { "a", "b", "c", "dd", ".zab", "..", "a/b", "" };
+	static const char longest[WIRE_NAME_MAX + 1] = "long";
+	uint32_t n = fuzz_byte(in);
+
+	if (n >= 250)
+		return (struct blob){ (const uint8_t *)longest, WIRE_NAME_MAX };
+	n %= n < 200 ? 4 : 8;
+	return (struct blob){ (const uint8_t *)names[n], (uint32_t)strlen(names[n]) };
+}
+
+static inline uint32_t
+peer_mode(struct fuzz_input *in)
+{
+	static const uint32_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFLNK | 0777,
+		S_IFREG | S_ISVTX, 0644, S_IFCHR, UINT32_MAX, S_IFDIR };
+
+	return modes[fuzz_below(in, sizeof modes / sizeof modes[0])];
+}
+
+static inline struct blob
+peer_value(struct fuzz_input *in)
+{
+	static const uint8_t bytes[5000];
+	uint32_t n = fuzz_byte(in);
+
+	/* Some are above value_max. */
+	return (struct blob){ bytes, n < 250 ? n : 4000 + (n - 250) * 100 };
+}
+
+static inline uint64_t
+peer_number(struct fuzz_input *in)
+{
+	uint32_t n = fuzz_byte(in);
+
+	if (n < 250)
+		return n * 20;
+	return n == 255 ? UINT64_MAX : (UINT64_C(1) << (28 + n % 8)) - 1;
+}
+
+/* The replica's life. */
+
+static inline int
+peer_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline void
+peer_stop(void)
+{
+	if (replica == NULL)
+		return;
+	replica_free(replica);
+	replica = NULL;
+	event_base_free(base);
+	nftw(dir, peer_remove, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static inline void
+peer_ready(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static inline void
+peer_start(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct replica_options options = {
+		.conf = &conf, .member = 1, .dir = dir, .socket = socket_path, .found = true
+	};
+	bool ready = false;
+	char err[256];
+
+	conf.cluster = (char[]){ "fuzz" };
+	snprintf(dir, sizeof dir, "%s/zabfs-fuzz.XXXXXX", tmp != NULL ? tmp : "/dev/shm");
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(socket_path, sizeof socket_path, "%s/s", dir);
+	base = event_base_new();
+	if (replica_new(base, &options, &replica, err, sizeof err) != 0) {
+		fprintf(stderr, "%s\n", err);
+		abort();
+	}
+	replica->ready = peer_ready;
+	replica->ready_arg = &ready;
+	order_start(replica);
+	while (!ready)
+		peer_later(1);
+}
+
+static inline void
+peer_begin(void)
+{
+	static bool registered;
+	int i;
+
+	if (!registered) {
+		registered = true;
+		atexit(peer_stop);
+		for (i = 0; i <= PEERS; i++)
+			peers[i].fd = -1;
+	}
+	if (++inputs % INPUTS_MAX == 0)
+		peer_stop();
+	if (replica == NULL)
+		peer_start();
+	for (i = 0; i <= PEERS; i++)
+		peers[i].session = peers[i].seen = 0;
+	first_new = tree_next_id(replica->tree);
+}
+
+static inline uint64_t
+peer_some_leaf(void)
+{
+	const struct znode *node = tree_next_child(replica->tree, TREE_ROOT, 0), *child;
+
+	while ((child = tree_next_child(replica->tree, znode_id(node), 0)) != NULL)
+		node = child;
+	return znode_id(node);
+}
+
+/* All sessions expire, all nodes go. */
+static inline void
+peer_end(void)
+{
+	struct wire_msg msg = { .type = WIRE_T_DELETE };
+	struct peer *janitor = &peers[PEERS];
+	uint64_t before;
+
+	peer_turn();
+	while (tree_next_session(replica->tree, 0) != NULL) {
+		peer_later(TICK_MS);
+		peer_idle();
+	}
+	if (tree_nodes(replica->tree) == 1)
+		return;
+	peer_open(janitor);
+	CHECK(janitor->resumed);
+	while (tree_nodes(replica->tree) > 1) {
+		msg.delete.rid += 2;
+		msg.delete.acked = msg.delete.rid - 1;
+		msg.delete.id = peer_some_leaf();
+		msg.delete.dir = S_ISDIR(znode_mode(tree_node(replica->tree, msg.delete.id)));
+		msg.delete.version = -1;
+		before = janitor->replies;
+		peer_say(janitor, &msg, 0, 0);
+		while (janitor->replies == before)
+			peer_idle();
+	}
+	peer_leave(janitor);
+	while (tree_next_session(replica->tree, 0) != NULL) {
+		peer_later(TICK_MS);
+		peer_idle();
+	}
+}
+
+#endif
