@@ -140,6 +140,11 @@ ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", a / b }'
 }
 
+# rows_rate ROWS NANOSECONDS: a second.
+rows_rate() {
+	awk -v n="$1" -v ns="$2" 'BEGIN { printf "%.0f\n", n * 1e9 / ns }'
+}
+
 at_most() {
 	awk -v v="$1" -v limit="$2" 'BEGIN { if (v <= limit) print "met"; else printf "missed by %.2f×\n", v / limit }'
 }
