@@ -14,7 +14,8 @@ CFLAGS = -std=c17 -O2 -g -pthread -Wall -Wextra -Wshadow -Wconversion -Wstrict-p
 CFLAGS += $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer -Wno-format-truncation)
 LDFLAGS = -pthread $(if $(SAN),-fsanitize=address -fsanitize=undefined)
 SAN_FUZZ = -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined
-CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link $(SAN_FUZZ) -fno-omit-frame-pointer)
+CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link $(SAN_FUZZ) -fno-omit-frame-pointer \
+	-Wno-string-conversion -Wno-format-nonliteral)
 LDFLAGS += $(if $(FUZZ),-fsanitize=fuzzer $(SAN_FUZZ))
 LIBS_REPLICA = $(shell pkg-config --libs $(PKGS_REPLICA)) -lJudy -lbsd
 LIBS_FSD = $(shell pkg-config --libs $(PKGS_FSD)) -lJudy -lbsd
