@@ -39,6 +39,7 @@ FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
 BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
 
 all: $(PROGRAMS)
+	@:
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)

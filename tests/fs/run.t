@@ -1,0 +1,78 @@
+#!/bin/bash
+# `make run` and `make stop` (tests/node) in a folder of its own: what they print, start and leave.
+. "$(dirname "$0")/lib.sh"
+
+mkdir -p "$T/src/tests" "$T/bin"
+# shellcheck disable=SC2154 # lib.sh sets them
+cp "$here/tests/node" "$T/src/tests/" && cp "$build"/zabfs-* "$T/bin/"
+cd "$T/src" || exit 1
+node() {
+	ZABFS_BUILD="$T/bin" timeout 60 tests/node "$@" >"$T/out" 2>&1
+}
+pids() {
+	cat run/1/replica.pid run/1/mountd.pid
+}
+# Not kill -0: what is ended may wait for a reaper.
+ended() {
+	[ ! -e "/proc/$1/exe" ]
+}
+finish() {
+	node stop
+	cd / || return
+	cleanup
+}
+trap finish EXIT
+
+node run
+is "$?" 0 "run"
+is "$(ls -l run/1/*.pid run/1/*.log | wc -l)" 6 "  a pid and a log of each program"
+is "$(stat -c %a run/1/data)" 700 "  the secrets in the data are nobody else's to read"
+
+# The lines that it prints, as somebody tries them.
+sed -n 's/^  //p' "$T/out" >"$T/lines"
+is "$(wc -l <"$T/lines")" 5 "  five lines to try"
+bash -e "$T/lines" >"$T/tried" 2>&1
+is "$?" 0 "  they work as printed"
+is "$(grep -E '^(hello|kind|state|me)' "$T/tried")" "hello
+kind file
+state connected
+me" "  and show what they should"
+
+before=$(pids)
+node run
+is "$?" 0 "run again"
+is "$(pids)" "$before" "  leaves what runs"
+kill -9 "$(cat run/1/replica.pid)"
+node run
+is "$(cat run/1/mnt/try/greeting)" hello "  starts what is down"
+is "$(sed -n 2p <<<"$before")" "$(cat run/1/mountd.pid)" "  and nothing else"
+
+# Built again meanwhile: other files at the same names.
+for program in "$T"/bin/zabfs-*; do
+	cp "$program" "$program.new" && mv "$program.new" "$program"
+done
+before=$(pids)
+node run
+is "$?" 0 "run after another build"
+is "$(pids)" "$before" "  leaves what runs"
+grep -q 'make stop, then make run' "$T/out"
+ok $? "  and says that it is the old one"
+node stop
+is "$?" 0 "stop"
+for pid in $before; do
+	ended "$pid"
+	ok $? "  a program of the old build is ended, too"
+done
+! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/src"
+ok $? "  nothing is mounted"
+node stop
+is "$?" 0 "stop again"
+
+node run
+is "$(cat run/1/mnt/try/greeting)" hello "the data is there after a stop"
+N=3 node run
+is "$? $(cat "$T/out")" "1 run: N=3: only an ensemble of one is offered" "more than one node: refused"
+node stop
+cp run/1/*.log "$T"
+
+done_testing
