@@ -32,7 +32,9 @@ options(char *text)
 
 	if (options_parse(&mountd, text, &bad))
 		return;
-	fprintf(stderr, "zabfs-mountd: -o %s: not an option, or not a value for it\n", bad);
+	fprintf(stderr, "zabfs-mountd: -o %s: %s\n", bad,
+	    strncmp(bad, "timeout=", 8) == 0 ? "a time from 100ms to 1h is wanted"
+					     : "no such option");
 	exit(EX_USAGE);
 }
 

@@ -64,8 +64,9 @@ mount_make(struct mountd *mountd)
 
 	mountd->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (mountd->fuse_fd < 0) {
-		log_error("/dev/fuse: %s", strerror(errno));
-		return EX_UNAVAILABLE;
+		error = errno;
+		log_error("/dev/fuse: %s", strerror(error));
+		return error == EACCES || error == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
 	}
 	snprintf(data, sizeof data,
 	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
-/* 500ms, 10s, 1m, or seconds. */
+/* 500ms, 10s, 1m, 1h, or seconds. */
 static bool
 duration_parse(const char *text, uint32_t *ms)
 {
@@ -23,6 +23,8 @@ duration_parse(const char *text, uint32_t *ms)
 		unit = 1000;
 	else if (strcmp(end, "m") == 0)
 		unit = 60000;
+	else if (strcmp(end, "h") == 0)
+		unit = 3600000;
 	else
 		return false;
 	if (errno != 0 || number > TIMEOUT_MS_MAX / unit || number * unit < TIMEOUT_MS_MIN)

@@ -22,7 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLACK_MS 5000 /* beyond the session timeout, until the mount must answer */
+#define FAILED "failed: " /* before what a datagram says of a failed start */
+#define SLACK_MS 5000	  /* beyond the session timeout, until the mount must answer */
 
 struct child {
 	pid_t pid;
@@ -57,12 +58,23 @@ fsd_path(char *path, size_t len)
 	snprintf(path, len, "zabfs-fsd");
 }
 
+/* As fsd does it: in the background the child has no stderr that anybody reads. */
+static _Noreturn void
+child_fails(int control, int code, const char *what)
+{
+	char text[PATH_MAX + 64];
+
+	snprintf(text, sizeof text, "%s%s: %s", FAILED, what, strerror(errno));
+	send(control, text, strlen(text), MSG_NOSIGNAL);
+	_exit(code);
+}
+
 /*
  * In the background fsd keeps nothing of whoever started us: he may wait for the end of a pipe.
  * What it has to say until it is ready comes through the control socket.
  */
 static void
-fsd_stdio(const struct mountd *mountd)
+fsd_stdio(const struct mountd *mountd, int control)
 {
 	int null, log;
 
@@ -70,13 +82,13 @@ fsd_stdio(const struct mountd *mountd)
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 		    dup2(null, STDERR_FILENO) < 0)
-			fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+			child_fails(control, EX_OSERR, "/dev/null");
 	}
 	if (mountd->fsd_log == NULL)
 		return;
 	log = open(mountd->fsd_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
-		fatal(EX_CANTCREAT, "%s: %s", mountd->fsd_log, strerror(errno));
+		child_fails(control, EX_CANTCREAT, mountd->fsd_log);
 }
 
 static _Noreturn void
@@ -116,9 +128,9 @@ fsd_exec(struct mountd *mountd, int control)
 	fcntl(control, F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	fsd_stdio(mountd);
+	fsd_stdio(mountd, control);
 	execvp(path, (char **)(uintptr_t)argv);
-	fatal(EX_UNAVAILABLE, "%s: %s", path, strerror(errno));
+	child_fails(control, EX_UNAVAILABLE, path);
 }
 
 static int
@@ -175,7 +187,8 @@ on_control(struct child *child, void (*ready)(void))
 		ready();
 	} else {
 		child->failed = true;
-		log_error("%s", text);
+		log_error(
+		    "%s", text + (strncmp(text, FAILED, strlen(FAILED)) == 0 ? strlen(FAILED) : 0));
 	}
 }
 
@@ -193,7 +206,7 @@ on_signal(const struct mountd *mountd, struct child *child, int fd)
 }
 
 static void
-on_deadline(struct child *child)
+on_deadline(const struct mountd *mountd, struct child *child)
 {
 	if (child->ending) {
 		log_warn("fsd does not end, killed pid=%d", (int)child->pid);
@@ -201,15 +214,16 @@ on_deadline(struct child *child)
 		child->deadline_ms = INT64_MAX;
 		return;
 	}
-	log_error("the mount does not answer: no replica within the session timeout");
+	log_error("no replica answers at %s%s within the session timeout",
+	    mountd->socket != NULL ? mountd->socket : "the socket of ",
+	    mountd->socket != NULL ? "" : mountd->conf);
 	child->failed = true;
 	end(child);
 }
 
 /* Until fsd is gone; its wait status. */
 static int
-wait_for_end(
-    const struct mountd *mountd, struct child *child, int signals, void (*ready)(void))
+wait_for_end(const struct mountd *mountd, struct child *child, int signals, void (*ready)(void))
 {
 	struct pollfd fds[2];
 	int64_t left;
@@ -220,7 +234,7 @@ wait_for_end(
 			return status;
 		left = child->deadline_ms == INT64_MAX ? -1 : child->deadline_ms - now_ms();
 		if (child->deadline_ms != INT64_MAX && left <= 0) {
-			on_deadline(child);
+			on_deadline(mountd, child);
 			continue;
 		}
 		fds[0] = (struct pollfd){ .fd = signals, .events = POLLIN };

@@ -164,7 +164,7 @@ refused() {
 	shift 3
 	timeout 20 "$@" >out 2>err
 	is "$?" "$status" "$text: status $status"
-	grep -qE "$pattern" err
+	grep -qE -e "$pattern" err
 	ok $? "  and why"
 }
 echo x >file
@@ -174,9 +174,15 @@ mountd="$build/zabfs-mountd -f zabfs.conf -d"
 {
 	refused 66 "mount point nowhere: No such file or directory" "a mount point that isn't there" $mountd nowhere
 	refused 66 "mount point file: not a directory" "a file as a mount point" $mountd file
-	refused 69 "no replica within the session timeout" "a socket where nobody listens" $mountd -s "$T/no.sock" -o timeout=200ms place
+	refused 69 "no replica answers at $T/no.sock within" "a socket where nobody listens" $mountd -s "$T/no.sock" -o timeout=200ms place
+	refused 73 "error: no/log: No such file" "a log that can't be written" "$build/zabfs-mountd" -f zabfs.conf -L no/log place
+	cp "$build/zabfs-mountd" alone
+	refused 69 "error: zabfs-fsd: No such file" "no fsd beside it" env PATH=/usr/bin ./alone -f zabfs.conf place
+	refused 64 "-o colour: no such option" "an option that there isn't" $mountd -o ro,colour place
+	refused 64 "-o timeout=61m: a time from 100ms to 1h is wanted" "a timeout out of range" $mountd -o timeout=61m place
+	refused 64 "-o timeout=1.5s: a time" "a timeout that is no number" $mountd -o timeout=1.5s place
 	printf 'cluster = "test"\n' >bad.conf
-	refused 78 "bad.conf: member: at least one is needed" "a bad configuration" "$build/zabfs-mountd" -f bad.conf -d place
+	refused 78 "error: bad.conf: member: at least one is needed" "a bad configuration" "$build/zabfs-mountd" -f bad.conf -d place
 	refused 78 "none.conf: No such file" "no configuration" "$build/zabfs-mountd" -f none.conf -d place
 }
 not_mounted place
@@ -197,6 +203,9 @@ umount place
 wait_for 10 process_gone "$mountd"
 ok $? "  umount(8) ends it"
 refused 64 "a subtree as the mount's root is not offered" "a subtree" ./mount.zabfs "$T/zabfs.conf:/app" place
+./mount.zabfs "$T/zabfs.conf" place -o timeout=1h
+is "$(grep ^timeout place/.zab/session)" "timeout_ms 600000" "an hour is the longest timeout, as far as the configuration allows"
+umount place
 ./mount.zabfs "$T/zabfs.conf" place -o ro
 ok $? "-o ro"
 is "$( (echo w >place/f) 2>&1 | grep -c 'Read-only file system')" 1 "  EROFS for a write"
