@@ -96,7 +96,8 @@ zab_serve_commit(struct zab *zab, struct zab_output *out)
 		}
 	}
 	zab_deliver(zab, out);
-	if (zab_zxid_counter(zab->last_proposed) == UINT32_MAX &&
+	if (zab_zxid_epoch(zab->last_proposed) == zab->epoch &&
+	    zab_zxid_counter(zab->last_proposed) >= zab->config.counter_max &&
 	    zab->delivered == zab->last_proposed) {
 		/* The counter is at its end: a new epoch (ZK-1277). */
 		zab_leader_step_down(zab, ZAB_REASON_ROLLOVER, out);

@@ -23,6 +23,8 @@ zab_init(struct zab *zab, const struct zab_config *config)
 	CHECK(config->count >= 1 && config->count <= ZAB_MEMBERS_MAX);
 	memset(zab, 0, sizeof *zab);
 	zab->config = *config;
+	if (config->counter_max == 0)
+		zab->config.counter_max = UINT32_MAX;
 	for (i = 0; i < config->count; i++) {
 		const struct zab_member *member = &config->members[i];
 
@@ -457,7 +459,7 @@ zab_next_zxid(const struct zab *zab)
 	if (zab_zxid_epoch(zab->delivered) == zab->epoch)
 		outstanding -= zab_zxid_counter(zab->delivered);
 	if (outstanding >= ZAB_OUTSTANDING_MAX ||
-	    zab_zxid_counter(zab->last_proposed) == UINT32_MAX)
+	    zab_zxid_counter(zab->last_proposed) >= zab->config.counter_max)
 		return 0;
 	return zab->last_proposed + 1;
 }

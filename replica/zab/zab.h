@@ -35,6 +35,7 @@ struct zab_config {
 	uint32_t init_limit;  /* ticks: connecting, discovery, synchronisation */
 	uint32_t sync_limit;  /* ticks: silence afterwards */
 	uint64_t finalize_ns; /* a quorum waits this long for a better vote */
+	uint32_t counter_max; /* an epoch's last row; 0: UINT32_MAX. Small, it can be tested */
 };
 
 enum zab_event_type {
