@@ -31,7 +31,7 @@ check_cepoch(struct zab *zab, struct zab_output *out)
 {
 	struct zab_action *action;
 
-	if (zab->lead != LEAD_CEPOCH || zab_count(zab, STAGE_CEPOCH) < zab_quorum(zab))
+	if (zab_count(zab, STAGE_CEPOCH) < zab_quorum(zab))
 		return;
 	zab->epoch = zab->epoch_floor + 1;
 	if (zab->epoch > ZAB_EPOCH_MAX) {
@@ -52,7 +52,7 @@ check_ackepoch(struct zab *zab, struct zab_output *out)
 {
 	struct zab_action *action;
 
-	if (zab->lead != LEAD_ACKEPOCH || zab_count(zab, STAGE_ACKEPOCH) < zab_quorum(zab))
+	if (zab_count(zab, STAGE_ACKEPOCH) < zab_quorum(zab))
 		return;
 	zab->lead = LEAD_CURRENT;
 	action = zab_log(zab, out, ZAB_LOG_EPOCHS);
@@ -199,7 +199,8 @@ zab_leader_logged(struct zab *zab, uint64_t op, struct zab_output *out)
 			if (zab->peers[i].learner.stage == STAGE_CEPOCH)
 				send_newepoch(zab, &zab->peers[i], out);
 		check_ackepoch(zab, out);
-	} else if (done && zab->lead == LEAD_CURRENT) {
+	} else if (done) {
+		CHECK(zab->lead == LEAD_CURRENT);
 		zab->current_epoch = zab->epoch;
 		zab->lead = LEAD_SYNC;
 		zab->deadline_ns = zab->now_ns + init_ns(zab);

@@ -67,8 +67,8 @@ hand_over(struct zab *zab, struct zab_output *out)
 	const struct zab_peer *heir = zab_peer(zab, zab->heir);
 	struct zab_message *message;
 
-	if (zab->delivered != zab->last_proposed || heir->learner.stage != STAGE_UPTODATE ||
-	    heir->learner.acked != zab->last_proposed)
+	CHECK(heir->learner.stage == STAGE_UPTODATE);
+	if (zab->delivered != zab->last_proposed || heir->learner.acked != zab->last_proposed)
 		return;
 	message = zab_send(out, heir, ZAB_RESIGN, heir->learner.attempt);
 	message->flags = ZAB_HANDOVER;

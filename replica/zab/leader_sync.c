@@ -124,7 +124,7 @@ zab_sync_check(struct zab *zab, struct zab_output *out)
 {
 	uint32_t i;
 
-	if (zab->lead != LEAD_SYNC || zab_count(zab, STAGE_ACKLD) < zab_quorum(zab))
+	if (zab_count(zab, STAGE_ACKLD) < zab_quorum(zab))
 		return;
 	zab->lead = LEAD_SERVING;
 	if (zab->committed < zab->initial_last)

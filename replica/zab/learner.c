@@ -20,8 +20,9 @@ zab_learner_introduce(struct zab *zab, struct zab_output *out)
 {
 	struct zab_message *message;
 
-	if (zab->learn != LEARN_CEPOCH || leader_of(zab)->conn == 0)
+	if (zab->learn != LEARN_CEPOCH)
 		return;
+	CHECK(leader_of(zab)->conn != 0);
 	zab->again_ns = zab->now_ns + zab->config.tick_ns;
 	message = zab_send(out, leader_of(zab), ZAB_CEPOCH, zab->attempt);
 	message->epoch = zab->accepted_epoch;
@@ -158,7 +159,8 @@ zab_learner_logged(struct zab *zab, uint64_t op, struct zab_output *out)
 		send_ackepoch(zab, out);
 	} else if (done && zab->learn == LEARN_COMMIT) {
 		zab_learner_synced(zab, out);
-	} else if (done && !zab->voter && !zab->observer) {
+	} else if (done) {
+		CHECK(!zab->voter && !zab->observer);
 		/* From now on it may be counted: by a leader that it tells so. */
 		zab_recover(zab, ZAB_REASON_SYNCHRONISED, out);
 	} else if (zab->learn >= LEARN_ACKLD) {

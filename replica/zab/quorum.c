@@ -52,7 +52,8 @@ reached(const struct zab *zab, uint64_t own, uint64_t (*value)(const struct zab_
 			values[j] = values[j - 1];
 		values[j] = v;
 	}
-	return count < zab_quorum(zab) ? 0 : values[zab_quorum(zab) - 1];
+	CHECK(count >= zab_quorum(zab));
+	return values[zab_quorum(zab) - 1];
 }
 
 uint64_t

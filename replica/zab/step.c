@@ -142,7 +142,8 @@ zab_recover(struct zab *zab, enum zab_reason reason, struct zab_output *out)
 		struct zab_peer *peer = &zab->peers[i];
 		struct zab_action *action;
 
-		if (peer->learner.stage != STAGE_NONE && peer->conn != 0) {
+		if (peer->learner.stage != STAGE_NONE) {
+			CHECK(peer->conn != 0);
 			action = zab_act(out, ZAB_FORGET);
 			action->peer = peer->sid;
 			action->conn = peer->conn;
@@ -160,8 +161,8 @@ start(struct zab *zab, const struct zab_event *event, struct zab_output *out)
 	CHECK(event->start.accepted_epoch >= event->start.current_epoch);
 	CHECK(event->start.current_epoch >= zab_zxid_epoch(event->start.last_zxid));
 	CHECK(event->start.delivered <= event->start.last_zxid);
-	CHECK(event->start.accepted_epoch >= zab->accepted_epoch &&
-	      event->start.current_epoch >= zab->current_epoch);
+	CHECK(event->start.accepted_epoch >= zab->accepted_epoch);
+	CHECK(event->start.current_epoch >= zab->current_epoch);
 	zab->nonce = event->start.nonce;
 	zab->accepted_epoch = event->start.accepted_epoch;
 	zab->accepted_sid = event->start.accepted_sid;
@@ -298,7 +299,8 @@ looked_up(struct zab *zab, const struct zab_event *event, struct zab_output *out
 {
 	struct zab_peer *peer = zab_peer(zab, event->peer);
 
-	if (zab->role == ZAB_LEADING && peer != NULL)
+	CHECK(peer != NULL);
+	if (zab->role == ZAB_LEADING)
 		zab_sync_looked_up(zab, peer, event, out);
 	else if (zab->role >= ZAB_FOLLOWING)
 		zab_learner_looked_up(zab, event, out);
