@@ -5,7 +5,7 @@ CC = gcc
 PREFIX = /usr/local
 PKGS_REPLICA = libevent_core libevent_pthreads msgpack sqlite3 libconfuse libxxhash
 PKGS_FSD = fuse3 libevent_core libevent_pthreads msgpack libconfuse libxxhash
-O = build$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
+O = build$(if $(SAN),-san)$(if $(FUZZ),-fuzz)$(if $(COV),-cov)
 
 CPPFLAGS = -D_GNU_SOURCE -I. -MMD -MP
 CPPFLAGS += $(subst -I/,-isystem /,$(shell pkg-config --cflags $(PKGS_REPLICA) fuse3))
@@ -17,6 +17,9 @@ SAN_FUZZ = -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefin
 CFLAGS += $(if $(FUZZ),-fsanitize=fuzzer-no-link $(SAN_FUZZ) -fno-omit-frame-pointer \
 	-Wno-string-conversion -Wno-format-nonliteral)
 LDFLAGS += $(if $(FUZZ),-fsanitize=fuzzer $(SAN_FUZZ))
+# (a simulator's process that ends by _exit would not say what it took)
+CFLAGS += $(if $(COV),--coverage -O0 -D_exit=exit)
+LDFLAGS += $(if $(COV),--coverage)
 LIBS_REPLICA = $(shell pkg-config --libs $(PKGS_REPLICA)) -lJudy -lbsd
 LIBS_FSD = $(shell pkg-config --libs $(PKGS_FSD)) -lJudy -lbsd
 
@@ -31,6 +34,7 @@ UNIT_SRC = $(wildcard tests/unit/*_test.c)
 FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC = $(wildcard tests/bench/*.c)
 SIM_SRC = $(wildcard tests/sim/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
+CASES_SRC = $(wildcard tests/cases/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
@@ -76,6 +80,8 @@ $(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
 $(O)/tests/zabfs-sim: $(call obj,$(SIM_SRC))
+$(O)/tests/zabfs-cases: $(call obj,$(CASES_SRC))
+$(O)/tests/zabfs-sim $(O)/tests/zabfs-cases:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
@@ -90,7 +96,7 @@ all-installed:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory all
 
-tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(O)/tests/zabfs-sim
+tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 
 test:
 	$(Q)tests/install
@@ -125,6 +131,11 @@ fuzz:
 
 fuzz-build: $(FUZZERS)
 
+# Which branches of the core neither simulator nor transcripts take.
+coverage:
+	$(Q)$(MAKE) --no-print-directory COV=1 build-cov/tests/zabfs-sim build-cov/tests/zabfs-cases
+	$(Q)tests/coverage
+
 bench: $(PROGRAMS) $(BENCH)
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
 
@@ -138,9 +149,9 @@ install: all
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop
-	$(Q)rm -rf build build-san build-fuzz run
+	$(Q)rm -rf build build-san build-fuzz build-cov run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants fuzz fuzz-build bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants fuzz fuzz-build coverage bench install clean
 .SECONDARY:
