@@ -25,6 +25,14 @@ zab_learner_probe(struct zab *zab, const struct zab_message *message, struct zab
 
 	if (zab->learn != LEARN_ACKEPOCH)
 		return;
+	/*
+	 * The leader has nothing above it up to our last row. What the tree has was
+	 * committed: a leader without it must not be followed, by TRUNC or by SNAP.
+	 */
+	if (message->zxid < zab->delivered) {
+		zab_act(out, ZAB_FATAL)->zxid = message->zxid;
+		return;
+	}
 	zab->learn = LEARN_LOOK_UP;
 	zab->probe_zxid = message->zxid;
 	zab->probe_hash = message->hash;
@@ -39,8 +47,9 @@ zab_learner_looked_up(struct zab *zab, const struct zab_event *event, struct zab
 {
 	if (zab->learn != LEARN_LOOK_UP || event->attempt != zab->attempt)
 		return;
-	probed(zab,
-	    event->found && event->zxid == zab->probe_zxid && event->hash == zab->probe_hash, out);
+	/* The log begins at or below what the tree has, which is at or below the row. */
+	CHECK(event->found);
+	probed(zab, event->zxid == zab->probe_zxid && event->hash == zab->probe_hash, out);
 }
 
 void
@@ -52,11 +61,7 @@ zab_learner_trunc(struct zab *zab, const struct zab_message *message, struct zab
 		zab_recover(zab, ZAB_REASON_PROTOCOL, out);
 		return;
 	}
-	/* What the tree has was committed: a leader without it must not be followed. */
-	if (message->zxid < zab->delivered) {
-		zab_act(out, ZAB_FATAL)->zxid = message->zxid;
-		return;
-	}
+	CHECK(message->zxid >= zab->delivered);
 	action = zab_log(zab, out, ZAB_LOG_SYNC_BEGIN);
 	action->zxid = message->zxid;
 	zab->last_received = message->zxid;
