@@ -94,8 +94,9 @@ usage='usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MO
 {
 	refused 64 "$usage" "a mount of nothing" $mountd
 	refused 64 "$usage" "a mount nowhere" $mountd -f zabfs.conf
-	for option in colour timeout= timeout=ten timeout=99ms timeout=61m timeout=1h; do
-		refused 64 "zabfs-mountd: -o $option: not an option, or not a value for it" "-o $option" \
+	refused 64 "zabfs-mountd: -o colour: no such option" "-o colour" $mountd -f zabfs.conf -o ro,colour mnt
+	for option in timeout= timeout=ten timeout=1.5s timeout=99ms timeout=61m timeout=2h timeout=1d; do
+		refused 64 "zabfs-mountd: -o $option: a time from 100ms to 1h is wanted" "-o $option" \
 			$mountd -f zabfs.conf -o "$option" mnt
 	done
 }
