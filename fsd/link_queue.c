@@ -286,10 +286,12 @@ link_pump(struct link *link)
 	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
 		if (request->write && !writes)
 			continue;
-		if (may_send(link, request) && has_room(link, request))
+		if (!may_send(link, request))
+			writes = writes && !(request->write && window_full(link));
+		else if (has_room(link, request))
 			put_on_wire(link, request);
 		else if (request->write)
-			writes = !window_full(link);
+			writes = false;
 	}
 }
 
