@@ -83,6 +83,7 @@ is "$(cd B && ls)" "" "  the session ended at once"
 
 mount_start A -o timeout=1s || exit 1
 leave_traces A "kill -9 of fsd"
+session=$(awk '/^id/ { print $2 }' A/.zab/session)
 kill -9 "$(fsd_pid A)"
 mountd_status A
 is "$(cat status)" 1 "  mountd says so with 1"
@@ -91,12 +92,12 @@ ok $? "  and in its log"
 not_mounted A
 ok $? "  nothing is left mounted: nobody hangs"
 exec 9>&-
-[ -e B/e ]
-ok $? "  the session lives on until its timeout"
 wait_for 10 gone B/e
-ok $? "  and then it is over"
+ok $? "  the session is over in time"
 [ ! -e B/h ]
 ok $? "  with all that it owned"
+grep -qF "session expired id=$session" replica.log
+ok $? "  by its timeout, until which it has lived on"
 allow_error 'mountd.*fsd'
 
 mount_start A -o timeout=1s || exit 1
