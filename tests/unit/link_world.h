@@ -3,7 +3,8 @@
  * process, which check by themselves that ups, downs and messages come in
  * order and never from inside a call, and a stranger with a bare socket. The
  * log and the clock are this file's own: lines are counted, and time passes at
- * will, so that a machine which lets us wait is not taken for a silent peer. Included by link_test.c, link_end_test.c and link_refuse_test.c.
+ * will, so that a machine which lets us wait is not taken for a silent peer. Included by link_test.c, link_end_test.c,
+ * link_random_test.c and link_refuse_test.c.
  *
  * Each process has a loopback address of its own, so that nobody else listens
  * or dials there.
@@ -140,6 +141,14 @@ hook(struct node *node, enum what what, uint32_t peer, uint64_t conn)
 		node->hook(node, peer, conn);
 }
 
+/* What was sent to it and has not arrived does not arrive any more. */
+static void
+give_up(struct side *side)
+{
+	for (; side->first < side->last; side->first++)
+		msgpack_sbuffer_destroy(&side->expected[side->first % EXPECT_MAX].packed);
+}
+
 static void
 on_up(void *arg, uint32_t peer, uint64_t conn)
 {
@@ -150,6 +159,7 @@ on_up(void *arg, uint32_t peer, uint64_t conn)
 	assert_true(conn > side->numbers);
 	side->conn = side->numbers = conn;
 	side->ups++;
+	give_up(&nodes[peer].sides[node->sid]); /* through an older connection */
 	hook(node, ON_UP, peer, conn);
 }
 
@@ -353,8 +363,7 @@ node_close(struct node *node)
 	for (uint32_t sid = 1; sid <= NODES; sid++) {
 		struct side *side = &node->sides[sid];
 
-		for (; side->first < side->last; side->first++)
-			msgpack_sbuffer_destroy(&side->expected[side->first % EXPECT_MAX].packed);
+		give_up(side);
 		memset(side, 0, sizeof(*side));
 	}
 }
