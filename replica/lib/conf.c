@@ -5,6 +5,7 @@
  */
 #include "replica/lib/conf.h"
 
+#include "replica/lib/address.h"
 #include "replica/lib/conf_text.h"
 #include "replica/lib/wire.h"
 
@@ -103,15 +104,11 @@ check_cluster(cfg_t *cfg, cfg_opt_t *opt)
 static int
 check_address(cfg_t *cfg, cfg_opt_t *opt)
 {
-	const char *value = cfg_opt_getnstr(opt, 0), *colon = strrchr(value, ':');
-	char *end;
-	long port;
+	const char *value = cfg_opt_getnstr(opt, 0);
+	struct address address;
 
-	if (colon != NULL && colon != value && colon[1] != '\0') {
-		port = strtol(colon + 1, &end, 10);
-		if (*end == '\0' && port >= 1 && port <= 65535)
-			return 0;
-	}
+	if (address_parse(value, &address))
+		return 0;
 	cfg_error(cfg, "%s: \"%s\" is not HOST:PORT", cfg_opt_name(opt), value);
 	return -1;
 }

@@ -42,6 +42,9 @@ struct conn {
 
 	msgpack_sbuffer out; /* from out_sent on: not yet the kernel's */
 	size_t out_sent;
+	size_t low;
+	void (*drained)(void *arg); /* NULL: nobody wants to know */
+	bool above; /* `low` or more were unsent, drained() is due when they are not */
 
 	unsigned int depth; /* callbacks on the stack: memory may not go */
 	bool freed;	    /* by conn_free, while depth > 0 */
@@ -262,6 +265,15 @@ send_out(struct conn *conn)
 }
 
 static void
+tell_drained(struct conn *conn)
+{
+	if (!conn->above || stopped(conn) || conn->failed || conn_unsent(conn) >= conn->low)
+		return;
+	conn->above = false;
+	conn->drained(conn->arg);
+}
+
+static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
@@ -282,8 +294,11 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	conn->depth++;
 	conn->blocked = false;
 	send_out(conn);
+	tell_drained(conn);
+	leave(conn);
 }
 
 static void
@@ -301,6 +316,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 	dispatch(conn); /* what a pause has left */
 	if (!stopped(conn) && !conn->blocked)
 		send_out(conn);
+	tell_drained(conn);
 	if (!stopped(conn) && conn->failed)
 		report(conn);
 	leave(conn);
@@ -387,6 +403,8 @@ conn_send(struct conn *conn, const struct wire_msg *msg)
 		send_out(conn);
 	if (conn_unsent(conn) > conn->unsent_max)
 		fail(conn, ERR_BUSY, "the other side does not read");
+	if (conn->drained != NULL && conn_unsent(conn) >= conn->low)
+		conn->above = true;
 	if (!conn->blocked && conn->out.size > 0)
 		event_active(conn->turn, EV_TIMEOUT, 0);
 }
@@ -416,6 +434,13 @@ size_t
 conn_unsent(const struct conn *conn)
 {
 	return conn->out.size - conn->out_sent;
+}
+
+void
+conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg))
+{
+	conn->low = low;
+	conn->drained = drained;
 }
 
 int

@@ -60,6 +60,13 @@ void conn_pause(struct conn *conn, bool paused);
 /* Bytes accepted by conn_send and not yet by the kernel. */
 size_t conn_unsent(const struct conn *conn);
 
+/*
+ * From now on drained(arg) is called, from the loop, each time that the unsent
+ * bytes fall below `low` after conn_send had left `low` or more. It may call
+ * conn_free.
+ */
+void conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg));
+
 int conn_fd(const struct conn *conn);
 
 #endif

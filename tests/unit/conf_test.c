@@ -102,6 +102,7 @@ test_mistakes_are_named(void **state)
 	refused("cluster = \"c\"\nmember 1 { peer = \"h\" front = \"h:2\" }\n", 2, "peer: \"h\"");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h\n\" front = \"h:2\" }\n", 3, "\"h?\"");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h:99999\" front = \"h:2\" }\n", 2, "peer");
+	refused("cluster = \"c\"\nmember 1 { peer = \"::1:80\" front = \"h:2\" }\n", 2, "peer");
 	refused("cluster = \"c\"\nmember 1 { front = \"h:2\" }\n", 2, "peer is missing");
 	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" }\n", 2, "front is missing");
 	refused(MEMBER, 0, "cluster: missing");

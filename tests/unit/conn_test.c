@@ -25,7 +25,8 @@ struct end {
 	int code;
 	bool sending;		    /* inside conn_send */
 	uint64_t free_at, pause_at; /* the ping that does it; 0: none */
-	bool free_when_closed;
+	bool free_when_closed, free_when_drained;
+	int drained;
 };
 
 static struct event_base *base;
@@ -490,6 +491,78 @@ test_pause(void **state)
 	msgpack_sbuffer_destroy(&out);
 }
 
+static void
+on_drained(void *arg)
+{
+	struct end *end = arg;
+
+	assert_false(end->sending);
+	assert_int_equal(end->closed, 0);
+	assert_true(conn_unsent(end->conn) < 1 << 20);
+	end->drained++;
+	if (end->free_when_drained) {
+		conn_free(end->conn);
+		end->conn = NULL;
+	}
+}
+
+/* The other side takes what there is. */
+static void
+take_all(struct end *end, int fd)
+{
+	static char bytes[1 << 20];
+
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		if (end->conn != NULL)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void
+test_the_low_mark(void **state)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE, .write.data = { big, 100000 } };
+	struct end end;
+	int fd = open_end(&end, 64 << 20);
+
+	(void)state;
+	conn_low_mark(end.conn, 1 << 20, on_drained);
+	send_pings(&end, 1, 10); /* far below */
+	settle();
+	assert_int_equal(end.drained, 0);
+	for (int round = 1; round <= 2; round++) {
+		end.sending = true;
+		while (conn_unsent(end.conn) < 5 << 20)
+			conn_send(end.conn, &msg);
+		end.sending = false;
+		settle();
+		assert_int_equal(end.drained, round - 1);
+		take_all(&end, fd);
+		settle();
+		assert_int_equal(end.drained, round); /* once, whatever was sent in between */
+		assert_int_equal(conn_unsent(end.conn), 0);
+	}
+
+	/* at the mark is not below it; and all of it within one conn_send is no matter */
+	conn_low_mark(end.conn, 1, on_drained);
+	send_pings(&end, 1, 1);
+	conn_flush(end.conn);
+	assert_int_equal(end.drained, 2); /* not from inside the call */
+	settle();
+	assert_int_equal(end.drained, 3);
+
+	conn_low_mark(end.conn, 1 << 20, on_drained);
+	end.free_when_drained = true;
+	end.sending = true;
+	while (conn_unsent(end.conn) < 2 << 20)
+		conn_send(end.conn, &msg);
+	end.sending = false;
+	take_all(&end, fd);
+	settle();
+	assert_null(end.conn);
+	assert_int_equal(end.drained, 4);
+	close(fd);
+}
+
 static int
 setup(void **state)
 {
@@ -521,6 +594,7 @@ main(void)
 		cmocka_unit_test(test_a_slow_reader),
 		cmocka_unit_test(test_a_peer_that_resets),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_the_low_mark),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
