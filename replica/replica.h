@@ -224,6 +224,8 @@ void order_disconnected(struct replica *replica, struct peer *peer, uint64_t con
 void order_message(struct replica *replica, struct peer *peer, uint64_t conn,
     const struct wire_zab *msg, struct blob payload);
 void order_heard(struct replica *replica, struct peer *peer);
+/* Leadership goes to a member that is up to date, without a lost or doubled write. */
+void order_hand_over(struct replica *replica, uint32_t sid);
 void order_timer(struct replica *replica); /* the core's, when it is due */
 void order_completions(struct replica *replica);
 

@@ -22,6 +22,7 @@
 #define OPTIONS(O)                                                                                 \
 	O(voters)                                                                                  \
 	O(observers)                                                                               \
+	O(clients)                                                                                 \
 	O(writes)                                                                                  \
 	O(faults)                                                                                  \
 	O(kinds)                                                                                   \
@@ -29,7 +30,7 @@
 	O(delay_us)                                                                                \
 	O(disk_us)                                                                                 \
 	O(keep_rows)                                                                               \
-	O(image_ms)                                                                                \
+	O(image_s)                                                                                 \
 	O(rollover)                                                                                \
 	O(wild)
 
@@ -118,7 +119,7 @@ shrink(struct options *options, char *why, size_t len)
 
 struct report {
 	uint64_t seeds, failed, steps, delivered;
-	uint64_t coverage[32];
+	uint64_t coverage[48];
 };
 
 static void
@@ -141,7 +142,7 @@ one(uint64_t seed, struct report *report)
 	}
 	report->steps += world.steps;
 	report->delivered += world.history.count;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 48; i++)
 		report->coverage[i] += world.coverage[i];
 	world_free(&world);
 }
@@ -195,7 +196,7 @@ add(struct report *total, const struct report *report)
 	total->failed += report->failed;
 	total->steps += report->steps;
 	total->delivered += report->delivered;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 48; i++)
 		total->coverage[i] += report->coverage[i];
 }
 
