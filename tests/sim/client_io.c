@@ -73,6 +73,8 @@ connect_somewhere(struct world *world, struct client *client)
 	if (client->session != 0)
 		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };
 	client->member = (uint32_t)random_below(world, world->count);
+	if (!world->members[client->member].up)
+		return; /* refused */
 	client->conn = ++world->fronts;
 	client->hello = client->heard = client->ping = world->now;
 	send_msg(world, client, &msg);

@@ -17,6 +17,7 @@
 
 #define JOBS_MAX 64
 #define REPORT_SEEDS 64
+#define SHRINK_S 20
 
 /* Every field of the options, under the name that -o takes. */
 #define OPTIONS(O)                                                                                 \
@@ -94,15 +95,25 @@ smaller(struct options *options, size_t offset, uint32_t value, char *why, size_
 	return false;
 }
 
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void
 shrink(struct options *options, char *why, size_t len)
 {
 	static const size_t halves[] = { offsetof(struct options, faults),
 		offsetof(struct options, writes), offsetof(struct options, duration_ms) };
 	uint32_t bit, i, *field;
+	double begun = now();
 	bool again = true;
 
-	while (again) {
+	while (again && now() - begun < SHRINK_S) {
 		again = smaller(options, offsetof(struct options, observers), 0, why, len);
 		again |= smaller(options, offsetof(struct options, voters), 3, why, len);
 		again |= smaller(options, offsetof(struct options, wild), 0, why, len);
@@ -164,15 +175,6 @@ work(uint64_t first, uint64_t last, uint64_t step, int to)
 			break;
 		memset(&report, 0, sizeof report);
 	}
-}
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static void

@@ -153,6 +153,8 @@ heal(struct world *world)
 
 	trace(world, "everything heals");
 	world->healed = true;
+	/* A slow network is a fault like any other. */
+	world->options.delay_us = world->options.disk_us = 300;
 	net_mend(world, true);
 	for (i = 0; i < world->count; i++)
 		order[i] = i;
