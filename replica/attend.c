@@ -1,7 +1,8 @@
 /*
- * Sessions as this member attends to them: who is attached where, and until
- * when. The session itself is replicated (tree.h); only the leader expires
- * one, by a transaction. Called by replica.c and write.c.
+ * Sessions as a member attends to them: who is attached here, and, as the
+ * leader, who is attached where and until when. The session itself is replicated
+ * (tree.h); only the leader expires one, by a transaction. Called by replica.c,
+ * order.c, write.c and lead.c.
  */
 #include "replica/replica.h"
 
@@ -11,12 +12,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
-static struct attendance *
-attendance_find(struct replica *replica, uint64_t session)
+static const struct blob nothing;
+
+struct attendance *
+attend_find(struct replica *replica, uint64_t session)
 {
 	struct attendance *attendance;
 
@@ -25,21 +27,22 @@ attendance_find(struct replica *replica, uint64_t session)
 }
 
 static struct attendance *
-attendance_get(struct replica *replica, uint64_t session)
+attend_get(struct replica *replica, uint64_t session)
 {
-	struct attendance *attendance = attendance_find(replica, session);
+	struct attendance *attendance = attend_find(replica, session);
 
 	if (attendance != NULL)
 		return attendance;
 	attendance = calloc(1, sizeof *attendance);
 	CHECK(attendance != NULL);
 	attendance->session = session;
+	TAILQ_INIT(&attendance->requests);
 	HASH_ADD(hh, replica->attendances, session, sizeof session, attendance);
 	return attendance;
 }
 
-static void
-rearm(struct replica *replica, struct attendance *attendance)
+void
+attend_rearm(struct replica *replica, struct attendance *attendance)
 {
 	const struct session *session = tree_session(replica->tree, attendance->session);
 
@@ -48,26 +51,10 @@ rearm(struct replica *replica, struct attendance *attendance)
 		    replica_now_ns() + session_timeout_ms(session) * NS_PER_MS;
 }
 
-void
-attend_heard(struct replica *replica, uint64_t session)
-{
-	struct attendance *attendance = attendance_find(replica, session);
-
-	if (attendance != NULL)
-		rearm(replica, attendance);
-}
-
-struct front *
-attend_front(struct replica *replica, uint64_t session)
-{
-	struct attendance *attendance = attendance_find(replica, session);
-
-	return attendance == NULL ? NULL : attendance->front;
-}
-
 static void
-welcome(struct replica *replica, struct front *front, const struct session *session)
+welcome(struct replica *replica, struct attendance *attendance)
 {
+	const struct session *session = tree_session(replica->tree, attendance->session);
 	struct wire_welcome message = {
 		.code = ERR_OK,
 		.session = session_id(session),
@@ -77,7 +64,8 @@ welcome(struct replica *replica, struct front *front, const struct session *sess
 		.zxid = tree_applied(replica->tree),
 	};
 
-	front_welcome(front, &message);
+	attendance->welcomed = true;
+	front_welcome(attendance->front, &message);
 }
 
 static void
@@ -88,19 +76,36 @@ refuse(struct replica *replica, struct front *front, int code)
 	front_welcome(front, &message);
 }
 
+/* The connection is the session's here, from now on the only one. */
 static void
-attach(struct replica *replica, struct front *front, const struct session *session)
+take_front(
+    struct replica *replica, struct attendance *attendance, struct front *front, uint64_t serial)
 {
-	struct attendance *attendance = attendance_get(replica, session_id(session));
-
-	rearm(replica, attendance);
-	welcome(replica, front, session);
-	/* A connection that was ended while the transaction was under way has no session. */
-	if (front_session(front) != attendance->session)
-		return;
 	if (attendance->front != NULL && attendance->front != front)
 		front_kick(attendance->front, "the session has moved to a newer connection");
+	request_free(replica, attendance);
 	attendance->front = front;
+	attendance->front_serial = serial;
+	attendance->welcomed = false;
+}
+
+/* To the leader: the session is here. */
+static void
+announce(struct replica *replica, const struct attendance *attendance)
+{
+	struct wire_msg msg = { .type = WIRE_T_ATTACH,
+		.attach = { .epoch = replica->epoch,
+		    .session = attendance->session,
+		    .serial = attendance->front_serial } };
+	struct peer *peer;
+
+	if (replica->leading) {
+		lead_attach(
+		    replica, replica->member, attendance->session, attendance->front_serial);
+		return;
+	}
+	peer = replica_peer(replica, replica->leader);
+	links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
 }
 
 static uint32_t
@@ -114,20 +119,55 @@ timeout_granted(const struct conf *conf, uint32_t wish_ms)
 static void
 open_new(struct replica *replica, struct front *front, const struct wire_hello *hello)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
-	uint8_t secret[WIRE_SECRET_LEN];
-	struct txn txn;
+	struct opening *opening = calloc(1, sizeof *opening);
+	struct wire_msg msg = { .type = WIRE_T_OPEN };
+	struct peer *peer;
 
-	if (zxid == 0) {
-		refuse(replica, front, replica->disk_full ? ERR_NOSPC : ERR_NOQUORUM);
+	CHECK(opening != NULL);
+	opening->front = front;
+	opening->serial = hello->serial;
+	replica_random(opening->secret, sizeof opening->secret);
+	LIST_INSERT_HEAD(&replica->openings, opening, next);
+	msg.open = (struct wire_open){ .epoch = replica->epoch,
+		.secret = { opening->secret, sizeof opening->secret },
+		.timeout_ms = timeout_granted(replica->conf, hello->timeout_ms),
+		.identity = hello->identity };
+	if (replica->leading) {
+		lead_open(replica, replica->member, &msg.open);
 		return;
 	}
-	CHECK(getrandom(secret, sizeof secret, 0) == sizeof secret);
-	prep_session_open(replica->prep, zxid, write_time_ns(replica), secret,
-	    timeout_granted(replica->conf, hello->timeout_ms), hello->identity, replica->zone,
-	    &txn);
-	order_propose(replica, zxid, &txn, front);
-	msgpack_zone_clear(replica->zone);
+	peer = replica_peer(replica, replica->leader);
+	links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+}
+
+static struct opening *
+opening_find(const struct replica *replica, struct blob secret)
+{
+	struct opening *opening;
+
+	LIST_FOREACH(opening, &replica->openings, next)
+	if (secret.len == sizeof opening->secret &&
+	    memcmp(secret.data, opening->secret, sizeof opening->secret) == 0)
+		return opening;
+	return NULL;
+}
+
+static void
+opening_free(struct opening *opening)
+{
+	LIST_REMOVE(opening, next);
+	free(opening);
+}
+
+void
+attend_refused(struct replica *replica, struct blob secret, int code)
+{
+	struct opening *opening = opening_find(replica, secret);
+
+	if (opening == NULL)
+		return;
+	refuse(replica, opening->front, code);
+	opening_free(opening);
 }
 
 /* Time does not depend on where the first difference is. */
@@ -144,57 +184,96 @@ secret_equal(struct blob a, struct blob b)
 	return difference == 0;
 }
 
+/* 0, or why the session can't be attached here. */
+static int
+admissible(struct replica *replica, const struct wire_hello *hello)
+{
+	const struct session *session = tree_session(replica->tree, hello->session);
+	const struct attendance *attendance = attend_find(replica, hello->session);
+
+	/* Never attach to a member that is behind what the session has seen. */
+	if (hello->seen > tree_applied(replica->tree))
+		return ERR_BUSY;
+	if (session == NULL || !secret_equal(session_secret(session), hello->secret))
+		return ERR_EXPIRED;
+	if (attendance != NULL && attendance->closing)
+		return ERR_EXPIRED;
+	if (attendance != NULL && attendance->front != NULL &&
+	    hello->serial <= attendance->front_serial)
+		return ERR_MOVED;
+	return 0;
+}
+
 void
 attend_hello(struct replica *replica, struct front *front, const struct wire_hello *hello)
 {
-	const struct session *session;
 	struct attendance *attendance;
+	int code;
 
 	if (hello->proto != WIRE_PROTO) {
 		refuse(replica, front, ERR_PROTO);
+		return;
+	}
+	if (!replica->serving) {
+		refuse(replica, front, replica->disk_full ? ERR_NOSPC : ERR_NOQUORUM);
 		return;
 	}
 	if (hello->session == 0) {
 		open_new(replica, front, hello);
 		return;
 	}
-	session = tree_session(replica->tree, hello->session);
-	attendance = attendance_find(replica, hello->session);
-	if (session == NULL || !secret_equal(session_secret(session), hello->secret) ||
-	    (attendance != NULL && attendance->closing)) {
-		refuse(replica, front, ERR_EXPIRED);
+	code = admissible(replica, hello);
+	if (code != 0) {
+		refuse(replica, front, code);
 		return;
 	}
-	/* Never attach to a member that is behind what the session has seen. */
-	if (hello->seen > tree_applied(replica->tree)) {
-		refuse(replica, front, ERR_BUSY);
-		return;
-	}
-	attach(replica, front, session);
+	attendance = attend_get(replica, hello->session);
+	take_front(replica, attendance, front, hello->serial);
+	announce(replica, attendance);
 }
 
 void
-attend_opened(struct replica *replica, const struct txn *txn, struct front *opener)
+attend_attached(struct replica *replica, const struct wire_attached *attached)
 {
-	const struct session *session = tree_session(replica->tree, txn->ops[0].session_open.id);
-	struct attendance *attendance;
+	struct attendance *attendance = attend_find(replica, attached->session);
+	struct front *front;
 
-	CHECK(session != NULL);
-	if (opener != NULL) {
-		attach(replica, opener, session);
+	if (attendance == NULL || attendance->front == NULL || attendance->welcomed ||
+	    attendance->front_serial != attached->serial)
+		return;
+	/* It ended here while the leader was asked. */
+	if (attached->code == ERR_OK && tree_session(replica->tree, attached->session) != NULL) {
+		welcome(replica, attendance);
 		return;
 	}
-	/* The front end left while the transaction was under way: the session expires by itself. */
-	attendance = attendance_get(replica, session_id(session));
-	rearm(replica, attendance);
+	front = attendance->front;
+	attendance->front = NULL;
+	refuse(replica, front, attached->code == ERR_OK ? ERR_EXPIRED : attached->code);
 }
 
-/* Proposes the end of a session. False: there is none, or the log can't take it now. */
-static bool
-close_propose(struct replica *replica, uint64_t session, bool expired)
+void
+attend_opened(struct replica *replica, const struct txn *txn)
+{
+	struct opening *opening = opening_find(replica, txn->ops[0].session_open.secret);
+	struct attendance *attendance;
+
+	/* Without one: another member's, or the front end left meanwhile and it expires. */
+	if (opening == NULL && !replica->leading)
+		return;
+	attendance = attend_get(replica, txn->ops[0].session_open.id);
+	attend_rearm(replica, attendance);
+	if (opening == NULL)
+		return;
+	take_front(replica, attendance, opening->front, opening->serial);
+	opening_free(opening);
+	welcome(replica, attendance);
+}
+
+bool
+attend_close(struct replica *replica, uint64_t session, bool expired)
 {
 	uint64_t zxid = zab_next_zxid(replica->zab);
-	struct attendance *attendance;
+	struct attendance *attendance = attend_find(replica, session);
 	struct txn txn;
 	bool closing;
 
@@ -203,35 +282,20 @@ close_propose(struct replica *replica, uint64_t session, bool expired)
 	closing = prep_session_close(
 	    replica->prep, zxid, write_time_ns(replica), session, expired, replica->zone, &txn);
 	if (closing) {
-		attendance = attendance_find(replica, session);
 		if (attendance != NULL)
 			attendance->closing = true;
-		order_propose(replica, zxid, &txn, NULL);
+		order_propose(replica, zxid, &txn);
 	}
 	msgpack_zone_clear(replica->zone);
 	return closing;
 }
 
-void
-attend_close(struct replica *replica, struct front *front)
+static void
+attendance_free(struct replica *replica, struct attendance *attendance)
 {
-	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = ERR_NOSPC } };
-
-	if (!close_propose(replica, front_session(front), false))
-		front_send(front, &bye);
-}
-
-void
-attend_close_dropped(struct replica *replica, uint64_t session)
-{
-	struct wire_msg bye = { .type = WIRE_T_BYE, .bye = { .code = ERR_NOSPC } };
-	struct attendance *attendance = attendance_find(replica, session);
-
-	if (attendance == NULL)
-		return;
-	attendance->closing = false;
-	if (attendance->front != NULL)
-		front_send(attendance->front, &bye);
+	request_free(replica, attendance);
+	HASH_DELETE(hh, replica->attendances, attendance);
+	free(attendance);
 }
 
 void
@@ -239,44 +303,120 @@ attend_closed(struct replica *replica, uint64_t session, bool expired)
 {
 	struct wire_msg bye = { .type = WIRE_T_BYE,
 		.bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
-	struct attendance *attendance = attendance_find(replica, session);
+	struct attendance *attendance = attend_find(replica, session);
 
 	log_info(
 	    "session %s id=0x%llx", expired ? "expired" : "closed", (unsigned long long)session);
 	if (attendance == NULL)
 		return;
-	if (attendance->front != NULL)
+	if (attendance->front != NULL && attendance->welcomed)
 		front_send(attendance->front, &bye);
-	HASH_DELETE(hh, replica->attendances, attendance);
-	free(attendance);
+	else if (attendance->front != NULL)
+		refuse(replica, attendance->front, ERR_EXPIRED);
+	attendance_free(replica, attendance);
 }
 
 void
 attend_gone(struct replica *replica, struct front *front)
 {
-	struct attendance *attendance = attendance_find(replica, front_session(front));
-	struct proposal *proposal;
+	struct attendance *attendance, *next;
+	struct opening *opening, *following;
 
-	STAILQ_FOREACH (proposal, &replica->proposals, next)
-		if (proposal->opener == front)
-			proposal->opener = NULL;
-	if (attendance != NULL && attendance->front == front)
+	LIST_FOREACH_SAFE(opening, &replica->openings, next, following)
+	if (opening->front == front)
+		opening_free(opening);
+	/* Before its welcome, and after a kick, the connection doesn't name the session. */
+	HASH_ITER (hh, replica->attendances, attendance, next) {
+		if (attendance->front != front)
+			continue;
 		attendance->front = NULL;
+		request_free(replica, attendance);
+	}
 }
 
-void
-attend_rearm(struct replica *replica)
+/* A new leader gives every session a full timeout. */
+static void
+rearm_all(struct replica *replica)
 {
 	const struct session *session;
 	struct attendance *attendance;
 
 	for (session = tree_next_session(replica->tree, 0); session != NULL;
 	     session = tree_next_session(replica->tree, session_id(session))) {
-		attendance = attendance_get(replica, session_id(session));
+		attendance = attend_get(replica, session_id(session));
 		/* A close that was under way and is void has to be asked for again. */
 		attendance->closing = false;
-		rearm(replica, attendance);
+		attendance->member = 0;
+		attendance->serial = 0;
+		attend_rearm(replica, attendance);
 	}
+}
+
+static void
+refuse_openings(struct replica *replica, int code)
+{
+	struct opening *opening;
+
+	while ((opening = LIST_FIRST(&replica->openings)) != NULL) {
+		refuse(replica, opening->front, code);
+		opening_free(opening);
+	}
+}
+
+/* Those that the leader has not confirmed. */
+static void
+refuse_attaching(struct replica *replica, int code)
+{
+	struct attendance *attendance, *next;
+
+	HASH_ITER (hh, replica->attendances, attendance, next) {
+		if (attendance->front == NULL || attendance->welcomed)
+			continue;
+		refuse(replica, attendance->front, code);
+		attendance->front = NULL;
+	}
+}
+
+void
+attend_changed(struct replica *replica)
+{
+	struct attendance *attendance, *next;
+
+	if (!replica->leading)
+		lead_drop(replica);
+	refuse_openings(replica, ERR_NOQUORUM);
+	refuse_attaching(replica, ERR_NOQUORUM);
+	if (!replica->serving)
+		return;
+	if (replica->leading)
+		rearm_all(replica);
+	HASH_ITER (hh, replica->attendances, attendance, next) {
+		if (attendance->front == NULL)
+			continue;
+		announce(replica, attendance);
+		request_again(replica, attendance);
+	}
+}
+
+void
+attend_full(struct replica *replica)
+{
+	struct attendance *attendance, *next;
+
+	refuse_openings(replica, ERR_NOSPC);
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		if (attendance->front != NULL)
+			request_fail(replica, attendance, ERR_NOSPC);
+}
+
+void
+attend_kick_all(struct replica *replica, const char *why)
+{
+	struct attendance *attendance, *next;
+
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		if (attendance->front != NULL)
+			front_kick(attendance->front, why);
 }
 
 void
@@ -289,10 +429,12 @@ attend_tick(struct replica *replica, uint64_t now_ns)
 	if (replica->tick_ns != 0 && now_ns > replica->tick_ns + 3 * tick_ns)
 		gap_ns = now_ns - replica->tick_ns;
 	replica->tick_ns = now_ns;
+	if (!replica->leading)
+		return;
 	HASH_ITER (hh, replica->attendances, attendance, next) {
 		attendance->deadline_ns += gap_ns;
 		if (attendance->deadline_ns <= now_ns && !attendance->closing)
-			close_propose(replica, attendance->session, true);
+			attend_close(replica, attendance->session, true);
 	}
 }
 
@@ -300,9 +442,10 @@ void
 attend_free(struct replica *replica)
 {
 	struct attendance *attendance, *next;
+	struct opening *opening;
 
-	HASH_ITER (hh, replica->attendances, attendance, next) {
-		HASH_DELETE(hh, replica->attendances, attendance);
-		free(attendance);
-	}
+	while ((opening = LIST_FIRST(&replica->openings)) != NULL)
+		opening_free(opening);
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		attendance_free(replica, attendance);
 }

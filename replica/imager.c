@@ -42,14 +42,30 @@ feed(struct replica *replica)
 void
 imager_tick(struct replica *replica, uint64_t now_ns)
 {
-	if (replica->pass_ending)
+	/*
+	 * A tree that is still fuzzy is no image; while a snapshot is sent the log must
+	 * keep the rows behind it.
+	 */
+	if (replica->pass_ending || replica->catch_up != 0 || replica->snap != NULL)
 		return;
 	if (replica->pass == NULL) {
+		if (outbox_snapping(replica))
+			return;
 		if (now_ns < replica->pass_next_ns || image_dirty(replica->tree) == 0)
 			return;
 		begin(replica);
 	}
 	feed(replica);
+}
+
+void
+imager_abort(struct replica *replica)
+{
+	if (replica->pass == NULL)
+		return;
+	image_pass_abort(replica->tree, replica->pass);
+	replica->pass = NULL;
+	store_pass_abort(replica->store);
 }
 
 void

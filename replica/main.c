@@ -97,13 +97,6 @@ conf_read(const struct arguments *args)
 		fprintf(stderr, "zabfs-replica: %s\n", err);
 		exit(EX_CONFIG);
 	}
-	if (conf->nmembers != 1) {
-		fprintf(stderr,
-		    "zabfs-replica: %s: member: %zu members, but this version serves an ensemble "
-		    "of one\n",
-		    args->conf, conf->nmembers);
-		exit(EX_CONFIG);
-	}
 	for (i = 0; args->member != 0 && i < conf->nmembers; i++)
 		if (conf->members[i].id == args->member)
 			return conf;
@@ -159,7 +152,9 @@ main(int argc, char **argv)
 		.dir = args.dir,
 		.socket = args.socket != NULL ? args.socket : conf->socket,
 		.found = args.found };
-	code = replica_new(base, &options, &replica, err, sizeof err);
+	code = replica_new(&options, &replica, err, sizeof err);
+	if (code == 0)
+		code = loop_new(base, replica, &options, err, sizeof err);
 	if (code != 0)
 		fatal(code, "%s", err);
 	replica->ready = on_ready;
@@ -172,6 +167,7 @@ main(int argc, char **argv)
 	order_start(replica);
 	event_base_dispatch(base);
 
+	loop_free(replica->loop);
 	replica_free(replica);
 	event_free(term);
 	event_free(interrupt);

@@ -1,154 +1,261 @@
 /*
- * The only place that orders step -> persist -> deliver. What happened goes
- * into zab_step, what it says is done here, each thing after what has to be
- * durable before it (replica/README.md).
+ * The only place that orders step -> persist -> send -> deliver. What happened
+ * goes into zab_step; what it says is done here, in its order, each thing after
+ * what has to be durable before it (replica/README.md). What a step changes for
+ * the rooms above is looked after when all of it is done.
  */
 #include "replica/replica.h"
 
 #include "replica/lib/check.h"
-#include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sysexits.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 #define FINALIZE_NS (50 * NS_PER_MS)
 
-static void
-deliver(struct replica *replica, uint64_t upto)
-{
-	struct proposal *proposal;
-
-	while ((proposal = STAILQ_FIRST(&replica->proposals)) != NULL && proposal->zxid <= upto) {
-		STAILQ_REMOVE_HEAD(&replica->proposals, next);
-		replica->proposed_bytes -= proposal->len;
-		write_deliver(replica, proposal);
-		free(proposal);
-	}
-	CHECK(tree_applied(replica->tree) == upto);
-}
-
-static void
-drop_all(struct replica *replica)
-{
-	struct proposal *proposal;
-
-	prep_reset(replica->prep);
-	replica->proposed_bytes = 0;
-	while ((proposal = STAILQ_FIRST(&replica->proposals)) != NULL) {
-		STAILQ_REMOVE_HEAD(&replica->proposals, next);
-		write_drop(replica, proposal);
-		free(proposal);
-	}
-}
+static const char *const reasons[ZAB_REASONS] = { "-", "start", "leader-gone", "leader-silent",
+	"leader-resigned", "old-epoch", "no-quorum", "timeout", "storage", "rollover", "hand-over",
+	"epoch-behind", "protocol", "synchronised" };
 
 static void
 changed(struct replica *replica, const struct zab_action *action)
 {
-	replica->leading = action->role == ZAB_LEADING && action->phase == ZAB_BROADCAST;
-	if (!replica->leading) {
+	bool was_serving = replica->serving;
+
+	replica->role = action->role;
+	replica->leader = action->peer;
+	replica->epoch = action->current_epoch;
+	replica->serving = action->phase == ZAB_BROADCAST;
+	replica->leading = replica->serving && action->role == ZAB_LEADING;
+	replica->changed = true;
+	if (!replica->serving) {
 		/* While the disk is full it tries again and again; that was said once. */
-		if (action->role == ZAB_RECOVERING && !replica->disk_full)
-			log_info("looking zxid=0x%llx", (unsigned long long)action->zxid);
+		if (action->role == ZAB_RECOVERING && (was_serving || !replica->disk_full))
+			log_info("looking zxid=0x%llx reason=%s", (unsigned long long)action->zxid,
+			    reasons[action->reason]);
 		return;
 	}
-	log_info("leading epoch=%llu zxid=0x%llx", (unsigned long long)action->current_epoch,
-	    (unsigned long long)action->zxid);
+	/* A leader that a quorum follows has all that was committed. */
+	CHECK(replica->catch_up == 0);
 	replica->disk_full = false;
-	attend_rearm(replica);
+	log_info("%s epoch=%llu zxid=0x%llx leader=%u", replica->leading ? "leading" : "following",
+	    (unsigned long long)action->current_epoch, (unsigned long long)action->zxid,
+	    (unsigned)action->peer);
 	if (replica->ready != NULL)
 		replica->ready(replica->ready_arg);
 	replica->ready = NULL;
 }
 
+/* The row of this very event: its payload is the proposer's or the message's. */
 static void
-append(struct replica *replica, const struct zab_action *action, struct proposal *proposal)
+append(struct replica *replica, const struct zab_action *action, struct blob payload)
 {
-	struct store_row row = { .zxid = action->zxid,
-		.prev_zxid = action->from,
-		.payload = { proposal->payload, proposal->len } };
+	struct store_row row = {
+		.zxid = action->zxid, .prev_zxid = action->from, .payload = payload
+	};
 	uint64_t hash;
 
-	replica->asked_op = action->op;
 	/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
 	CHECK(store_append(replica->store, action->op, &row, &hash) == 0);
-	STAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
-	replica->proposed_bytes += proposal->len;
+	rows_add(replica, &row, hash);
 }
 
 static void
-set_epochs(struct replica *replica, const struct zab_action *action)
+sync_snap(struct replica *replica, const struct zab_action *action, const struct zab_event *event)
 {
-	store_set_epochs(replica->store, action->op, action->accepted_epoch, action->accepted_sid,
-	    action->current_epoch);
-	replica->asked_op = action->op;
+	imager_abort(replica);
+	store_snap_begin(replica->store, action->op, action->zxid, action->hash);
+	snap_in_begin(
+	    replica, replica_peer(replica, event->peer), event->message.attempt, action->zxid);
+	replica->in_sync = true;
 }
 
-/* One action; what concerns other members never comes in an ensemble of one. */
+/* What goes to the log. */
 static void
-act(struct replica *replica, const struct zab_action *action, struct proposal *proposal)
+persist(struct replica *replica, const struct zab_action *action, const struct zab_event *event,
+    struct blob payload)
 {
+	replica->op_asked = action->op;
 	switch (action->type) {
 	case ZAB_LOG_EPOCHS:
-		set_epochs(replica, action);
+		store_set_epochs(replica->store, action->op, action->accepted_epoch,
+		    action->accepted_sid, action->current_epoch);
 		break;
 	case ZAB_LOG_ROW:
-		append(replica, action, proposal);
+		append(replica, action, payload);
+		break;
+	case ZAB_LOG_SYNC_BEGIN:
+		CHECK(action->zxid >= tree_applied(replica->tree));
+		CHECK(TAILQ_EMPTY(&replica->proposals));
+		store_sync_begin(replica->store, action->op, action->zxid);
+		replica->in_sync = true;
+		break;
+	case ZAB_LOG_SYNC_SNAP:
+		sync_snap(replica, action, event);
+		break;
+	case ZAB_LOG_SYNC_COMMIT:
+		store_sync_commit(replica->store, action->op, action->current_epoch);
+		replica->in_sync = false;
+		replica->sync_op = action->op;
+		break;
+	case ZAB_LOG_VOTER:
+		store_set_voter(replica->store, action->op);
+		break;
+	default:
+		CHECK(!"a log action");
+	}
+}
+
+static void
+recovering(struct replica *replica)
+{
+	replica->recovering = true;
+	if (replica->in_sync) {
+		store_sync_abort(replica->store, replica->op_asked);
+		snap_in_abort(replica);
+		replica->in_sync = false;
+	}
+	rows_drop(replica);
+	prep_reset(replica->prep);
+	if (replica->alone && replica->disk_full)
+		attend_full(replica);
+}
+
+/* Nothing is promised that isn't durable. (A vote repeats what was heard: no promise.) */
+static void
+check_durable(const struct replica *replica, const struct zab_action *action)
+{
+	const struct zab_durable *durable = &action->durable;
+
+	if (action->type == ZAB_SEND && action->message.type == ZAB_VOTE)
+		return;
+	CHECK(durable->accepted_epoch <= replica->durable.accepted_epoch);
+	CHECK(durable->current_epoch <= replica->durable.current_epoch);
+	CHECK(durable->zxid <= replica->durable.last_zxid);
+}
+
+static void
+act(struct replica *replica, const struct zab_action *action, const struct zab_event *event,
+    struct blob payload)
+{
+	struct peer *peer = action->peer == 0 || action->peer == replica->member
+				? NULL
+				: replica_peer(replica, action->peer);
+
+	check_durable(replica, action);
+	switch (action->type) {
+	case ZAB_SEND:
+		outbox_message(replica, peer, action->conn, &action->message);
+		break;
+	case ZAB_SEND_ROWS:
+		outbox_rows(replica, peer, action);
+		break;
+	case ZAB_SEND_SNAP:
+		outbox_snap(replica, peer, action);
+		break;
+	case ZAB_FORGET:
+		outbox_forget(replica, peer);
+		break;
+	case ZAB_DROP:
+		links_close(replica->links, action->peer, action->conn, "silent or out of order");
+		break;
+	case ZAB_LOG_EPOCHS:
+	case ZAB_LOG_ROW:
+	case ZAB_LOG_SYNC_BEGIN:
+	case ZAB_LOG_SYNC_SNAP:
+	case ZAB_LOG_SYNC_COMMIT:
+	case ZAB_LOG_VOTER:
+		persist(replica, action, event, payload);
+		break;
+	case ZAB_LOOK_UP: /* answered when this step's actions are done */
 		break;
 	case ZAB_DELIVER:
-		deliver(replica, action->zxid);
+		rows_deliver(replica, action->zxid);
+		break;
+	case ZAB_CONFIRMED:
+		replica->round_confirmed = action->zxid;
 		break;
 	case ZAB_CHANGED:
 		changed(replica, action);
 		break;
 	case ZAB_RECOVER:
-		replica->recovering = true;
-		drop_all(replica);
+		recovering(replica);
+		break;
+	case ZAB_ALARM:
+		log_error("a member's history differs from this leader's, it gets a snapshot "
+			  "member=%u zxid=0x%llx",
+		    (unsigned)action->peer, (unsigned long long)action->zxid);
 		break;
 	case ZAB_FATAL:
-		fatal(EX_SOFTWARE, "no epoch is left above %u", (unsigned)ZAB_EPOCH_MAX);
-	default:
-		CHECK(!"an action of an ensemble of one");
+		fatal(EX_SOFTWARE,
+		    "what was committed here is not in the history of the leader, or no epoch is "
+		    "left zxid=0x%llx",
+		    (unsigned long long)action->zxid);
 	}
 }
+
+static void run(struct replica *replica, struct zab_event *event, struct blob payload);
 
 static void
-arm(struct replica *replica)
+look_up(struct replica *replica, const struct zab_action *action)
 {
-	uint64_t due_ns = zab_timer_ns(replica->zab), now_ns = replica_now_ns(), us;
-	struct timeval wait;
+	struct zab_event event = {
+		.type = ZAB_EVENT_LOOKED_UP, .peer = action->peer, .attempt = action->attempt
+	};
 
-	if (due_ns == UINT64_MAX) {
-		evtimer_del(replica->timer);
-		return;
-	}
-	us = due_ns <= now_ns ? 0 : (due_ns - now_ns) / 1000 + 1;
-	wait.tv_sec = (time_t)(us / 1000000);
-	wait.tv_usec = (suseconds_t)(us % 1000000);
-	CHECK(evtimer_add(replica->timer, &wait) == 0);
+	event.found = rows_look_up(replica, action->zxid, &event.zxid, &event.hash);
+	run(replica, &event, (struct blob){ 0 });
 }
 
-static void settle(struct replica *replica);
+static void begin(struct replica *replica);
+
+/* START, once the log has done what it was asked for. */
+static void
+settle(struct replica *replica)
+{
+	if (replica->recovering && replica->op_done == replica->op_asked)
+		begin(replica);
+}
+
+/* What steps have changed for sessions and requests. These may step again. */
+static void
+look_after(struct replica *replica)
+{
+	if (replica->looking_after)
+		return;
+	replica->looking_after = true;
+	if (replica->changed) {
+		replica->changed = false;
+		attend_changed(replica);
+	}
+	request_applied(replica);
+	lead_run(replica);
+	replica->looking_after = false;
+}
 
 /* Steps, and does what the step says, in the output's order. */
 static void
-run(struct replica *replica, struct zab_event *event, struct proposal *proposal)
+run(struct replica *replica, struct zab_event *event, struct blob payload)
 {
-	uint64_t due_ns = zab_timer_ns(replica->zab);
 	struct zab_output out;
 	uint32_t i;
 
+	CHECK(!replica->stepping);
+	replica->stepping = true;
 	event->now_ns = replica_now_ns();
 	zab_step(replica->zab, event, &out);
 	for (i = 0; i < out.count; i++)
-		act(replica, &out.actions[i], proposal);
-	if (replica->recovering)
-		settle(replica);
-	else if (zab_timer_ns(replica->zab) != due_ns || event->type == ZAB_EVENT_TICK)
-		arm(replica);
+		act(replica, &out.actions[i], event, payload);
+	replica->stepping = false;
+	for (i = 0; i < out.count; i++)
+		if (out.actions[i].type == ZAB_LOOK_UP)
+			look_up(replica, &out.actions[i]);
+	settle(replica);
+	look_after(replica);
+	loop_arm(replica->loop, zab_timer_ns(replica->zab));
 }
 
 void
@@ -163,10 +270,12 @@ order_init(struct replica *replica)
 	size_t i;
 
 	for (i = 0; i < conf->nmembers; i++)
-		config.members[config.count++].sid = conf->members[i].id;
+		config.members[config.count++] = (struct zab_member){ .sid = conf->members[i].id,
+			.observer = conf->members[i].observer };
 	replica->zab = malloc(zab_size());
 	CHECK(replica->zab != NULL);
 	zab_init(replica->zab, &config);
+	TAILQ_INIT(&replica->proposals);
 }
 
 /* The core starts, with what is durable. */
@@ -179,24 +288,14 @@ begin(struct replica *replica)
 	replica->recovering = false;
 	zab_status(replica->zab, &status);
 	event.start.generation = status.generation;
-	CHECK(
-	    getrandom(&event.start.nonce, sizeof event.start.nonce, 0) == sizeof event.start.nonce);
+	replica_random(&event.start.nonce, sizeof event.start.nonce);
 	event.start.accepted_epoch = replica->durable.accepted_epoch;
 	event.start.accepted_sid = replica->durable.accepted_sid;
 	event.start.current_epoch = replica->durable.current_epoch;
-	/* The only member's log is committed, and the tree has all of it. */
-	event.start.last_zxid = tree_applied(replica->tree);
+	event.start.last_zxid = replica->durable.last_zxid;
 	event.start.delivered = tree_applied(replica->tree);
-	event.start.voter = true;
-	run(replica, &event, NULL);
-}
-
-/* Once the log has done what it was asked for. */
-static void
-settle(struct replica *replica)
-{
-	if (replica->done_op == replica->asked_op)
-		begin(replica);
+	event.start.voter = replica->durable.voter;
+	run(replica, &event, (struct blob){ 0 });
 }
 
 void
@@ -207,20 +306,86 @@ order_start(struct replica *replica)
 }
 
 void
-order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn, struct front *opener)
+order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn)
 {
 	struct zab_event event = { .type = ZAB_EVENT_PROPOSE, .zxid = zxid };
-	struct proposal *proposal;
+	struct blob payload;
 
 	msgpack_sbuffer_clear(&replica->scratch);
 	txn_pack(&replica->scratch, txn);
-	proposal = malloc(sizeof *proposal + replica->scratch.size);
-	CHECK(proposal != NULL);
-	proposal->zxid = zxid;
-	proposal->opener = opener;
-	proposal->len = (uint32_t)replica->scratch.size;
-	memcpy(proposal->payload, replica->scratch.data, replica->scratch.size);
-	run(replica, &event, proposal);
+	payload.data = (const uint8_t *)replica->scratch.data;
+	payload.len = (uint32_t)replica->scratch.size;
+	run(replica, &event, payload);
+}
+
+void
+order_confirm(struct replica *replica, uint64_t round)
+{
+	struct zab_event event = { .type = ZAB_EVENT_CONFIRM, .zxid = round };
+
+	run(replica, &event, (struct blob){ 0 });
+}
+
+void
+order_connected(struct replica *replica, struct peer *peer, uint64_t conn)
+{
+	struct zab_event event = { .type = ZAB_EVENT_CONNECTED, .peer = peer->sid, .conn = conn };
+
+	run(replica, &event, (struct blob){ 0 });
+}
+
+void
+order_disconnected(struct replica *replica, struct peer *peer, uint64_t conn)
+{
+	struct zab_event event = {
+		.type = ZAB_EVENT_DISCONNECTED, .peer = peer->sid, .conn = conn
+	};
+
+	run(replica, &event, (struct blob){ 0 });
+}
+
+void
+order_heard(struct replica *replica, struct peer *peer)
+{
+	struct zab_event event = { .type = ZAB_EVENT_HEARD, .peer = peer->sid, .conn = peer->conn };
+
+	run(replica, &event, (struct blob){ 0 });
+}
+
+void
+order_message(struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_zab *msg,
+    struct blob payload)
+{
+	struct zab_event event = { .type = ZAB_EVENT_MESSAGE, .peer = peer->sid, .conn = conn };
+
+	event.message = (struct zab_message){ .type = msg->type,
+		.role = msg->role,
+		.flags = msg->flags,
+		.vote_sid = msg->vote_sid,
+		.attempt = msg->attempt,
+		.round = msg->round,
+		.epoch = msg->epoch,
+		.zxid = msg->zxid,
+		.prev = msg->prev,
+		.hash = msg->hash,
+		.vote_epoch = msg->vote_epoch,
+		.vote_zxid = msg->vote_zxid,
+		.vote_favour = msg->vote_favour };
+	/* The snapshot comes before what is behind it. */
+	if (replica->snap != NULL && replica->in_sync && !snap_in_complete(replica) &&
+	    (msg->type == ZAB_ROW || msg->type == ZAB_NEWLEADER)) {
+		links_close(replica->links, peer->sid, conn, "a snapshot that is not complete");
+		return;
+	}
+	run(replica, &event, payload);
+}
+
+void
+order_hand_over(struct replica *replica, uint32_t sid)
+{
+	struct zab_event event = { .type = ZAB_EVENT_HAND_OVER, .peer = sid };
+
+	run(replica, &event, (struct blob){ 0 });
 }
 
 void
@@ -228,7 +393,7 @@ order_timer(struct replica *replica)
 {
 	struct zab_event event = { .type = ZAB_EVENT_TICK };
 
-	run(replica, &event, NULL);
+	run(replica, &event, (struct blob){ 0 });
 }
 
 static void
@@ -239,8 +404,11 @@ logged(struct replica *replica, const struct store_done *done)
 	};
 
 	replica->durable = done->durable;
-	replica->done_op = done->op;
-	run(replica, &event, NULL);
+	replica->op_done = done->op;
+	/* The tree is the snapshot's before the core hears of it. */
+	if (replica->snap != NULL && !replica->in_sync && done->op >= replica->sync_op)
+		snap_in_force(replica);
+	run(replica, &event, (struct blob){ 0 });
 }
 
 static void
@@ -252,10 +420,12 @@ full(struct replica *replica, const struct store_done *done)
 		log_warn("disk full, writes are refused zxid=0x%llx",
 		    (unsigned long long)done->durable.last_zxid);
 	replica->disk_full = true;
-	replica->durable = done->durable;
 	/* What was asked of the log and is void now must not be waited for. */
-	replica->done_op = replica->asked_op;
-	run(replica, &event, NULL);
+	replica->durable = done->durable;
+	replica->op_done = replica->op_asked;
+	replica->in_sync = false;
+	snap_in_abort(replica);
+	run(replica, &event, (struct blob){ 0 });
 }
 
 void

@@ -147,10 +147,6 @@ read_request(struct replica *replica, struct front *front, const struct wire_msg
 	case WIRE_T_LIST:
 		list(replica, front, &msg->list);
 		break;
-	case WIRE_T_SYNC:
-		/* The quorum is this member: any round would confirm what it has applied. */
-		fail(replica, front, msg->sync.rid, ERR_OK);
-		break;
 	case WIRE_T_STATFS:
 		stat_fs(replica, front, &msg->statfs);
 		break;

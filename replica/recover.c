@@ -1,6 +1,7 @@
 /*
- * Start-up: the store is opened, the image loaded, the log above it replayed.
- * Nothing in memory is ahead of the log afterwards. Called by replica_new.
+ * Start-up: the store is opened, the image loaded, and of the log above it
+ * replayed what is known to be committed. Nothing in memory is ahead of the log
+ * afterwards. Called by replica_new.
  */
 #include "replica/replica.h"
 
@@ -16,6 +17,7 @@ struct loading {
 	struct replica *replica;
 	uint64_t rows, said_ns;
 	const char *what;
+	uint64_t upto; /* the log's */
 	bool broken;
 };
 
@@ -66,7 +68,41 @@ replay(void *arg, uint64_t zxid, struct blob payload)
 			replica->time_ns = txn.head.time_ns;
 	}
 	msgpack_zone_clear(replica->zone);
-	return !loading->broken;
+	return !loading->broken && zxid < loading->upto;
+}
+
+void
+recover_caught_up(struct replica *replica)
+{
+	if (replica->catch_up == 0 || tree_applied(replica->tree) < replica->catch_up)
+		return;
+	tree_recovery_end(replica->tree);
+	replica->catch_up = 0;
+}
+
+/*
+ * What the image may have caught was committed, and so was everything in the
+ * log of an ensemble of one. What else there is the leader has to say.
+ */
+static int
+replay_log(struct replica *replica, struct loading *loading)
+{
+	const struct store_state *state = store_state(replica->store);
+
+	loading->what = "log";
+	loading->rows = 0;
+	loading->upto = replica->alone || state->image_upto > state->durable.last_zxid
+			    ? state->durable.last_zxid
+			    : state->image_upto;
+	if (loading->upto > state->applied &&
+	    (store_read(replica->store, state->applied, replay, loading) != 0 || loading->broken ||
+		tree_applied(replica->tree) != loading->upto))
+		return -1;
+	replica->catch_up = state->image_upto;
+	if (replica->catch_up == 0)
+		tree_recovery_end(replica->tree);
+	recover_caught_up(replica);
+	return 0;
 }
 
 static int
@@ -83,6 +119,7 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 	struct store_options store = {
 		.dir = options->dir,
 		.found = options->found,
+		.replaceable = !replica->alone,
 		.member = options->member,
 		.cluster = options->conf->cluster,
 		.log_rows_min = options->conf->log_rows_min,
@@ -91,7 +128,7 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 	struct loading loading = {
 		.replica = replica, .said_ns = replica_now_ns(), .what = "image"
 	};
-	uint64_t begun_ns = replica_now_ns(), replayed;
+	uint64_t begun_ns = replica_now_ns();
 	const struct store_state *state;
 	int code;
 
@@ -105,16 +142,11 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 		return damaged(options->dir, "the tree's image", err, errlen);
 	image_load_done(replica->tree, state->applied, state->next_id);
 
-	loading.what = "log";
-	loading.rows = 0;
-	if (store_read(replica->store, state->applied, replay, &loading) != 0 || loading.broken ||
-	    tree_applied(replica->tree) != state->durable.last_zxid)
+	if (replay_log(replica, &loading) != 0)
 		return damaged(options->dir, "log.db", err, errlen);
-	replayed = loading.rows;
-	tree_recovery_end(replica->tree);
 	log_info("recovered nodes=%llu zxid=0x%llx replayed=%llu ms=%llu",
 	    (unsigned long long)tree_nodes(replica->tree),
-	    (unsigned long long)tree_applied(replica->tree), (unsigned long long)replayed,
+	    (unsigned long long)tree_applied(replica->tree), (unsigned long long)loading.rows,
 	    (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
 	return 0;
 }

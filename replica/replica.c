@@ -1,29 +1,32 @@
 /*
- * The wiring of one member: what arrives from the front ends, from the store's
- * threads and from the clock is handed to the room that knows what to do. See
- * replica.h for the path of a write. Called by main.c.
+ * The wiring of one member: what arrives from front ends, from other members,
+ * from the store's threads and from the clock is handed to the room that knows
+ * what to do. See replica.h for the path of a write. Made by main.c; loop.c calls
+ * with what the sockets bring.
  */
 #include "replica/replica.h"
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
-#include "replica/lib/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
-#include <time.h>
 
 #define ZONE_CHUNK 65536
 
-uint64_t
-replica_now_ns(void)
+struct peer *
+replica_peer(struct replica *replica, uint32_t sid)
 {
-	struct timespec ts;
+	uint32_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+	for (i = 0; i < replica->npeers; i++)
+		if (replica->peers[i].sid == sid)
+			return &replica->peers[i];
+	CHECK(!"a member");
+	return NULL;
 }
+
+/* Front ends. */
 
 static void
 on_hello(void *arg, struct front *front, const struct wire_hello *hello)
@@ -40,147 +43,230 @@ on_resume(void *arg, struct front *front)
 static void
 on_request(void *arg, struct front *front, const struct wire_msg *msg)
 {
-	struct replica *replica = arg;
-	struct wire_msg pong = { .type = WIRE_T_PONG };
-
-	attend_heard(replica, front_session(front));
-	if (wire_is_write(msg->type)) {
-		write_request(replica, front, msg);
-	} else if (msg->type == WIRE_T_PING) {
-		pong.pong.sent_ns = msg->ping.sent_ns;
-		pong.pong.zxid = tree_applied(replica->tree);
-		pong.pong.alive = replica->leading;
-		front_send(front, &pong);
-	} else if (msg->type == WIRE_T_CLOSE) {
-		attend_close(replica, front);
-	} else {
-		read_request(replica, front, msg);
-	}
+	if (msg->type == WIRE_T_PING)
+		request_ping(arg, front, &msg->ping);
+	else if (wire_is_write(msg->type) || msg->type == WIRE_T_SYNC || msg->type == WIRE_T_CLOSE)
+		request_take(arg, front, msg);
+	else
+		read_request(arg, front, msg);
 }
 
 static void
-on_gone(void *arg, struct front *front)
+on_front_gone(void *arg, struct front *front)
 {
 	attend_gone(arg, front);
 }
 
+const struct front_handler replica_front_handler = {
+	.hello = on_hello,
+	.resume = on_resume,
+	.request = on_request,
+	.gone = on_front_gone,
+};
+
+/* Members. */
+
 static void
-on_tick(evutil_socket_t fd, short events, void *arg)
+on_up(void *arg, uint32_t sid, uint64_t conn)
 {
 	struct replica *replica = arg;
+	struct peer *peer = replica_peer(replica, sid);
+
+	outbox_clear(peer);
+	peer->conn = conn;
+	order_connected(replica, peer, conn);
+}
+
+static void
+on_down(void *arg, uint32_t sid, uint64_t conn)
+{
+	struct replica *replica = arg;
+	struct peer *peer = replica_peer(replica, sid);
+
+	if (peer->conn != conn)
+		return;
+	outbox_clear(peer);
+	peer->conn = 0;
+	order_disconnected(replica, peer, conn);
+}
+
+/* What front ends of other members ask of the leader; what names another's epoch is void. */
+static bool
+to_leader(struct replica *replica, uint32_t sid, const struct wire_msg *msg)
+{
+	msgpack_zone *zone;
+	struct wire_msg request;
+
+	if (!replica->leading)
+		return true;
+	if (msg->type == WIRE_T_OPEN && msg->open.epoch == replica->epoch)
+		lead_open(replica, sid, &msg->open);
+	if (msg->type == WIRE_T_ATTACH && msg->attach.epoch == replica->epoch)
+		lead_attach(replica, sid, msg->attach.session, msg->attach.serial);
+	if (msg->type != WIRE_T_FORWARD || msg->forward.epoch != replica->epoch)
+		return true;
+	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	CHECK(zone != NULL);
+	if (wire_unpack(msg->forward.request.data, msg->forward.request.len, zone, &request) != 0 ||
+	    !(wire_is_write(request.type) || request.type == WIRE_T_SYNC ||
+		request.type == WIRE_T_CLOSE || request.type == WIRE_T_PING)) {
+		msgpack_zone_free(zone);
+		return false;
+	}
+	lead_take(replica, sid, msg->forward.session, msg->forward.serial, &request);
+	msgpack_zone_free(zone);
+	return true;
+}
+
+static void
+from_leader(struct replica *replica, uint32_t sid, const struct wire_msg *msg)
+{
+	if (!replica->serving || sid != replica->leader)
+		return;
+	if (msg->type == WIRE_T_OPENED && msg->opened.epoch == replica->epoch)
+		attend_refused(replica, msg->opened.secret, msg->opened.code);
+	if (msg->type == WIRE_T_ATTACHED && msg->attached.epoch == replica->epoch)
+		attend_attached(replica, &msg->attached);
+	if (msg->type == WIRE_T_ANSWER)
+		request_answer(replica, &msg->answer);
+}
+
+static void
+on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, struct blob payload)
+{
+	struct replica *replica = arg;
+	struct peer *peer = replica_peer(replica, sid);
+
+	switch (msg->type) {
+	case WIRE_T_ZAB:
+		order_message(replica, peer, conn, &msg->zab, payload);
+		break;
+	case WIRE_T_PIECE:
+		snap_in_piece(replica, peer, conn, &msg->piece);
+		break;
+	case WIRE_T_OPEN:
+	case WIRE_T_ATTACH:
+	case WIRE_T_FORWARD:
+		if (!to_leader(replica, sid, msg))
+			links_close(replica->links, sid, conn, "a request that is none");
+		break;
+	default:
+		from_leader(replica, sid, msg);
+	}
+}
+
+static void
+on_heard(void *arg, uint32_t sid, uint64_t conn)
+{
+	struct replica *replica = arg;
+	struct peer *peer = replica_peer(replica, sid);
+
+	if (peer->conn == conn)
+		order_heard(replica, peer);
+}
+
+static void
+on_drained(void *arg, uint32_t sid, uint64_t conn)
+{
+	struct replica *replica = arg;
+	struct peer *peer = replica_peer(replica, sid);
+
+	if (peer->conn != conn)
+		return;
+	/* It takes what it is sent: so it is alive, though it may have no time to say so. */
+	if (!TAILQ_EMPTY(&peer->outbox))
+		order_heard(replica, peer);
+	outbox_run(replica, peer);
+}
+
+const struct link_handler replica_link_handler = {
+	.up = on_up,
+	.down = on_down,
+	.message = on_message,
+	.heard = on_heard,
+	.drained = on_drained,
+};
+
+void
+replica_tick(struct replica *replica)
+{
 	uint64_t now_ns = replica_now_ns();
 
-	(void)fd;
-	(void)events;
-	if (replica->leading)
-		attend_tick(replica, now_ns);
+	attend_tick(replica, now_ns);
 	imager_tick(replica, now_ns);
 }
 
-static void
-on_timer(evutil_socket_t fd, short events, void *arg)
+void
+replica_completions(struct replica *replica)
 {
-	(void)fd;
-	(void)events;
-	order_timer(arg);
-}
-
-static void
-on_completions(evutil_socket_t fd, short events, void *arg)
-{
-	struct replica *replica = arg;
-
-	(void)fd;
-	(void)events;
 	order_completions(replica);
+	snap_in_more(replica);
 	/* A batch of the pass may have been written: the next one. */
 	if (replica->pass != NULL)
 		imager_tick(replica, replica_now_ns());
 }
 
-static int
-events_add(struct replica *replica)
+static void
+members(struct replica *replica, const struct conf *conf)
 {
-	struct timeval tick = { .tv_sec = replica->conf->tick_ms / 1000,
-		.tv_usec = (replica->conf->tick_ms % 1000) * 1000 };
+	uint32_t voters = 0;
+	size_t i;
 
-	replica->tick = event_new(replica->base, -1, EV_PERSIST, on_tick, replica);
-	replica->completions = event_new(replica->base, store_wake_fd(replica->store),
-	    EV_READ | EV_PERSIST, on_completions, replica);
-	replica->timer = evtimer_new(replica->base, on_timer, replica);
-	if (replica->tick == NULL || replica->completions == NULL || replica->timer == NULL)
-		return -1;
-	return event_add(replica->tick, &tick) == 0 && event_add(replica->completions, NULL) == 0
-		   ? 0
-		   : -1;
+	for (i = 0; i < conf->nmembers; i++) {
+		voters += !conf->members[i].observer;
+		if (conf->members[i].id == replica->member)
+			continue;
+		TAILQ_INIT(&replica->peers[replica->npeers].outbox);
+		replica->peers[replica->npeers++].sid = conf->members[i].id;
+	}
+	replica->alone = voters == 1 && replica->npeers == 0;
 }
 
 int
-replica_new(struct event_base *base, const struct replica_options *options, struct replica **out,
-    char *err, size_t errlen)
+replica_new(const struct replica_options *options, struct replica **out, char *err, size_t errlen)
 {
-	static const struct front_handler handler = {
-		.hello = on_hello,
-		.resume = on_resume,
-		.request = on_request,
-		.gone = on_gone,
-	};
-	struct replica *replica;
+	struct replica *replica = calloc(1, sizeof *replica);
 	int code;
 
-	replica = calloc(1, sizeof *replica);
 	CHECK(replica != NULL);
 	replica->conf = options->conf;
 	replica->member = options->member;
 	replica->dir = options->dir;
-	replica->base = base;
 	replica->zone = msgpack_zone_new(ZONE_CHUNK);
-	CHECK(replica->zone != NULL);
+	replica->delivery = msgpack_zone_new(ZONE_CHUNK);
+	CHECK(replica->zone != NULL && replica->delivery != NULL);
 	msgpack_sbuffer_init(&replica->scratch);
-	STAILQ_INIT(&replica->proposals);
+	LIST_INIT(&replica->openings);
+	STAILQ_INIT(&replica->answers);
+	STAILQ_INIT(&replica->doubts);
+	STAILQ_INIT(&replica->early);
+	members(replica, options->conf);
+	order_init(replica);
 
 	code = recover(replica, options, err, errlen);
-	if (code != 0)
-		goto fail;
-	order_init(replica);
+	if (code != 0) {
+		replica_free(replica);
+		return code;
+	}
 	replica->prep = prep_new(replica->tree);
-	replica->fronts = front_listen(base, options->socket, &handler, replica, err, errlen);
-	if (replica->fronts == NULL) {
-		code = EX_CANTCREAT;
-		goto fail;
-	}
-	if (events_add(replica) != 0) {
-		snprintf(err, errlen, "no events: out of memory");
-		code = EX_OSERR;
-		goto fail;
-	}
 	*out = replica;
 	return 0;
-fail:
-	replica_free(replica);
-	return code;
 }
 
 void
 replica_free(struct replica *replica)
 {
-	struct proposal *proposal;
+	uint32_t i;
 
-	if (replica->fronts != NULL)
-		front_server_free(replica->fronts);
-	if (replica->tick != NULL)
-		event_free(replica->tick);
-	if (replica->completions != NULL)
-		event_free(replica->completions);
-	if (replica->timer != NULL)
-		event_free(replica->timer);
-	while ((proposal = STAILQ_FIRST(&replica->proposals)) != NULL) {
-		STAILQ_REMOVE_HEAD(&replica->proposals, next);
-		free(proposal);
-	}
+	for (i = 0; i < replica->npeers; i++)
+		outbox_clear(&replica->peers[i]);
+	rows_drop(replica);
+	lead_drop(replica);
+	request_drop(replica);
 	attend_free(replica);
 	if (replica->pass != NULL)
 		image_pass_abort(replica->tree, replica->pass);
+	snap_in_abort(replica);
 	if (replica->prep != NULL)
 		prep_free(replica->prep);
 	if (replica->tree != NULL)
@@ -190,5 +276,6 @@ replica_free(struct replica *replica)
 	free(replica->zab);
 	msgpack_sbuffer_destroy(&replica->scratch);
 	msgpack_zone_free(replica->zone);
+	msgpack_zone_free(replica->delivery);
 	free(replica);
 }

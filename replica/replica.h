@@ -1,20 +1,24 @@
 /*
  * One member's state, and the rooms of its wiring. The path of a write:
  *
- *   net/front  ->  write.c   write_request: prepared (tree/prep), proposed (zab)
- *                  order.c   order_run: what zab says is persisted (store)
- *   store      ->  order.c   order_completions: durable -> zab -> delivered
- *                  write.c   write_deliver: applied (tree), changes, reply
+ *   net/front  ->  request.c  request_take: kept until answered, handed to the leader
+ *   (net/link) ->  lead.c     lead_take: the leader's, from any member
+ *                  write.c    write_prepare: a transaction (tree/prep), proposed (zab)
+ *                  order.c    order_run: what zab says is persisted (store), sent (outbox.c)
+ *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
+ *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, sessions and their deadlines attend.c, the fuzzy passes
- * imager.c, start-up recover.c. replica.c puts it together. Internal to the
- * replica's top folder.
+ * Reads are read.c, sessions attend.c, snapshots between members snap.c, the
+ * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
+ * and clock.c tie it to sockets and clocks: the simulator has its own of those
+ * two, of net/ and of store/. Internal to the replica's top folder.
  */
 #ifndef ZABFS_REPLICA_REPLICA_H
 #define ZABFS_REPLICA_REPLICA_H
 
 #include "replica/lib/conf.h"
 #include "replica/net/front.h"
+#include "replica/net/link.h"
 #include "replica/store/store.h"
 #include "replica/tree/image.h"
 #include "replica/tree/prep.h"
@@ -26,24 +30,90 @@
 
 /* Beyond it a write is answered ERR_BUSY, not executed: the front end tries again. */
 #define PROPOSED_BYTES_MAX (STORE_QUEUE_BYTES_MAX / 2)
+/* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
+#define REQUESTS_MAX 8192
+#define REQUESTS_BYTES_MAX (256u << 20)
 
-/* A proposal between its zxid and its application. */
+/* A logged row between its log order and its application. */
 struct proposal {
-	STAILQ_ENTRY(proposal) next;
-	uint64_t zxid;
-	struct front *opener; /* waits for WELCOME; NULL: nobody, or gone */
+	TAILQ_ENTRY(proposal) next;
+	uint64_t zxid, prev_zxid, hash;
 	uint32_t len;
 	uint8_t payload[];
 };
-STAILQ_HEAD(proposals, proposal);
+TAILQ_HEAD(proposals, proposal);
+
+/* What waits for room on a member's connection, in order (outbox.c). */
+struct parcel;
+TAILQ_HEAD(parcels, parcel);
+struct snap_out;
+struct snap_in;
+
+struct peer {
+	uint32_t sid;
+	uint64_t conn; /* 0: none */
+	struct parcels outbox;
+};
+
+/* A request of a front end that the ensemble has to answer (request.c). */
+struct request {
+	TAILQ_ENTRY(request) next;
+	enum wire_type type; /* a write, SYNC or CLOSE */
+	uint64_t rid;
+	uint32_t len;
+	uint8_t packed[];
+};
+TAILQ_HEAD(requests, request);
 
 /* What this member knows of a session beyond the replicated row. */
 struct attendance {
 	UT_hash_handle hh;
 	uint64_t session;
+
+	/* The leader's. */
 	uint64_t deadline_ns; /* monotonic; the session is closed when it has passed */
-	struct front *front;  /* NULL: not attached */
+	uint32_t member;      /* where it is attached; 0: not known */
+	uint64_t serial;      /* the greatest that was heard of: what has a smaller one is void */
 	bool closing;
+
+	/* Of the one that is attached here. */
+	struct front *front; /* NULL: it isn't */
+	uint64_t front_serial;
+	bool welcomed; /* the leader knows it */
+	struct requests requests;
+	uint32_t nrequests;
+};
+
+/* A front end that wants a new session. */
+struct opening {
+	LIST_ENTRY(opening) next;
+	struct front *front;
+	uint64_t serial;
+	uint8_t secret[WIRE_SECRET_LEN]; /* by it the transaction is known again */
+};
+
+/* Asked of the leader and waiting for a quorum's word that it still leads (lead.c). */
+struct doubt {
+	STAILQ_ENTRY(doubt) next;
+	uint64_t round;
+	uint32_t member;
+	uint64_t session, serial, rid;
+	enum wire_type type; /* of the answer: SYNC, PONG or ATTACHED */
+};
+
+/* An answer that says more than is applied here yet (request.c). */
+struct answer {
+	STAILQ_ENTRY(answer) next;
+	struct wire_answer message;
+};
+
+/* A request of a session that the leader has not applied the opening of yet (lead.c). */
+struct early {
+	STAILQ_ENTRY(early) next;
+	uint32_t member;
+	uint64_t session, serial;
+	uint32_t len;
+	uint8_t packed[];
 };
 
 struct replica_options {
@@ -54,64 +124,176 @@ struct replica_options {
 	bool found;
 };
 
+struct loop;
+
 struct replica {
 	const struct conf *conf;
 	uint32_t member;
+	bool alone;	 /* the ensemble's only voter */
 	const char *dir; /* of the databases */
-	struct event_base *base;
-	struct event *tick, *completions, *timer;
+	struct loop *loop;
 	struct front_server *fronts;
+	struct links *links;
 
 	struct store *store;
 	struct tree *tree;
 	struct prep *prep;
 	struct zab *zab;
-	bool leading;		 /* as the core said last: proposals are taken */
-	msgpack_zone *zone;	 /* cleared after each use */
-	msgpack_sbuffer scratch; /* likewise */
+	msgpack_zone *zone, *delivery; /* cleared after each use */
+	msgpack_sbuffer scratch;       /* likewise */
 
+	/* What the core said last. */
+	enum zab_role role;
+	uint32_t leader; /* that is followed, or this member; 0: none */
+	uint64_t epoch;	 /* its */
+	bool serving;	 /* there is one, and this member is up to date */
+	bool leading;	 /* it is this one: proposals are taken */
+	bool changed;	 /* since the step's end was last looked after */
+	bool stepping, looking_after;
+
+	/* The log. */
 	struct proposals proposals;
 	size_t proposed_bytes; /* payloads in `proposals`, at most PROPOSED_BYTES_MAX */
-	bool disk_full;
 	struct store_durable durable;
-	uint64_t asked_op, done_op; /* of the log */
-	bool recovering;	    /* START follows when the log is idle */
-	int64_t time_ns; /* of the last transaction: the leader's clock never goes back */
+	uint64_t op_asked, op_done;
+	uint64_t sync_op; /* of the last synchronisation's commit */
+	bool in_sync;	  /* a synchronisation is open */
+	bool disk_full;
+	bool recovering;   /* START follows when the log is idle */
+	int64_t time_ns;   /* of the last transaction: the leader's clock never goes back */
+	uint64_t catch_up; /* the tree is fuzzy until it has applied this; 0: it isn't */
 
+	struct peer peers[CONF_MEMBERS_MAX];
+	uint32_t npeers;
+	struct snap_in *snap; /* being received */
+
+	/* Sessions. */
 	struct attendance *attendances;
+	LIST_HEAD(, opening) openings;
+	size_t requests_bytes;
+	STAILQ_HEAD(, answer) answers;
+	STAILQ_HEAD(, doubt) doubts;
+	uint64_t round_asked, round_confirmed;
+	STAILQ_HEAD(, early) early;
+	uint32_t nearly;
 	uint64_t tick_ns;
 
 	struct image_pass *pass;
 	uint64_t pass_next_ns;
 	bool pass_ending;
 
-	void (*ready)(void *arg); /* once, at the first leadership */
+	void (*ready)(void *arg); /* once, when it serves for the first time */
 	void *ready_arg;
 };
 
 /* replica.c. err: a clear line; the code is a sysexits(3) one. */
-int replica_new(struct event_base *base, const struct replica_options *options,
-    struct replica **out, char *err, size_t errlen);
+int replica_new(
+    const struct replica_options *options, struct replica **out, char *err, size_t errlen);
 void replica_free(struct replica *replica);
-uint64_t replica_now_ns(void); /* monotonic */
+void replica_tick(struct replica *replica);		 /* each conf->tick_ms */
+void replica_completions(struct replica *replica);	 /* the store has some */
+extern const struct front_handler replica_front_handler; /* arg: the replica */
+extern const struct link_handler replica_link_handler;
+struct peer *replica_peer(struct replica *replica, uint32_t sid);
+
+/* clock.c: monotonic; since 1970. */
+uint64_t replica_now_ns(void);
+int64_t replica_time_ns(void);
+void replica_random(void *out, size_t len);
+
+/* loop.c: sockets and timers. */
+int loop_new(struct event_base *base, struct replica *replica,
+    const struct replica_options *options, char *err, size_t errlen);
+void loop_free(struct loop *loop);
+/* When order_timer is to be called; UINT64_MAX: not at all. */
+void loop_arm(struct loop *loop, uint64_t due_ns);
 
 /* recover.c: store opened, image loaded, log replayed. */
 int recover(
     struct replica *replica, const struct replica_options *options, char *err, size_t errlen);
+/* The fuzzy tree is whole when it has what the image may have caught. */
+void recover_caught_up(struct replica *replica);
 
-/* order.c: the only place that orders step, persist, deliver. */
+/* order.c: the only place that orders step, persist, send, deliver. */
 void order_init(struct replica *replica);
 void order_start(struct replica *replica);
-void order_propose(
-    struct replica *replica, uint64_t zxid, const struct txn *txn, struct front *opener);
+void order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn);
+void order_confirm(struct replica *replica, uint64_t round);
+void order_connected(struct replica *replica, struct peer *peer, uint64_t conn);
+void order_disconnected(struct replica *replica, struct peer *peer, uint64_t conn);
+void order_message(struct replica *replica, struct peer *peer, uint64_t conn,
+    const struct wire_zab *msg, struct blob payload);
+void order_heard(struct replica *replica, struct peer *peer);
+/* Leadership goes to a member that is up to date, without a lost or doubled write. */
+void order_hand_over(struct replica *replica, uint32_t sid);
 void order_timer(struct replica *replica); /* the core's, when it is due */
 void order_completions(struct replica *replica);
 
+/* rows.c: the log as this member has it, what is on its way included. */
+void rows_add(struct replica *replica, const struct store_row *row, uint64_t hash);
+void rows_drop(struct replica *replica);
+/* The greatest row at or below zxid, and its chained hash; false: it is below the base. */
+bool rows_look_up(struct replica *replica, uint64_t zxid, uint64_t *found, uint64_t *hash);
+/* Each row above `after` until row() says false. False: they are gone already. */
+typedef bool (*rows_each)(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload);
+bool rows_read(struct replica *replica, uint64_t after, rows_each row, void *arg);
+void rows_deliver(struct replica *replica, uint64_t upto);
+
+/* outbox.c: what goes to other members, no faster than they take it. */
+void outbox_message(
+    struct replica *replica, struct peer *peer, uint64_t conn, const struct zab_message *message);
+void outbox_rows(struct replica *replica, struct peer *peer, const struct zab_action *action);
+void outbox_snap(struct replica *replica, struct peer *peer, const struct zab_action *action);
+void outbox_forget(struct replica *replica, struct peer *peer);
+void outbox_clear(struct peer *peer);
+void outbox_run(struct replica *replica, struct peer *peer);
+bool outbox_snapping(const struct replica *replica);
+
+/* snap.c: the tree in pieces. */
+struct snap_out *snap_out_new(uint64_t attempt);
+void snap_out_free(struct snap_out *snap);
+/* One piece to the peer; false: it was the last. */
+bool snap_out_next(struct replica *replica, struct snap_out *snap, const struct peer *peer);
+void snap_in_begin(struct replica *replica, struct peer *peer, uint64_t attempt, uint64_t zxid);
+void snap_in_piece(
+    struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_piece *piece);
+/* Whether every piece is there. */
+bool snap_in_complete(const struct replica *replica);
+void snap_in_more(struct replica *replica); /* the disk has taken some */
+void snap_in_force(struct replica *replica);
+void snap_in_abort(struct replica *replica);
+
+/* request.c: from the front ends here to the leader, and the answers. */
+void request_take(struct replica *replica, struct front *front, const struct wire_msg *msg);
+void request_ping(struct replica *replica, struct front *front, const struct wire_ping *ping);
+/* Everything that has no answer, to a new leader. */
+void request_again(struct replica *replica, struct attendance *attendance);
+/* The answer is there. False: nobody waits for it here. */
+bool request_done(struct replica *replica, struct attendance *attendance, uint64_t rid);
+/* None of them was executed, nor will be. */
+void request_fail(struct replica *replica, struct attendance *attendance, int code);
+void request_free(struct replica *replica, struct attendance *attendance);
+void request_answer(struct replica *replica, const struct wire_answer *answer);
+void request_applied(struct replica *replica);
+void request_drop(struct replica *replica); /* answers that wait for what will not come */
+
+/* lead.c: the leader's part in what front ends of all members ask for. */
+void lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg);
+void lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial);
+void lead_open(struct replica *replica, uint32_t member, const struct wire_open *open);
+/* To whom asked, here or at another member; epoch: filled in. */
+void lead_answer(struct replica *replica, uint32_t member, const struct wire_answer *answer);
+void lead_run(struct replica *replica); /* what had to wait */
+void lead_drop(struct replica *replica);
+
 /* write.c */
-void write_request(struct replica *replica, struct front *front, const struct wire_msg *msg);
-void write_deliver(struct replica *replica, const struct proposal *proposal);
-/* A proposal that will never be: everyone who waits for it gets ERR_NOSPC. */
-void write_drop(struct replica *replica, const struct proposal *proposal);
+void write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg);
+void write_deliver(struct replica *replica, uint64_t zxid, struct blob payload);
+/* To a front end here: the result of a write that was executed. */
+void write_answer(struct replica *replica, struct front *front, uint64_t rid, int code,
+    uint64_t zxid, uint64_t node);
 /* The transaction's clock. */
 int64_t write_time_ns(struct replica *replica);
 
@@ -122,22 +304,28 @@ void read_request(struct replica *replica, struct front *front, const struct wir
 void watch_send(struct replica *replica, const struct txn *txn);
 void watch_resume(struct replica *replica, struct front *front);
 
-/* attend.c */
+/* attend.c: who is attached where. */
+struct attendance *attend_find(struct replica *replica, uint64_t session);
 void attend_hello(struct replica *replica, struct front *front, const struct wire_hello *hello);
-void attend_opened(struct replica *replica, const struct txn *txn, struct front *opener);
-void attend_close(struct replica *replica, struct front *front);
+void attend_opened(struct replica *replica, const struct txn *txn);
+void attend_refused(struct replica *replica, struct blob secret, int code); /* an opening */
+void attend_attached(struct replica *replica, const struct wire_attached *attached);
 void attend_closed(struct replica *replica, uint64_t session, bool expired);
-/* The transaction that would have ended the session is void. */
-void attend_close_dropped(struct replica *replica, uint64_t session);
-void attend_heard(struct replica *replica, uint64_t session);
+void attend_rearm(struct replica *replica, struct attendance *attendance);
+bool attend_close(struct replica *replica, uint64_t session, bool expired);
 void attend_gone(struct replica *replica, struct front *front); /* the connection */
-struct front *attend_front(struct replica *replica, uint64_t session);
+/* There is a leader, another one than before, or none. */
+void attend_changed(struct replica *replica);
+/* The log took nothing of what was asked for, and there is no other member's. */
+void attend_full(struct replica *replica);
+void attend_kick_all(struct replica *replica, const char *why);
 void attend_tick(struct replica *replica, uint64_t now_ns);
-void attend_rearm(struct replica *replica); /* every session gets a full timeout */
 void attend_free(struct replica *replica);
 
 /* imager.c */
 void imager_tick(struct replica *replica, uint64_t now_ns);
 void imager_done(struct replica *replica, bool ok);
+/* A snapshot takes the image's place. */
+void imager_abort(struct replica *replica);
 
 #endif

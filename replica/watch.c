@@ -5,7 +5,6 @@
  */
 #include "replica/replica.h"
 
-#include "replica/lib/check.h"
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
 #include "replica/tree/change.h"

@@ -5,6 +5,7 @@
 #ifndef ZABFS_LIB_CONF_H
 #define ZABFS_LIB_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 
 struct conf_member {
 	uint32_t id;
+	bool observer;
 	char *peer, *front, *http; /* HOST:PORT; http may be NULL */
 };
 

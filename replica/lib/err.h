@@ -29,7 +29,8 @@
 	E(ERR_PROTO, 19, EPROTO, "malformed message")                                              \
 	E(ERR_BUSY, 20, EBUSY, "too many requests outstanding")                                    \
 	E(ERR_QUOTA, 21, EDQUOT, "quota exceeded")                                                 \
-	E(ERR_IO, 22, EIO, "input/output error")
+	E(ERR_IO, 22, EIO, "input/output error")                                                   \
+	E(ERR_MOVED, 23, ESTALE, "the session has moved")
 
 enum err {
 	ERR_OK = 0,

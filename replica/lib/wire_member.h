@@ -18,9 +18,9 @@
  *   member -> leader   OPEN, ATTACH, FORWARD (a packed write, PING, CLOSE or SYNC)
  *   leader -> member   OPENED (a refusal only), ATTACHED, ANSWER
  * A write's answer is its transaction, delivered to every member. ANSWER says
- * the rest: `type` and what goes to the front end once everything up to `zxid`
- * is applied there; rid: of the request, or PING's sent_ns. A write with
- * ERR_OK was executed before: its result is in the session's retry table.
+ * the rest, for the front end, once everything up to `zxid` is applied there;
+ * rid: of the request, or PING's sent_ns. type: REPLY to a write (ERR_OK: it was
+ * executed before, its result is in the session's retry table), SYNC, PONG or BYE.
  */
 #ifndef ZABFS_LIB_WIRE_MEMBER_H
 #define ZABFS_LIB_WIRE_MEMBER_H
@@ -87,7 +87,7 @@
 	F(S, u64, epoch, 0)                                                                        \
 	F(S, u64, session, 0)                                                                      \
 	F(S, u64, serial, 0)                                                                       \
-	F(S, u32, type, 0) /* WIRE_T_REPLY, WIRE_T_PONG or WIRE_T_BYE */                           \
+	F(S, u32, type, 0) /* of enum wire_type */                                                 \
 	F(S, u64, rid, 0)                                                                          \
 	F(S, i32, code, 0)                                                                         \
 	F(S, u64, zxid, 0)

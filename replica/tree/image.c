@@ -68,23 +68,16 @@ image_pass_applied(const struct image_pass *pass)
 }
 
 static void
-node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
+node_fill(const struct tree *tree, const struct znode *node, struct store_node *row)
 {
-	const struct znode *node = node_find(tree, id);
-	struct store_node row;
-
-	if (node == NULL) {
-		store_batch_node_gone(batch, id);
-		return;
-	}
-	row = (struct store_node){
-		.id = id,
+	*row = (struct store_node){
+		.id = node->id,
 		.parent = node->parent,
 		.czxid = node->czxid,
 		.mzxid = node->mzxid,
 		.pzxid = node->pzxid,
 		.owner = node->owner,
-		.handle = node->owner == 0 ? 0 : session_handle(tree, node->owner, id),
+		.handle = node->owner == 0 ? 0 : session_handle(tree, node->owner, node->id),
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,
@@ -97,7 +90,6 @@ node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 		.name = znode_name(node),
 		.value = znode_value(node),
 	};
-	store_batch_node(batch, &row);
 }
 
 static void
@@ -114,6 +106,60 @@ results_pack(const struct session *session, msgpack_sbuffer *out)
 }
 
 static void
+session_fill(const struct session *session, msgpack_sbuffer *results, struct store_session *row)
+{
+	msgpack_sbuffer_clear(results);
+	results_pack(session, results);
+	*row = (struct store_session){
+		.id = session->id,
+		.acked = session->acked,
+		.timeout_ms = session->timeout_ms,
+		.secret = session_secret(session),
+		.identity = session_identity(session),
+		.results = { (const uint8_t *)results->data, (uint32_t)results->size },
+	};
+}
+
+bool
+image_next_node(const struct tree *tree, uint64_t after, struct store_node *row)
+{
+	Word_t id = after;
+	PPvoid_t slot = JudyLNext(tree->nodes, &id, PJE0);
+
+	if (slot == NULL)
+		return false;
+	node_fill(tree, *slot, row);
+	return true;
+}
+
+bool
+image_next_session(
+    const struct tree *tree, uint64_t after, msgpack_sbuffer *results, struct store_session *row)
+{
+	Word_t id = after;
+	PPvoid_t slot = JudyLNext(tree->sessions, &id, PJE0);
+
+	if (slot == NULL)
+		return false;
+	session_fill(*slot, results, row);
+	return true;
+}
+
+static void
+node_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
+{
+	const struct znode *node = node_find(tree, id);
+	struct store_node row;
+
+	if (node == NULL) {
+		store_batch_node_gone(batch, id);
+		return;
+	}
+	node_fill(tree, node, &row);
+	store_batch_node(batch, &row);
+}
+
+static void
 session_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 {
 	const struct session *session = session_find(tree, id);
@@ -125,15 +171,7 @@ session_row(const struct tree *tree, struct store_batch *batch, uint64_t id)
 		return;
 	}
 	msgpack_sbuffer_init(&results);
-	results_pack(session, &results);
-	row = (struct store_session){
-		.id = id,
-		.acked = session->acked,
-		.timeout_ms = session->timeout_ms,
-		.secret = session_secret(session),
-		.identity = session_identity(session),
-		.results = { (const uint8_t *)results.data, (uint32_t)results.size },
-	};
+	session_fill(session, &results, &row);
 	store_batch_session(batch, &row);
 	msgpack_sbuffer_destroy(&results);
 }

@@ -34,6 +34,15 @@ void image_pass_abort(struct tree *tree, struct image_pass *pass);
 /* The last pass did not reach the disk: everything of it is due again. */
 void image_mark_all(struct tree *tree);
 
+/*
+ * The tree as it is, row by row: the node, or session, with the least id above
+ * `after`. False: no more. Blobs are borrowed until the next tree_apply; a
+ * session's results are packed into `results` (cleared first).
+ */
+bool image_next_node(const struct tree *tree, uint64_t after, struct store_node *row);
+bool image_next_session(
+    const struct tree *tree, uint64_t after, msgpack_sbuffer *results, struct store_session *row);
+
 /* ERR_PROTO: a row that no tree can have written. */
 int image_load_node(struct tree *tree, const struct store_node *row);
 int image_load_session(struct tree *tree, const struct store_session *row);

@@ -157,10 +157,13 @@ void
 zab_serve_pong(struct zab *zab, struct zab_peer *peer, const struct zab_message *message,
     struct zab_output *out)
 {
-	if (message->zxid <= peer->learner.confirmed || message->zxid > zab->confirm)
+	if (message->zxid > zab->confirm)
 		return;
-	peer->learner.confirmed = message->zxid;
-	confirm(zab, out);
+	if (message->zxid > peer->learner.confirmed)
+		peer->learner.confirmed = message->zxid;
+	/* Also if it is no news: it may not have counted when it said so first. */
+	if (zab->lead == LEAD_SERVING)
+		confirm(zab, out);
 }
 
 void

@@ -71,7 +71,7 @@ extend(struct world *world, struct member *member, const struct row *row)
 	struct history *history = &world->history;
 	uint64_t last = history->count == 0 ? 0 : history->rows[history->count - 1].zxid;
 
-	if (row->zxid <= last || row->value == 0 || row->value > world->values) {
+	if (row->zxid <= last) {
 		fail(world, "member %u delivers %llx value %llu after %llx", member->sid,
 		    (unsigned long long)row->zxid, (unsigned long long)row->value,
 		    (unsigned long long)last);
@@ -83,10 +83,13 @@ extend(struct world *world, struct member *member, const struct row *row)
 		history->rows = realloc(history->rows, history->space * sizeof *history->rows);
 		history->states =
 		    realloc(history->states, history->space * sizeof *history->states);
-		CHECK(history->rows != NULL && history->states != NULL);
+		history->trees = realloc(history->trees, history->space * sizeof *history->trees);
+		CHECK(history->rows != NULL && history->states != NULL && history->trees != NULL);
 	}
+	history->trees[history->count] = 0;
 	history->states[history->count] = state_next(member->state, row);
 	history->rows[history->count++] = *row;
+	history_row(world, row);
 }
 
 /* PrefixConsistency, Agreement: everyone delivers the one history. */
@@ -112,6 +115,27 @@ check_delivered(struct world *world, struct member *member, const struct row *ro
 	else if (state_next(member->state, row) != history->states[member->index])
 		fail(world, "member %u has another tree at %llx", member->sid,
 		    (unsigned long long)row->zxid);
+}
+
+/* The tree at each zxid is the same everywhere. */
+void
+check_tree(struct world *world, struct member *member)
+{
+	const struct tree *tree = member->replica->tree;
+	struct history *history = &world->history;
+	uint64_t i, hash = tree_hash(tree);
+
+	if (member->replica->catch_up != 0 || member->dying)
+		return;
+	for (i = history->count; i > 0 && history->rows[i - 1].zxid != tree_applied(tree); i--)
+		;
+	if (i == 0)
+		return;
+	if (history->trees[i - 1] == 0)
+		history->trees[i - 1] = hash;
+	else if (history->trees[i - 1] != hash)
+		fail(world, "member %u has another tree at %llx", member->sid,
+		    (unsigned long long)tree_applied(tree));
 }
 
 void

@@ -61,12 +61,6 @@ disk_look_up(const struct disk *disk, uint64_t zxid, uint64_t *found, uint64_t *
 		*found = disk->rows[i - 1].zxid;
 		*hash = disk->rows[i - 1].hash;
 	}
-	for (i = 0; i < disk->norders; i++) {
-		if (disk->orders[i].type != ZAB_LOG_ROW || disk->orders[i].row.zxid > zxid)
-			continue;
-		*found = disk->orders[i].row.zxid;
-		*hash = disk->orders[i].row.hash;
-	}
 	return true;
 }
 
@@ -75,12 +69,7 @@ disk_after(const struct disk *disk, uint64_t zxid)
 {
 	uint32_t i = above(disk, zxid);
 
-	if (i < disk->nrows)
-		return &disk->rows[i];
-	for (i = 0; i < disk->norders; i++)
-		if (disk->orders[i].type == ZAB_LOG_ROW && disk->orders[i].row.zxid > zxid)
-			return &disk->orders[i].row;
-	return NULL;
+	return i < disk->nrows ? &disk->rows[i] : NULL;
 }
 
 /* How many of the orders can be written together: none of an open synchronisation. */
@@ -149,6 +138,8 @@ apply(struct world *world, struct member *member, const struct order *order)
 {
 	struct disk *disk = &member->disk;
 
+	if (order->nothing)
+		return;
 	switch (order->type) {
 	case ZAB_LOG_EPOCHS:
 		disk->accepted_epoch = order->accepted_epoch;
@@ -164,10 +155,11 @@ apply(struct world *world, struct member *member, const struct order *order)
 		break;
 	case ZAB_LOG_SYNC_SNAP:
 		disk->nrows = 0;
-		disk->base_zxid = disk->image_zxid = order->zxid;
+		disk->base_zxid = order->zxid;
 		disk->base_hash = order->hash;
-		disk->image_index = order->index;
-		disk->image_state = order->state;
+		image_clear(&disk->image);
+		disk->image = disk->snap;
+		memset(&disk->snap, 0, sizeof disk->snap);
 		break;
 	case ZAB_LOG_SYNC_COMMIT:
 		disk->current_epoch = order->current_epoch;
@@ -191,43 +183,38 @@ drop_orders(struct disk *disk, uint32_t from, uint32_t count)
 	disk->norders -= count;
 }
 
-/* Undoes a synchronisation that has no commit; START follows when all else is over. */
+/* Undoes a synchronisation that has no commit; `op` is reported when all before it is over. */
 void
-disk_settle(struct world *world, struct member *member)
+disk_abort(struct world *world, struct member *member, uint64_t op)
 {
+	struct order nothing = { .type = ZAB_LOG_EPOCHS, .nothing = true, .op = op };
 	struct disk *disk = &member->disk;
 	uint32_t keep = writable(disk);
 
 	drop_orders(disk, keep, disk->norders - keep);
-	if (disk->norders == 0 && member->settling)
-		member_start(world, member);
+	image_clear(&disk->snap);
+	disk_order(world, member, &nothing);
 }
 
-void
-disk_done(struct world *world, struct member *member)
+/* The transaction is written; what it makes durable counts from now on. */
+static void
+written(struct world *world, struct member *member)
 {
 	struct disk *disk = &member->disk;
-	struct zab_event event = { .type = ZAB_EVENT_LOST };
 	struct order snap = { 0 };
+	uint64_t op = 0;
 	uint32_t i;
 
-	if (world->now < disk->full_until) {
-		disk->norders = disk->in_flight = 0;
-		member_step(world, member, &event, NULL);
-		return;
-	}
 	CHECK(disk->in_flight > 0 && disk->in_flight <= disk->norders);
-	event.type = ZAB_EVENT_LOGGED;
 	for (i = 0; i < disk->in_flight; i++) {
 		apply(world, member, &disk->orders[i]);
-		event.op = disk->orders[i].op;
+		op = disk->orders[i].op;
 		if (disk->orders[i].type == ZAB_LOG_SYNC_SNAP)
 			snap = disk->orders[i];
 	}
-	event.zxid = disk_last(disk);
 	drop_orders(disk, 0, disk->in_flight);
 	disk->in_flight = 0;
-	/* The tree is loaded anew before the core hears of it. */
+	/* The tree is another before the core hears of it. */
 	if (snap.type == ZAB_LOG_SYNC_SNAP) {
 		check_snapshot(world, member, snap.index, snap.state);
 		member->delivered = snap.zxid;
@@ -235,9 +222,25 @@ disk_done(struct world *world, struct member *member)
 		member->state = snap.state;
 	}
 	write_begin(world, member);
-	member_step(world, member, &event, NULL);
-	if (member->up && member->settling)
-		disk_settle(world, member);
+	store_push(member, STORE_LOGGED, op);
+}
+
+void
+disk_done(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+
+	if (!member_enter(world, member))
+		return;
+	if (world->now < disk->full_until) {
+		disk->norders = disk->in_flight = 0;
+		image_clear(&disk->snap);
+		store_push(member, STORE_FULL, 0);
+	} else {
+		written(world, member);
+	}
+	replica_completions(member->replica);
+	member_leave(world, member);
 }
 
 void
@@ -252,19 +255,13 @@ disk_crash(struct world *world, struct member *member)
 	disk->norders = disk->in_flight = 0;
 }
 
-/* The tree's image, and the rows that are no longer needed. */
+/* The rows that are no longer needed. */
 void
-disk_image(struct world *world, struct member *member)
+disk_trim(struct world *world, struct member *member)
 {
 	struct disk *disk = &member->disk;
-	uint32_t drop;
+	uint32_t drop = above(disk, disk->image.applied);
 
-	if (world->now < disk->full_until || disk->in_flight != 0)
-		return;
-	disk->image_zxid = member->delivered;
-	disk->image_index = member->index;
-	disk->image_state = member->state;
-	drop = above(disk, disk->image_zxid);
 	if (drop <= world->options.keep_rows)
 		return;
 	drop -= world->options.keep_rows;
@@ -279,4 +276,7 @@ disk_free(struct disk *disk)
 {
 	free(disk->rows);
 	free(disk->orders);
+	free(disk->images);
+	image_clear(&disk->image);
+	image_clear(&disk->snap);
 }

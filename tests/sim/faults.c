@@ -16,7 +16,7 @@ world_leader(struct world *world)
 	uint32_t i;
 
 	for (i = 0; i < world->count; i++) {
-		if (!world->members[i].up)
+		if (!world->members[i].up || world->members[i].zab == NULL)
 			continue;
 		zab_status(world->members[i].zab, &status);
 		if (status.role == ZAB_LEADING && status.phase == ZAB_BROADCAST)
@@ -71,10 +71,10 @@ partition(struct world *world)
 			sides[i] = 1u << i | 1u << (i + 1) % world->count;
 	} else if (kind == 4) { /* the leader and the observers */
 		for (i = 0; i < world->count; i++)
-			sides[i] = world->members[i].observer ||
-					   &world->members[i] == world_leader(world)
-				       ? 1
-				       : 2;
+			sides[i] =
+			    world->members[i].observer || &world->members[i] == world_leader(world)
+				? 1
+				: 2;
 	}
 	trace(world, "fault: partition %u until %llu ms", kind, (unsigned long long)(until / MS));
 	split(world, sides, until);
@@ -135,15 +135,16 @@ lose_disk(struct world *world, struct member *member, bool all)
 	member->amnesiac = true;
 	if (!all) {
 		trace(world, "fault: %u has lost the end of its log", member->sid);
-		while (disk->nrows > 0 && disk_last(disk) > disk->image_zxid &&
+		while (disk->nrows > 0 && disk_last(disk) > disk->image.upto &&
 		       !random_one_in(world, 3))
 			disk->nrows--;
 		return;
 	}
 	trace(world, "fault: %u has an empty disk", member->sid);
 	disk->nrows = 0;
-	disk->base_zxid = disk->base_hash = disk->image_zxid = disk->image_index = 0;
-	disk->image_state = disk->accepted_epoch = disk->accepted_sid = disk->current_epoch = 0;
+	disk->base_zxid = disk->base_hash = 0;
+	image_clear(&disk->image);
+	disk->accepted_epoch = disk->accepted_sid = disk->current_epoch = 0;
 }
 
 static void
@@ -158,14 +159,14 @@ crash_all(struct world *world)
 static void
 hand_over(struct world *world)
 {
-	struct zab_event event = { .type = ZAB_EVENT_HAND_OVER };
 	struct member *leader = world_leader(world);
+	uint32_t heir = any(world)->sid;
 
-	if (leader == NULL)
+	if (leader == NULL || !member_enter(world, leader))
 		return;
-	event.peer = any(world)->sid;
-	trace(world, "hand-over from %u to %u", leader->sid, event.peer);
-	member_step(world, leader, &event, NULL);
+	trace(world, "hand-over from %u to %u", leader->sid, heir);
+	order_hand_over(leader->replica, heir);
+	member_leave(world, leader);
 }
 
 static void
@@ -245,6 +246,9 @@ fault_inject(struct world *world)
 		break;
 	case FAULT_HAND_OVER:
 		hand_over(world);
+		break;
+	case FAULT_MOVE:
+		client_move(world, &world->clients[random_below(world, world->options.clients)]);
 		break;
 	case FAULTS:
 		break;

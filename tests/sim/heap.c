@@ -75,3 +75,28 @@ heap_take(struct world *world, struct event *out)
 	}
 	return true;
 }
+
+#define CHUNK (64u << 10)
+
+struct bytes *
+bytes_new(struct world *world, const void *data, size_t len)
+{
+	size_t need = (sizeof(struct bytes) + len + 7) & ~(size_t)7;
+	struct chunk *chunk = world->chunks;
+	struct bytes *bytes;
+
+	if (chunk == NULL || chunk->size - chunk->used < need) {
+		size_t size = need > CHUNK ? need : CHUNK;
+
+		chunk = malloc(sizeof *chunk + size);
+		CHECK(chunk != NULL);
+		*chunk = (struct chunk){ .next = world->chunks, .size = size };
+		world->chunks = chunk;
+	}
+	bytes = (struct bytes *)(void *)((char *)(chunk + 1) + chunk->used);
+	chunk->used += need;
+	bytes->len = (uint32_t)len;
+	if (len != 0)
+		memcpy(bytes->data, data, len);
+	return bytes;
+}

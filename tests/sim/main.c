@@ -17,11 +17,13 @@
 
 #define JOBS_MAX 64
 #define REPORT_SEEDS 64
+#define SHRINK_S 20
 
 /* Every field of the options, under the name that -o takes. */
 #define OPTIONS(O)                                                                                 \
 	O(voters)                                                                                  \
 	O(observers)                                                                               \
+	O(clients)                                                                                 \
 	O(writes)                                                                                  \
 	O(faults)                                                                                  \
 	O(kinds)                                                                                   \
@@ -29,7 +31,7 @@
 	O(delay_us)                                                                                \
 	O(disk_us)                                                                                 \
 	O(keep_rows)                                                                               \
-	O(image_ms)                                                                                \
+	O(image_s)                                                                                 \
 	O(rollover)                                                                                \
 	O(wild)
 
@@ -93,15 +95,25 @@ smaller(struct options *options, size_t offset, uint32_t value, char *why, size_
 	return false;
 }
 
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void
 shrink(struct options *options, char *why, size_t len)
 {
 	static const size_t halves[] = { offsetof(struct options, faults),
 		offsetof(struct options, writes), offsetof(struct options, duration_ms) };
 	uint32_t bit, i, *field;
+	double begun = now();
 	bool again = true;
 
-	while (again) {
+	while (again && now() - begun < SHRINK_S) {
 		again = smaller(options, offsetof(struct options, observers), 0, why, len);
 		again |= smaller(options, offsetof(struct options, voters), 3, why, len);
 		again |= smaller(options, offsetof(struct options, wild), 0, why, len);
@@ -118,7 +130,7 @@ shrink(struct options *options, char *why, size_t len)
 
 struct report {
 	uint64_t seeds, failed, steps, delivered;
-	uint64_t coverage[32];
+	uint64_t coverage[48];
 };
 
 static void
@@ -141,7 +153,7 @@ one(uint64_t seed, struct report *report)
 	}
 	report->steps += world.steps;
 	report->delivered += world.history.count;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 48; i++)
 		report->coverage[i] += world.coverage[i];
 	world_free(&world);
 }
@@ -165,15 +177,6 @@ work(uint64_t first, uint64_t last, uint64_t step, int to)
 	}
 }
 
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static void
 progress(const struct report *total, uint64_t seeds, double begun)
 {
@@ -195,7 +198,7 @@ add(struct report *total, const struct report *report)
 	total->failed += report->failed;
 	total->steps += report->steps;
 	total->delivered += report->delivered;
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 48; i++)
 		total->coverage[i] += report->coverage[i];
 }
 

@@ -1,6 +1,8 @@
 /*
- * A member's process: feeds the core and does what it says, in its order, as
- * replica/order.c does. A crash may come between any two actions.
+ * A member's process: the replica that ships, between the events that reach it.
+ * What its core says is watched on the way (`__wrap_zab_step`), what its tree
+ * becomes as well. A crash may come between any two of its actions: from then on
+ * nothing that it does counts, until it is left.
  */
 #include "tests/sim/sim.h"
 
@@ -9,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t
-index_of(const struct world *world, uint32_t sid)
+uint32_t
+member_index(const struct world *world, uint32_t sid)
 {
 	uint32_t i;
 
@@ -26,98 +28,35 @@ static const char *const phases[] = { "election", "discovery", "synchronisation"
 static const char *const reasons[] = { "-", "start", "leader-gone", "leader-silent",
 	"leader-resigned", "old-epoch", "no-quorum", "timeout", "storage", "rollover", "hand-over",
 	"epoch-behind", "protocol", "synchronised" };
-static const char *const messages[] = { "?", "VOTE", "CEPOCH", "ACKEPOCH", "PROBED", "ACKLD", "ACK",
-	"PONG", "NEWEPOCH", "PROBE", "TRUNC", "SNAP", "ROW", "NEWLEADER", "UPTODATE", "COMMIT",
-	"PING", "RESIGN" };
 
-static void
-send_message(struct world *world, struct member *member, const struct zab_action *action,
-    const struct event *event)
+bool
+member_enter(struct world *world, struct member *member)
 {
-	uint32_t self = (uint32_t)(member - world->members);
-
-	trace(world, "%u -> %u %s epoch=%llu zxid=%llx round=%llu vote=%u role=%s flags=%x",
-	    member->sid, action->peer, messages[event->message.type],
-	    (unsigned long long)event->message.epoch, (unsigned long long)event->message.zxid,
-	    (unsigned long long)event->message.round, event->message.vote_sid,
-	    roles[event->message.role], event->message.flags);
-	net_send(world, self, index_of(world, action->peer), action->conn, event);
+	if (!member->up || world->failure[0] != '\0')
+		return false;
+	CHECK(world->running == NULL);
+	world->running = member;
+	return true;
 }
 
-static void
-send_rows(struct world *world, struct member *member, const struct zab_action *action)
+void
+member_leave(struct world *world, struct member *member)
 {
-	struct event event = { 0 };
-	const struct row *row;
-	uint64_t from;
-
-	for (from = action->from; from < action->zxid; from = row->zxid) {
-		row = disk_after(&member->disk, from);
-		if (from < member->disk.base_zxid) {
-			/* Retention was faster: the learner comes again, for a snapshot. */
-			net_close(world, (uint32_t)(member - world->members), action->conn);
-			return;
-		}
-		if (row == NULL || row->prev != from || row->zxid > action->zxid) {
-			fail(world, "member %u cannot send rows above %llx", member->sid,
-			    (unsigned long long)from);
-			return;
-		}
-		event.message.type = ZAB_ROW;
-		event.message.attempt = action->attempt;
-		event.message.zxid = row->zxid;
-		event.message.prev = row->prev;
-		event.row = *row;
-		send_message(world, member, action, &event);
-	}
+	CHECK(world->running == member);
+	world->running = NULL;
+	if (member->dying)
+		member_crash(world, member);
+	else
+		member_timer(world, member);
 }
 
-static void
-send_snap(struct world *world, struct member *member, const struct zab_action *action)
+bool
+member_acts(struct world *world, struct member *member)
 {
-	struct event event = { 0 };
-	uint64_t found;
-
-	event.message.type = ZAB_SNAP;
-	event.message.attempt = action->attempt;
-	event.message.zxid = action->zxid;
-	if (action->zxid != member->delivered ||
-	    !disk_look_up(&member->disk, action->zxid, &found, &event.message.hash) ||
-	    found != action->zxid) {
-		fail(world, "member %u cannot send a snapshot at %llx", member->sid,
-		    (unsigned long long)action->zxid);
-		return;
-	}
-	event.index = member->index;
-	event.state = member->state;
-	send_message(world, member, action, &event);
-}
-
-static void
-order(struct world *world, struct member *member, const struct zab_action *action,
-    const struct event *message, uint64_t value)
-{
-	struct order order = { .type = action->type,
-		.op = action->op,
-		.zxid = action->zxid,
-		.hash = action->hash,
-		.index = member->snap_index,
-		.state = member->snap_state,
-		.accepted_epoch = action->accepted_epoch,
-		.accepted_sid = action->accepted_sid,
-		.current_epoch = action->current_epoch };
-	uint64_t found;
-
-	if (action->type == ZAB_LOG_ROW) {
-		order.row = (struct row){ .zxid = action->zxid, .prev = action->from };
-		order.row.value = message != NULL ? message->row.value : value;
-		/* The chain: the hash of what is before it, wherever that is. */
-		if (message != NULL)
-			order.row.hash = message->row.hash;
-		else if (disk_look_up(&member->disk, action->from, &found, &order.row.hash))
-			order.row.hash = state_next(order.row.hash, &order.row);
-	}
-	disk_order(world, member, &order);
+	if (!member->dying && !world->healed && (world->options.kinds & 1u << FAULT_CRASH) &&
+	    random_one_in(world, 4000))
+		member->dying = true;
+	return !member->dying && world->failure[0] == '\0';
 }
 
 static void
@@ -127,7 +66,7 @@ deliver(struct world *world, struct member *member, uint64_t zxid)
 
 	while (member->delivered < zxid && world->failure[0] == '\0') {
 		row = disk_after(&member->disk, member->delivered);
-		if (row == NULL || row->zxid > zxid || disk_row(&member->disk, row->zxid) == NULL) {
+		if (row == NULL || row->zxid > zxid) {
 			fail(world, "member %u has nothing durable to deliver above %llx",
 			    member->sid, (unsigned long long)member->delivered);
 			return;
@@ -140,22 +79,8 @@ deliver(struct world *world, struct member *member, uint64_t zxid)
 }
 
 static void
-look_up(struct world *world, struct member *member, const struct zab_action *action)
+watch(struct world *world, struct member *member, const struct zab_action *action)
 {
-	struct zab_event event = {
-		.type = ZAB_EVENT_LOOKED_UP, .peer = action->peer, .attempt = action->attempt
-	};
-
-	event.found = disk_look_up(&member->disk, action->zxid, &event.zxid, &event.hash);
-	member_step(world, member, &event, NULL);
-}
-
-static void
-act(struct world *world, struct member *member, const struct zab_action *action,
-    const struct event *message, uint64_t value)
-{
-	struct event event = { .message = action->message };
-
 	check_durable(world, member, action);
 	switch (action->type) {
 	case ZAB_SEND:
@@ -163,36 +88,9 @@ act(struct world *world, struct member *member, const struct zab_action *action,
 		if (member->sick && action->message.type == ZAB_VOTE &&
 		    action->message.role == ZAB_LOOKING)
 			fail(world, "member %u votes and cannot log", member->sid);
-		send_message(world, member, action, &event);
-		break;
-	case ZAB_SEND_ROWS:
-		send_rows(world, member, action);
-		break;
-	case ZAB_SEND_SNAP:
-		world->coverage[16]++;
-		send_snap(world, member, action);
-		break;
-	case ZAB_FORGET:
-		break;
-	case ZAB_DROP:
-		net_close(world, (uint32_t)(member - world->members), action->conn);
-		break;
-	case ZAB_LOG_SYNC_SNAP:
-		member->snap_index = message->index;
-		member->snap_state = message->state;
-		order(world, member, action, message, value);
 		break;
 	case ZAB_LOG_EPOCHS:
 		check_epoch(world, member, action);
-		order(world, member, action, message, value);
-		break;
-	case ZAB_LOG_ROW:
-	case ZAB_LOG_SYNC_BEGIN:
-	case ZAB_LOG_SYNC_COMMIT:
-	case ZAB_LOG_VOTER:
-		order(world, member, action, message, value);
-		break;
-	case ZAB_LOOK_UP: /* answered when this step's actions are done */
 		break;
 	case ZAB_DELIVER:
 		deliver(world, member, action->zxid);
@@ -207,10 +105,6 @@ act(struct world *world, struct member *member, const struct zab_action *action,
 		    reasons[action->reason]);
 		check_changed(world, member, action);
 		break;
-	case ZAB_RECOVER:
-		member->generation = action->generation;
-		member->settling = true;
-		break;
 	case ZAB_ALARM:
 		fail(world, "member %u: the history of member %u differs at %llx", member->sid,
 		    action->peer, (unsigned long long)action->zxid);
@@ -218,45 +112,98 @@ act(struct world *world, struct member *member, const struct zab_action *action,
 	case ZAB_FATAL:
 		fail(world, "member %u would undo what it has delivered", member->sid);
 		break;
+	default:
+		break;
 	}
 }
 
-void
-member_step(struct world *world, struct member *member, struct zab_event *event,
-    const struct event *message)
-{
-	/* The answers to look-ups are steps of their own, with outputs of their own. */
-	struct zab_output *out;
-	uint32_t i, life = member->life;
-	uint64_t value = 0;
+void __real_zab_step(struct zab *zab, const struct zab_event *event, struct zab_output *out);
+void __wrap_zab_step(struct zab *zab, const struct zab_event *event, struct zab_output *out);
 
-	if (!member->up || world->failure[0] != '\0')
-		return;
-	out = malloc(sizeof *out);
-	CHECK(out != NULL);
-	event->now_ns = world->now;
-	if (event->type == ZAB_EVENT_PROPOSE)
-		value = ++world->values;
+void
+__wrap_zab_step(struct zab *zab, const struct zab_event *event, struct zab_output *out)
+{
+	struct member *member = the_world->running;
+	uint32_t i;
+
+	member->zab = zab;
 	if (event->type == ZAB_EVENT_LOST || event->type == ZAB_EVENT_LOGGED)
 		member->sick = event->type == ZAB_EVENT_LOST;
-	world->steps++;
-	zab_step(member->zab, event, out);
-	for (i = 0; i < out->count && member->life == life && world->failure[0] == '\0'; i++) {
-		act(world, member, &out->actions[i], message, value);
-		if (!world->healed && (world->options.kinds & 1u << FAULT_CRASH) &&
-		    random_one_in(world, 4000))
-			member_crash(world, member);
+	if (event->type == ZAB_EVENT_MESSAGE)
+		check_heard(member, &event->message);
+	if (event->type == ZAB_EVENT_CONFIRM) {
+		struct confirm *slot = &the_world->confirm[++the_world->confirms % 64];
+
+		*slot = (struct confirm){ .number = event->zxid,
+			.needed = the_world->history.count,
+			.member = (uint32_t)(member - the_world->members) };
 	}
-	for (i = 0; i < out->count && member->life == life && world->failure[0] == '\0'; i++)
-		if (out->actions[i].type == ZAB_LOOK_UP)
-			look_up(world, member, &out->actions[i]);
-	free(out);
-	if (!member->up || member->life != life)
+	the_world->steps++;
+	__real_zab_step(zab, event, out);
+	for (i = 0; i < out->count && !member->dying; i++)
+		watch(the_world, member, &out->actions[i]);
+}
+
+void __real_zab_init(struct zab *zab, const struct zab_config *config);
+void __wrap_zab_init(struct zab *zab, const struct zab_config *config);
+
+void
+__wrap_zab_init(struct zab *zab, const struct zab_config *config)
+{
+	struct zab_config own = *config;
+
+	own.counter_max = the_world->options.rollover;
+	the_world->running->zab = zab;
+	__real_zab_init(zab, &own);
+}
+
+void __real_tree_apply(struct tree *tree, const struct txn *txn);
+void __wrap_tree_apply(struct tree *tree, const struct txn *txn);
+
+void
+__wrap_tree_apply(struct tree *tree, const struct txn *txn)
+{
+	__real_tree_apply(tree, txn);
+	if (the_world->running != NULL && the_world->running->replica != NULL)
+		check_tree(the_world, the_world->running);
+}
+
+void
+member_message(struct world *world, struct member *member, const struct event *event)
+{
+	struct wire_msg msg = { .type = WIRE_T_ZAB };
+	uint32_t peer = world->members[event->peer].sid;
+	struct zab_message message = event->message;
+	struct blob payload = { 0 };
+
+	if (event->conn != member->conn_to[event->peer] || !member_enter(world, member))
 		return;
-	if (member->settling)
-		disk_settle(world, member);
-	if (member->up && member->life == life)
-		member_timer(world, member);
+	if (message.type != 0) {
+		wild_vote(world, member, &message);
+		msg.zab = (struct wire_zab){ .type = message.type,
+			.role = message.role,
+			.flags = message.flags,
+			.vote_sid = message.vote_sid,
+			.attempt = message.attempt,
+			.round = message.round,
+			.epoch = message.epoch,
+			.zxid = message.zxid,
+			.prev = message.prev,
+			.hash = message.hash,
+			.vote_epoch = message.vote_epoch,
+			.vote_zxid = message.vote_zxid,
+			.vote_favour = message.vote_favour };
+		if (event->bytes != NULL)
+			payload = (struct blob){ event->bytes->data, event->bytes->len };
+		if (message.type == ZAB_SNAP) {
+			member->snap_index = event->index;
+			member->snap_state = event->state;
+		}
+	} else if (wire_unpack(event->bytes->data, event->bytes->len, NULL, &msg) != 0) {
+		fail(world, "a message that is none");
+	}
+	replica_link_handler.message(member->replica, peer, event->conn, &msg, payload);
+	member_leave(world, member);
 }
 
 void
@@ -277,52 +224,58 @@ member_timer(struct world *world, struct member *member)
 	event->life = member->life;
 }
 
+/* What the image and the log's replay gave it was delivered in an earlier life. */
 static void
-process_start(struct world *world, struct member *member)
+remember(struct world *world, struct member *member)
 {
-	struct zab_config config = { .self = member->sid,
-		.count = world->count,
-		.tick_ns = 200 * MS,
-		.init_limit = 10,
-		.sync_limit = 5,
-		.finalize_ns = 50 * MS };
-	uint32_t i;
+	const struct history *history = &world->history;
+	uint64_t applied = tree_applied(member->replica->tree);
 
-	for (i = 0; i < world->count; i++)
-		config.members[i] = (struct zab_member){ .sid = world->members[i].sid,
-			.observer = world->members[i].observer };
-	member->zab = malloc(zab_size());
-	CHECK(member->zab != NULL);
-	zab_init(member->zab, &config);
-	member->up = true;
-	member->generation = 0;
-	member->timer = 0;
-	member->heard_epoch = 0;
-	member->sick = false;
-	member->paused_until = 0;
-	/* The tree is its image; what came later is delivered again. */
-	member->delivered = member->disk.image_zxid;
-	member->index = member->disk.image_index;
-	member->state = member->disk.image_state;
+	member->index = 0;
+	member->state = 0;
+	while (member->index < history->count && history->rows[member->index].zxid <= applied)
+		member->index++;
+	if (member->index != 0)
+		member->state = history->states[member->index - 1];
+	member->delivered = member->index == 0 ? 0 : history->rows[member->index - 1].zxid;
+	/* The log of an ensemble of one is committed: it starts with all of it. */
+	if (member->replica->alone)
+		deliver(world, member, applied);
+	if (member->delivered != applied)
+		fail(world, "member %u starts at %llx, which nobody has delivered", member->sid,
+		    (unsigned long long)applied);
 }
 
 void
 member_start(struct world *world, struct member *member)
 {
-	struct zab_event event = { .type = ZAB_EVENT_START };
+	struct replica_options options = { .conf = &world->conf, .member = member->sid };
+	struct event *tick;
+	char err[256];
 
-	if (!member->up)
-		process_start(world, member);
-	member->settling = false;
-	event.start.generation = member->generation;
-	event.start.nonce = random_next(world) >> 1;
-	event.start.accepted_epoch = member->disk.accepted_epoch;
-	event.start.accepted_sid = member->disk.accepted_sid;
-	event.start.current_epoch = member->disk.current_epoch;
-	event.start.last_zxid = disk_last(&member->disk);
-	event.start.delivered = member->delivered;
-	event.start.voter = member->disk.voter;
-	member_step(world, member, &event, NULL);
+	CHECK(!member->up && world->running == NULL);
+	trace(world, "%u starts", member->sid);
+	member->up = true;
+	member->dying = false;
+	member->timer = member->crowded = 0;
+	member->heard_epoch = 0;
+	member->sick = false;
+	member->paused_until = 0;
+	TAILQ_INIT(&member->fronts);
+	world->running = member;
+	if (replica_new(&options, &member->replica, err, sizeof err) != 0) {
+		fail(world, "member %u does not start: %s", member->sid, err);
+		member->up = false;
+		world->running = NULL;
+		return;
+	}
+	member->replica->fronts = (struct front_server *)(void *)member;
+	remember(world, member);
+	order_start(member->replica);
+	tick = heap_add(world, world->now + world->conf.tick_ms * MS, EVENT_TICK);
+	tick->member = (uint32_t)(member - world->members);
+	tick->life = member->life;
+	member_leave(world, member);
 }
 
 void
@@ -332,13 +285,23 @@ member_crash(struct world *world, struct member *member)
 
 	if (!member->up)
 		return;
+	/* Not in the middle of what it does. */
+	if (world->running == member) {
+		member->dying = true;
+		return;
+	}
 	trace(world, "%u crashes", member->sid);
-	disk_crash(world, member);
-	net_crashed(world, (uint32_t)(member - world->members));
-	free(member->zab);
-	member->zab = NULL;
 	member->up = false;
-	member->settling = false;
+	disk_crash(world, member);
+	image_crash(world, member);
+	net_crashed(world, (uint32_t)(member - world->members));
+	front_crash(world, member);
+	world->running = member;
+	member->dying = true;
+	replica_free(member->replica);
+	world->running = NULL;
+	member->replica = NULL;
+	member->zab = NULL;
 	member->life++;
 	if (member->dead)
 		return;

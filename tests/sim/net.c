@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t
-delay(struct world *world)
+uint64_t
+net_delay(struct world *world)
 {
 	uint64_t us = 1 + random_below(world, world->options.delay_us);
 
@@ -41,10 +41,10 @@ open_of(struct conn *conn, uint32_t side)
 static uint64_t
 arrival(struct world *world, struct conn *conn, uint32_t from, uint32_t to)
 {
-	uint64_t time = world->now + delay(world), *last = last_of(conn, to);
+	uint64_t time = world->now + net_delay(world), *last = last_of(conn, to);
 
 	if (world->cut[from][to] && time < world->cut_until[from][to])
-		time = world->cut_until[from][to] + delay(world);
+		time = world->cut_until[from][to] + net_delay(world);
 	if (time <= *last)
 		time = *last + 1;
 	*last = time;
@@ -231,8 +231,8 @@ net_mend(struct world *world, bool all)
 	for (i = 0; i < world->nconns; i++) {
 		struct conn *c = &world->conns[i];
 
-		if (c->a_open && c->b_open && !c->hole && (mended[c->a][c->b] || mended[c->b][c->a]) &&
-		    (all || random_one_in(world, 2)))
+		if (c->a_open && c->b_open && !c->hole &&
+		    (mended[c->a][c->b] || mended[c->b][c->a]) && (all || random_one_in(world, 2)))
 			net_reset(world, i + 1);
 	}
 }

@@ -1,23 +1,33 @@
 /*
- * The simulator's world: members that run the core that ships (replica/zab)
- * over a network, disks and processes that fail, all driven by one event heap
- * and one seed. No clock, no threads: a seed replays exactly.
+ * The simulator's world: members that run what ships (replica/zab, replica/tree
+ * and the rooms of replica/) over a network, disks, clocks and front ends that
+ * fail, all driven by one event heap and one seed. No clock, no threads: a seed
+ * replays exactly. The simulator stands in for replica/net, replica/store,
+ * loop.c, clock.c and lib/log.c, behind their own headers.
  *
  *   random.c   the seed's numbers          heap.c    events in order of time
  *   net.c      connections, partitions     disk.c    logs, crashes, lost disks
- *   member.c   does what the core says     check.c   what must hold, always
- *   faults.c   what goes wrong, and when   wild.c    elections that lie
+ *   store.c    store.h over a disk         image.c   the tree's image on it
+ *   machine.c  link.h, loop, clock, log    front.c   front.h
+ *   member.c   a process: what happens to it, and what zab says, watched
+ *   client.c   a session: requests, retries client_io.c  its connection
+ *   check.c    what must hold, always      history.c what clients were told
+ *   linear.c   a second opinion on that    wild.c    elections that lie
+ *   faults.c   what goes wrong, and when
  *   world.c    a run: faults, heal, converge
  *   main.c     seeds, processes, progress, shrinking
  */
 #ifndef ZABFS_SIM_H
 #define ZABFS_SIM_H
 
-#include "replica/zab/zab.h"
+#include "replica/replica.h"
 
 #include <stdio.h>
 
 #define MEMBERS_MAX 9
+#define CLIENTS_MAX 4
+#define OUTSTANDING_MAX 4 /* requests of a client */
+#define NAMES 6		  /* what they use */
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
 
@@ -25,22 +35,23 @@
 struct options {
 	uint64_t seed;
 	uint32_t voters, observers;
-	uint32_t writes;      /* tried before the heal */
+	uint32_t clients;
+	uint32_t writes;      /* requests tried before the heal */
 	uint32_t faults;      /* likewise */
 	uint32_t kinds;	      /* 1 << enum fault, those that may happen */
 	uint32_t duration_ms; /* until the heal */
 	uint32_t delay_us;    /* of a message, at most; some are ten times as late */
 	uint32_t disk_us;     /* of a log order, at most */
 	uint32_t keep_rows;   /* retention: a small one makes snapshots */
-	uint32_t image_ms;    /* between images of the tree */
-	uint32_t rollover;    /* the counter is near its end */
+	uint32_t image_s;     /* between images of the tree, 0: each tick */
+	uint32_t rollover;    /* the counter's end; 0: far away */
 	uint32_t wild;	      /* elections lie (wild.c) */
 };
 
 enum fault {
 	FAULT_CRASH,	 /* a process, at the boundary of an action */
 	FAULT_CRASH_ALL, /* every process at once */
-	FAULT_RESET,	 /* a connection; any suffix of each direction is lost, or all from now on */
+	FAULT_RESET, /* a connection; any suffix of each direction is lost, or all from now on */
 	FAULT_PARTITION, /* halves, one member, a bridge, a ring of majorities */
 	FAULT_ONE_WAY,	 /* what one member sends arrives nowhere, or what is sent to it */
 	FAULT_LEADER,	 /* the leader is cut off */
@@ -51,20 +62,53 @@ enum fault {
 	FAULT_WIPE,	 /* a disk is replaced by an empty one */
 	FAULT_TAIL,	 /* acknowledged rows are gone, and known to be (high-water mark) */
 	FAULT_HAND_OVER, /* not a fault, but as disturbing */
+	FAULT_MOVE,	 /* a client goes to another member, its old connection goes on */
 	FAULTS
 };
 
+/* Bytes that live as long as the world. */
+struct bytes {
+	uint32_t len;
+	uint8_t data[];
+};
+
 struct row {
-	uint64_t zxid, prev, hash, value;
+	uint64_t zxid, prev, hash, value; /* value: a hash of the payload */
+	const struct bytes *payload;
 };
 
 /* A log order on its way to the disk. */
 struct order {
 	enum zab_action_type type;
+	bool nothing; /* only to be reported */
 	uint64_t op;
 	struct row row;
 	uint64_t zxid, hash, index, state;
 	uint64_t accepted_epoch, accepted_sid, current_epoch;
+};
+
+/* A fuzzy image: rows by id; blobs live as long as the world. */
+struct image {
+	struct store_node *nodes;
+	struct store_session *sessions;
+	uint32_t nnodes, nsessions;
+	uint64_t applied, upto, next_id;
+};
+
+/* What a batch does to an image, or the end of a pass. */
+struct batch_row {
+	bool session, gone;
+	struct store_node node;
+	struct store_session row;
+};
+struct store_batch {
+	struct batch_row *rows;
+	uint32_t count;
+	size_t bytes;
+};
+struct image_order {
+	struct store_batch *batch; /* NULL: the end */
+	uint64_t upto, applied, next_id;
 };
 
 struct disk {
@@ -74,13 +118,16 @@ struct disk {
 	uint64_t base_zxid, base_hash;
 	struct row *rows;
 	uint32_t nrows, space;
-	/* The tree's image: as many of the history's transactions, and their hash. */
-	uint64_t image_zxid, image_index, image_state;
+	struct image image;
 
 	/* On their way; a synchronisation is staged among them. */
 	struct order *orders;
 	uint32_t norders, orders_space;
 	uint32_t in_flight; /* of the orders: in the transaction that is being written */
+	struct image snap;  /* takes the image's place with the synchronisation's commit */
+	struct image_order *images;
+	uint32_t nimages, images_space;
+	bool image_failed;
 	uint64_t full_until, slow_until;
 };
 
@@ -88,6 +135,7 @@ struct conn {
 	uint32_t a, b; /* indexes of members */
 	bool a_open, b_open;
 	bool hole; /* nothing arrives any more, nobody is told */
+	bool paused_a, paused_b;
 	uint64_t a_last, b_last; /* time of the last delivery to each */
 };
 
@@ -96,58 +144,130 @@ enum event_kind {
 	EVENT_DISCONNECTED,
 	EVENT_MESSAGE,
 	EVENT_TIMER,
-	EVENT_DISK, /* what is in flight is durable */
-	EVENT_IMAGE,
+	EVENT_TICK,
+	EVENT_DRAINED, /* its connections take more again */
+	EVENT_DISK,    /* what is in flight is durable */
+	EVENT_IMAGE,   /* an image order is done */
+	EVENT_FRONT,   /* from a client; bytes NULL: its connection is gone */
 	EVENT_RESTART,
+	EVENT_CLIENT, /* to a client; bytes NULL: likewise */
+	EVENT_CLIENT_TICK,
 	EVENT_DIAL,
 	EVENT_WRITE,
 	EVENT_FAULT,
-	EVENT_MEND, /* a partition ends */
+	EVENT_MEND,   /* a partition ends */
 	EVENT_LIE,    /* somebody is made to leave (wild.c) */
 	EVENT_HONEST, /* elections don't lie any more */
-	EVENT_HEAL  /* all of them do, and nothing fails any more */
+	EVENT_HEAL    /* all of them do, and nothing fails any more */
 };
 
 struct event {
 	uint64_t time, seq;
 	enum event_kind kind;
 	uint32_t member, life; /* void for another life of the member */
-	bool arrived; /* and waits for the process to go on */
-	uint32_t peer;
+	bool arrived;	       /* and waits for the process to go on */
+	uint32_t peer;	       /* or a client */
 	uint64_t conn;
-	struct zab_message message;
+	struct zab_message message; /* type 0: bytes are the message */
 	struct row row;
+	const struct bytes *bytes;
 	uint64_t index, state; /* of a snapshot */
+};
+
+/* The store of one life of a member. */
+struct store {
+	struct store_state state;
+	struct store_done done[64];
+	uint32_t first, last;
+	uint64_t last_zxid, last_hash;
 };
 
 struct member {
 	uint32_t sid;
 	bool observer;
 	bool up;
+	bool dying;    /* crashes as soon as it is left: nothing that it does counts */
 	bool dead;     /* stays down after the heal */
 	bool amnesiac; /* its disk has lost what it acknowledged, and it knows that */
 	uint32_t life;
 	uint64_t paused_until;
-	uint64_t timer; /* the earliest one set; 0: none */
-	struct zab *zab;
-	uint64_t generation;
-	uint64_t settle_op; /* RECOVER waits for the orders before it */
-	bool settling;
+	uint64_t timer;	  /* the earliest one set; 0: none */
+	uint64_t crowded; /* its connections take nothing until then; 0: they do */
+	struct replica *replica;
+	struct zab *zab; /* its */
+	struct store store;
+	TAILQ_HEAD(, front) fronts;
 	bool sick; /* its log has failed to take something, and has taken nothing since */
 	struct disk disk;
-	/* The tree. */
+	/* What it has delivered: as many of the history's transactions, and their hash. */
 	uint64_t delivered, index, state;
 	/* A snapshot that is coming in. */
 	uint64_t snap_index, snap_state;
-	uint64_t conn_to[MEMBERS_MAX]; /* open here; 0: none */
+	uint64_t conn_to[MEMBERS_MAX];	  /* open here; 0: none */
 	uint64_t lied_window, lied_round; /* wild.c */
-	uint64_t heard_epoch;	       /* the greatest that a CEPOCH told it while it led */
+	uint64_t heard_epoch;		  /* the greatest that a CEPOCH told it while it led */
+};
+
+/* A client's connection, on the member's side (front.c). */
+struct front {
+	TAILQ_ENTRY(front) next;
+	struct member *member;
+	uint32_t client;
+	uint64_t conn;
+	enum { FRONT_GREETED, FRONT_WELCOMED, FRONT_RESUMING, FRONT_SERVING, FRONT_ENDED } state;
+	uint64_t session, seen;
+};
+
+/* A request, and what became of it (client.c, history.c). */
+struct done {
+	enum wire_type type;
+	uint64_t session, rid;
+	uint32_t client;
+	uint64_t begun, ended; /* ended 0: it has not */
+	uint64_t needed;       /* of a read: the greatest zxid it must have seen */
+	int32_t code;
+	uint64_t zxid;
+	uint64_t node, value, version; /* of a read: what it has seen; value: a hash */
+	uint64_t key, written;	       /* linear.c */
+	bool synced;		       /* a read that began after a sync of the same client */
+};
+
+struct pending {
+	uint32_t done; /* its index + 1; 0: unused */
+	bool sent;
+	const struct bytes *bytes;
+};
+
+struct client {
+	uint32_t index;
+	uint32_t member;		     /* its connection's */
+	uint64_t conn;			     /* 0: none */
+	bool up;			     /* RESUMED */
+	uint64_t serial, hello, heard, ping; /* times */
+
+	uint64_t session, rid, reads;
+	uint8_t secret[WIRE_SECRET_LEN];
+	uint64_t opened;       /* zxid of its first WELCOME */
+	uint64_t seen, said;   /* zxids: of changes; of replies */
+	uint64_t deadline;     /* until then the session lives, for all that it knows */
+	uint64_t synced_begun; /* while a read behind a sync is made */
+	uint64_t ids[NAMES];   /* as far as it knows */
+	struct pending pending[OUTSTANDING_MAX];
+	uint32_t npending;
+};
+
+/* What a row of the history is to clients. */
+struct fact {
+	uint64_t zxid, session, rid;
+	int32_t code;
+	bool visible;
 };
 
 /* What was delivered somewhere: the one history. */
 struct history {
 	struct row *rows;
 	uint64_t *states; /* after each */
+	uint64_t *trees;  /* the tree's hash after each; 0: nobody's is known yet */
 	uint64_t count, space;
 };
 
@@ -156,33 +276,54 @@ struct confirm {
 	uint32_t member;
 };
 
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+};
+
 struct world {
 	struct options options;
+	struct conf conf;
+	struct conf_member conf_members[MEMBERS_MAX];
 	uint64_t random[4];
 	uint64_t now, seq;
 	struct event *heap;
 	size_t nheap, heap_space;
+	struct chunk *chunks;
 
 	uint32_t count;
 	struct member members[MEMBERS_MAX];
+	struct member *running;
 	struct conn *conns;
 	size_t nconns, conns_space;
 	bool cut[MEMBERS_MAX][MEMBERS_MAX]; /* from, to */
 	uint64_t cut_until[MEMBERS_MAX][MEMBERS_MAX];
 
+	struct client clients[CLIENTS_MAX];
+	uint64_t fronts;		  /* connections of clients so far */
+	uint64_t last_to[CLIENTS_MAX][2]; /* arrivals at the member, at the client */
+	struct done *dones;
+	uint32_t ndones, dones_space;
+	struct fact *facts;
+	uint64_t nfacts, facts_space;
+	uint64_t acknowledged; /* the greatest zxid of a write that was answered */
+	uint64_t values;       /* written so far */
+
 	struct history history;
 	uint64_t epoch_leader[4096]; /* index + 1 of the member that served as leader in it */
-	uint64_t values;	     /* the last one proposed */
 	uint32_t writes, faults;
 	bool healed;
 	uint64_t confirms;
 	struct confirm confirm[64];
 
 	uint64_t steps, messages;
-	uint64_t coverage[32]; /* how often which role changes and repairs happened */
+	uint64_t coverage[48]; /* how often which role changes and repairs happened */
 	FILE *trace;
 	char failure[256];
 };
+
+/* The one that runs: what stands in for the machine has no other way to know. */
+extern struct world *the_world;
 
 /* random.c: uniform below n; one in n. */
 void random_seed(struct world *world, uint64_t seed);
@@ -194,6 +335,8 @@ bool random_one_in(struct world *world, uint64_t n);
 struct event *heap_add(struct world *world, uint64_t time, enum event_kind kind);
 void heap_postpone(struct world *world, const struct event *event, uint64_t time);
 bool heap_take(struct world *world, struct event *out);
+/* Memory until world_free. */
+struct bytes *bytes_new(struct world *world, const void *data, size_t len);
 
 /* net.c */
 void net_send(
@@ -205,28 +348,60 @@ void net_close(struct world *world, uint32_t member, uint64_t conn);
 void net_crashed(struct world *world, uint32_t member);
 void net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until);
 void net_mend(struct world *world, bool all);
+uint64_t net_delay(struct world *world);
 
 /* disk.c */
 void disk_order(struct world *world, struct member *member, const struct order *order);
 void disk_done(struct world *world, struct member *member);
 void disk_crash(struct world *world, struct member *member);
-void disk_image(struct world *world, struct member *member);
-void disk_settle(struct world *world, struct member *member);
+void disk_abort(struct world *world, struct member *member, uint64_t op);
 uint64_t disk_last(const struct disk *disk);
 uint64_t disk_last_hash(const struct disk *disk);
 const struct row *disk_row(const struct disk *disk, uint64_t zxid);
-/* The greatest row at or below, those on their way included; false: it is below the base. */
 bool disk_look_up(const struct disk *disk, uint64_t zxid, uint64_t *found, uint64_t *hash);
-/* The first row above, those on their way included; NULL: none. */
+/* The first durable row above; NULL: none. */
 const struct row *disk_after(const struct disk *disk, uint64_t zxid);
+void disk_trim(struct world *world, struct member *member);
 void disk_free(struct disk *disk);
+
+/* image.c */
+void image_apply(struct image *image, const struct store_batch *batch);
+void image_order(struct world *world, struct member *member, const struct image_order *order);
+void image_done(struct world *world, struct member *member);
+void image_crash(struct world *world, struct member *member);
+void image_void(struct member *member);
+void image_clear(struct image *image);
+
+/* store.c */
+void store_push(struct member *member, enum store_done_type type, uint64_t op);
 
 /* member.c */
 void member_start(struct world *world, struct member *member);
 void member_crash(struct world *world, struct member *member);
-void member_step(struct world *world, struct member *member, struct zab_event *event,
-    const struct event *message);
+/* The process does something: between the two everything that it does is its own. */
+bool member_enter(struct world *world, struct member *member);
+void member_leave(struct world *world, struct member *member);
+void member_message(struct world *world, struct member *member, const struct event *event);
+/* A crash may come between any two of its actions: whether it counts. */
+bool member_acts(struct world *world, struct member *member);
 void member_timer(struct world *world, struct member *member);
+uint32_t member_index(const struct world *world, uint32_t sid);
+
+/* front.c: what a client sends arrives. */
+void front_arrive(struct world *world, struct member *member, const struct event *event);
+void front_crash(struct world *world, struct member *member);
+
+/* client.c, client_io.c */
+void client_start(struct world *world, uint32_t index);
+void client_request(struct world *world, struct client *client);
+void client_move(struct world *world, struct client *client);
+void client_tick(struct world *world, struct client *client);
+void client_hear(struct world *world, struct client *client, const struct event *event);
+void client_answered(struct world *world, struct client *client, const struct wire_reply *reply);
+void client_resend(struct world *world, struct client *client);
+void client_lost(struct world *world, struct client *client); /* the session is over */
+void client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes);
+bool client_idle(const struct client *client);
 
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -236,11 +411,22 @@ void check_changed(struct world *world, struct member *member, const struct zab_
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
 void check_truncated(struct world *world, struct member *member, uint64_t zxid);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
+void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
-
 void check_heard(struct member *member, const struct zab_message *message);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
 void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
+
+/* history.c: at the end of a run. */
+void history_check(struct world *world);
+/* A new row of the history, as it is delivered for the first time. */
+void history_row(struct world *world, const struct row *row);
+/* Whatever others changed above `seen` and below zxid has been told to the client. */
+void history_expect_told(
+    struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
+
+/* linear.c */
+void linear_check(struct world *world);
 
 /* wild.c */
 bool wild_now(const struct world *world);

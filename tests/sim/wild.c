@@ -31,7 +31,7 @@ void
 wild_shake(struct world *world)
 {
 	struct member *member = &world->members[random_below(world, world->count)];
-	struct zab_event lie = { .type = ZAB_EVENT_MESSAGE };
+	struct wire_zab lie;
 	struct zab_status status;
 	uint32_t peer;
 
@@ -49,14 +49,16 @@ wild_shake(struct world *world)
 	if (member->conn_to[peer] == 0)
 		return;
 	trace(world, "%u is made to believe that %u looks", member->sid, world->members[peer].sid);
-	lie.peer = world->members[peer].sid;
-	lie.conn = member->conn_to[peer];
-	lie.message = (struct zab_message){ .type = ZAB_VOTE,
+	if (!member_enter(world, member))
+		return;
+	lie = (struct wire_zab){ .type = ZAB_VOTE,
 		.role = ZAB_LOOKING,
 		.round = status.round + 1,
 		.flags = ZAB_VOTER,
-		.vote_sid = lie.peer <= world->options.voters ? lie.peer : 1 };
-	member_step(world, member, &lie, NULL);
+		.vote_sid = peer < world->options.voters ? world->members[peer].sid : 1 };
+	order_message(member->replica, replica_peer(member->replica, world->members[peer].sid),
+	    member->conn_to[peer], &lie, (struct blob){ 0 });
+	member_leave(world, member);
 }
 
 /* The last word is the truth again, for those that live. */

@@ -47,7 +47,7 @@ options_draw(uint64_t seed, struct options *out)
 		out->faults = 5 + (uint32_t)random_below(&dice, 30);
 		out->duration_ms = 5000 + (uint32_t)random_below(&dice, 30000);
 	} else {
-		out->writes = 1 + (uint32_t)random_below(&dice, 12);
+		out->writes = 5 + (uint32_t)random_below(&dice, 30);
 		out->faults = 1 + (uint32_t)random_below(&dice, 8);
 		out->duration_ms = 500 + (uint32_t)random_below(&dice, 6000);
 	}
@@ -59,8 +59,9 @@ options_draw(uint64_t seed, struct options *out)
 	out->delay_us = random_one_in(&dice, 4) ? 50000 : 500;
 	out->disk_us = random_one_in(&dice, 4) ? 50000 : 300;
 	out->keep_rows = random_one_in(&dice, 2) ? (uint32_t)random_below(&dice, 5) : 1000;
-	out->image_ms = 50 + (uint32_t)random_below(&dice, 1000);
-	out->rollover = random_one_in(&dice, 20);
+	out->image_s = random_one_in(&dice, 2);
+	out->clients = 1 + (uint32_t)random_below(&dice, 3);
+	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
 	out->wild = random_one_in(&dice, 4);
 }
 
@@ -73,18 +74,32 @@ member_event(struct world *world, uint64_t delay, enum event_kind kind, uint32_t
 	event->life = world->members[member].life;
 }
 
-/*
- * Rows like a long life would have left, right below the counter's end: each
- * member has them, they were delivered by all.
- */
 static void
-age(struct world *world, struct member *member)
+configure(struct world *world)
 {
-	struct disk *disk = &member->disk;
+	struct conf *conf = &world->conf;
+	uint32_t i;
 
-	disk->accepted_epoch = disk->current_epoch = 1;
-	disk->accepted_sid = world->members[0].sid;
-	disk->base_zxid = disk->image_zxid = member->delivered = zab_zxid(1, 1);
+	world->count = world->options.voters + world->options.observers;
+	CHECK(world->count <= MEMBERS_MAX && world->options.clients <= CLIENTS_MAX);
+	*conf = (struct conf){ .tick_ms = 200,
+		.init_limit = 10,
+		.sync_limit = 5,
+		.value_max = WIRE_VALUE_MAX,
+		.pass_interval = world->options.image_s,
+		.session_timeout_min = 100,
+		.session_timeout_max = 60000,
+		.members = world->conf_members,
+		.nmembers = world->count };
+	for (i = 0; i < world->count; i++) {
+		struct member *member = &world->members[i];
+
+		member->sid = i + 1;
+		member->observer = i >= world->options.voters;
+		member->disk.voter = true;
+		conf->members[i].id = member->sid;
+		conf->members[i].observer = member->observer;
+	}
 }
 
 static void
@@ -92,19 +107,11 @@ found(struct world *world)
 {
 	uint32_t i;
 
-	world->count = world->options.voters + world->options.observers;
-	CHECK(world->count <= MEMBERS_MAX);
-	for (i = 0; i < world->count; i++) {
-		struct member *member = &world->members[i];
-
-		member->sid = i + 1;
-		member->observer = i >= world->options.voters;
-		member->disk.voter = true;
-		if (world->options.rollover)
-			age(world, member);
+	configure(world);
+	for (i = 0; i < world->count; i++)
 		member_event(world, random_below(world, 300 * MS), EVENT_RESTART, i);
-		member_event(world, world->options.image_ms * MS, EVENT_IMAGE, i);
-	}
+	for (i = 0; i < world->options.clients; i++)
+		client_start(world, i);
 	for (i = 0; i < world->count; i++)
 		member_event(world, random_below(world, 20 * MS), EVENT_DIAL, i);
 	for (i = 0; i < world->options.writes; i++)
@@ -127,42 +134,14 @@ dial(struct world *world, uint32_t a)
 	member_event(world, 20 * MS + random_below(world, 100 * MS), EVENT_DIAL, a);
 }
 
+/* A burst of requests, of some client. */
 static void
-confirm(struct world *world, struct member *member)
+request(struct world *world)
 {
-	struct zab_event event = { .type = ZAB_EVENT_CONFIRM, .zxid = ++world->confirms };
-	struct confirm *slot = &world->confirm[world->confirms % 64];
+	uint64_t burst = random_one_in(world, 5) ? OUTSTANDING_MAX : 1;
 
-	*slot = (struct confirm){ .number = world->confirms,
-		.needed = world->history.count,
-		.member = (uint32_t)(member - world->members) };
-	member_step(world, member, &event, NULL);
-}
-
-/* A burst of writes and a confirmation, at whoever takes them. */
-static void
-write_some(struct world *world)
-{
-	uint64_t burst = random_one_in(world, 5) ? 20 : 1 + random_below(world, 3);
-	struct zab_event event;
-	uint32_t i;
-
-	for (i = 0; i < world->count; i++) {
-		struct member *member = &world->members[i];
-
-		if (!member->up || world->now < member->paused_until)
-			continue;
-		if (random_one_in(world, 3))
-			confirm(world, member);
-		for (; burst > 0 && member->up && zab_next_zxid(member->zab) != 0; burst--) {
-			event = (struct zab_event){ .type = ZAB_EVENT_PROPOSE,
-				.zxid = zab_next_zxid(member->zab) };
-			trace(
-			    world, "%u proposes %llx", member->sid, (unsigned long long)event.zxid);
-			member_step(world, member, &event, NULL);
-			world->writes++;
-		}
-	}
+	for (; burst > 0; burst--)
+		client_request(world, &world->clients[random_below(world, world->options.clients)]);
 }
 
 /* A quorum that can vote lives, of the others some stay dead. */
@@ -174,6 +153,8 @@ heal(struct world *world)
 
 	trace(world, "everything heals");
 	world->healed = true;
+	/* A slow network is a fault like any other. */
+	world->options.delay_us = world->options.disk_us = 300;
 	net_mend(world, true);
 	for (i = 0; i < world->count; i++)
 		order[i] = i;
@@ -212,6 +193,9 @@ converged(struct world *world)
 
 	if (leader == NULL)
 		return false;
+	for (i = 0; i < world->options.clients; i++)
+		if (!world->clients[i].up || !client_idle(&world->clients[i]))
+			return false;
 	for (i = 0; i < world->count; i++) {
 		const struct member *member = &world->members[i];
 
@@ -245,72 +229,113 @@ describe(struct world *world)
 		zab_status(member->zab, &status);
 		trace(world,
 		    "%u role=%d phase=%d leader=%u epoch=%llu/%llu/%llu logged=%llx committed=%llx "
-		    "delivered=%llx index=%llu of %llu voter=%d settling=%d orders=%u timer=%llu",
+		    "delivered=%llx index=%llu of %llu voter=%d orders=%u timer=%llu",
 		    member->sid, (int)status.role, (int)status.phase, status.leader,
 		    (unsigned long long)status.epoch, (unsigned long long)status.accepted_epoch,
 		    (unsigned long long)status.current_epoch,
 		    (unsigned long long)status.last_logged, (unsigned long long)status.committed,
 		    (unsigned long long)status.delivered, (unsigned long long)member->index,
-		    (unsigned long long)world->history.count, status.voter, member->settling,
-		    member->disk.norders, (unsigned long long)(member->timer / MS));
+		    (unsigned long long)world->history.count, status.voter, member->disk.norders,
+		    (unsigned long long)(member->timer / MS));
 	}
 }
 
 static void
-message(struct world *world, struct member *member, const struct event *event)
+connection(struct world *world, struct member *member, const struct event *event)
 {
-	struct zab_event in = { .peer = world->members[event->peer].sid, .conn = event->conn };
+	uint32_t peer = world->members[event->peer].sid;
+	bool up = event->kind == EVENT_CONNECTED;
 
-	if (event->conn == 0)
+	/* The newer one counts, whatever comes first. */
+	if (up && event->conn < member->conn_to[event->peer])
 		return;
-	switch (event->kind) {
-	case EVENT_CONNECTED:
-		/* The newer one counts, whatever comes first. */
-		if (event->conn < member->conn_to[event->peer])
-			return;
-		member->conn_to[event->peer] = event->conn;
-		in.type = ZAB_EVENT_CONNECTED;
-		break;
-	case EVENT_DISCONNECTED:
-		if (member->conn_to[event->peer] == event->conn)
-			member->conn_to[event->peer] = 0;
-		in.type = ZAB_EVENT_DISCONNECTED;
-		break;
-	default:
-		world->messages++;
-		in.type = ZAB_EVENT_MESSAGE;
-		in.message = event->message;
-		wild_vote(world, member, &in.message);
-		check_heard(member, &in.message);
-		break;
-	}
-	member_step(world, member, &in, event);
+	if (!up && event->conn != member->conn_to[event->peer])
+		return;
+	if (!member_enter(world, member))
+		return;
+	if (up && member->conn_to[event->peer] != 0)
+		replica_link_handler.down(member->replica, peer, member->conn_to[event->peer]);
+	member->conn_to[event->peer] = up ? event->conn : 0;
+	if (up)
+		replica_link_handler.up(member->replica, peer, event->conn);
+	else
+		replica_link_handler.down(member->replica, peer, event->conn);
+	member_leave(world, member);
+}
+
+static void
+drained(struct world *world, struct member *member)
+{
+	uint32_t i;
+
+	if (!member_enter(world, member))
+		return;
+	member->crowded = 0;
+	for (i = 0; i < world->count && !member->dying; i++)
+		if (member->conn_to[i] != 0)
+			replica_link_handler.drained(
+			    member->replica, world->members[i].sid, member->conn_to[i]);
+	member_leave(world, member);
+}
+
+static void
+timer(struct world *world, struct member *member)
+{
+	member->timer = 0;
+	if (!member_enter(world, member))
+		return;
+	order_timer(member->replica);
+	member_leave(world, member);
+}
+
+static void
+tick(struct world *world, struct member *member)
+{
+	member_event(world, world->conf.tick_ms * MS, EVENT_TICK, member_index(world, member->sid));
+	if (!member_enter(world, member))
+		return;
+	replica_tick(member->replica);
+	member_leave(world, member);
 }
 
 static void
 happen(struct world *world, struct event *event)
 {
 	struct member *member = &world->members[event->member];
-	struct zab_event tick = { .type = ZAB_EVENT_TICK };
 
 	switch (event->kind) {
 	case EVENT_CONNECTED:
 	case EVENT_DISCONNECTED:
+		connection(world, member, event);
+		break;
 	case EVENT_MESSAGE:
-		message(world, member, event);
+		world->messages++;
+		member_message(world, member, event);
 		break;
 	case EVENT_TIMER:
-		if (member->timer == event->time || member->timer <= world->now)
-			member->timer = 0;
-		member_step(world, member, &tick, NULL);
+		timer(world, member);
+		break;
+	case EVENT_TICK:
+		tick(world, member);
+		break;
+	case EVENT_DRAINED:
+		drained(world, member);
 		break;
 	case EVENT_DISK:
 		disk_done(world, member);
 		break;
 	case EVENT_IMAGE:
-		if (member->up)
-			disk_image(world, member);
-		member_event(world, world->options.image_ms * MS, EVENT_IMAGE, event->member);
+		image_done(world, member);
+		break;
+	case EVENT_FRONT:
+		if (event->conn != 0)
+			front_arrive(world, member, event);
+		break;
+	case EVENT_CLIENT:
+		client_hear(world, &world->clients[event->peer], event);
+		break;
+	case EVENT_CLIENT_TICK:
+		client_tick(world, &world->clients[event->peer]);
 		break;
 	case EVENT_RESTART:
 		if (!member->up && !member->dead)
@@ -320,7 +345,7 @@ happen(struct world *world, struct event *event)
 		dial(world, event->member);
 		break;
 	case EVENT_WRITE:
-		write_some(world);
+		request(world);
 		break;
 	case EVENT_FAULT:
 		if (!world->healed && world->faults++ < world->options.faults)
@@ -358,7 +383,7 @@ postponed(struct world *world, struct event *event)
 static bool
 of_another_life(const struct world *world, const struct event *event)
 {
-	return event->kind <= EVENT_DISK && event->life != world->members[event->member].life;
+	return event->kind < EVENT_RESTART && event->life != world->members[event->member].life;
 }
 
 static void
@@ -367,7 +392,7 @@ come_back(struct world *world)
 	struct member *member = &world->members[random_below(world, world->count)];
 
 	if (!random_one_in(world, 2) || member->dead || member == world_leader(world)) {
-		write_some(world);
+		request(world);
 		return;
 	}
 	member_crash(world, member);
@@ -381,6 +406,7 @@ world_run(const struct options *options, FILE *trace_to, struct world *world)
 	struct event event;
 
 	memset(world, 0, sizeof *world);
+	the_world = world;
 	world->options = *options;
 	world->trace = trace_to;
 	random_seed(world, options->seed);
@@ -408,6 +434,8 @@ world_run(const struct options *options, FILE *trace_to, struct world *world)
 		pause = world->now + 100 * MS;
 		come_back(world);
 	}
+	if (world->failure[0] == '\0')
+		history_check(world);
 	return world->failure[0] == '\0';
 }
 
@@ -417,11 +445,24 @@ world_free(struct world *world)
 	uint32_t i;
 
 	for (i = 0; i < world->count; i++) {
-		disk_free(&world->members[i].disk);
-		free(world->members[i].zab);
+		struct member *member = &world->members[i];
+
+		member->dead = true;
+		if (member->up && member->replica != NULL)
+			member_crash(world, member);
+		disk_free(&member->disk);
 	}
 	free(world->heap);
 	free(world->conns);
+	free(world->dones);
+	free(world->facts);
 	free(world->history.rows);
 	free(world->history.states);
+	free(world->history.trees);
+	while (world->chunks != NULL) {
+		struct chunk *chunk = world->chunks;
+
+		world->chunks = chunk->next;
+		free(chunk);
+	}
 }

@@ -1,0 +1,294 @@
+/*
+ * The leader's part in what front ends of all members ask for: who is attached
+ * where, writes to be prepared, and the rounds by which a quorum says that this
+ * is still the leader. A ping, an fsync and an attachment are only answered
+ * when such a round, begun after they came, has ended: a new leader, which gives
+ * every session a full timeout, is later than that. Called by request.c for front
+ * ends here, by replica.c for those of other members, and by order.c.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EARLY_MAX 4096
+
+static const struct blob nothing;
+
+void
+lead_answer(struct replica *replica, uint32_t member, const struct wire_answer *message)
+{
+	struct wire_msg msg = { .type = WIRE_T_ANSWER, .answer = *message };
+	struct peer *peer;
+
+	msg.answer.epoch = replica->epoch;
+	if (member == replica->member) {
+		request_answer(replica, &msg.answer);
+		return;
+	}
+	peer = replica_peer(replica, member);
+	links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+}
+
+/* What asked with a smaller serial was sent before the session moved. */
+static bool
+is_current(struct replica *replica, struct attendance *attendance, uint32_t member, uint64_t serial)
+{
+	struct wire_answer moved = {
+		.session = attendance->session, .type = WIRE_T_BYE, .code = ERR_MOVED
+	};
+
+	if (serial < attendance->serial) {
+		moved.serial = serial;
+		lead_answer(replica, member, &moved);
+		return false;
+	}
+	if (attendance->serial != 0 && serial > attendance->serial &&
+	    attendance->member != member) {
+		moved.serial = attendance->serial;
+		lead_answer(replica, attendance->member, &moved);
+	}
+	attendance->member = member;
+	attendance->serial = serial;
+	attend_rearm(replica, attendance);
+	return true;
+}
+
+static void
+refuse(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg, int code)
+{
+	struct wire_answer message = { .session = session, .serial = serial, .code = code };
+
+	if (msg->type == WIRE_T_PING || msg->type == WIRE_T_CLOSE) {
+		message.type = WIRE_T_BYE;
+	} else {
+		message.type = msg->type == WIRE_T_SYNC ? WIRE_T_SYNC : WIRE_T_REPLY;
+		message.rid = msg->sync.rid;
+	}
+	lead_answer(replica, member, &message);
+}
+
+/* Waits for the round that begins after this moment. */
+static void
+doubt(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    enum wire_type type, uint64_t rid)
+{
+	struct doubt *doubt = malloc(sizeof *doubt);
+
+	CHECK(doubt != NULL);
+	*doubt = (struct doubt){ .round = replica->round_asked + 1,
+		.member = member,
+		.session = session,
+		.serial = serial,
+		.rid = rid,
+		.type = type };
+	STAILQ_INSERT_TAIL(&replica->doubts, doubt, next);
+}
+
+/* The leader's tree lags behind a quorum's: the session may be open elsewhere already. */
+static bool
+is_early(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg)
+{
+	struct early *early;
+
+	if (tree_session(replica->tree, session) != NULL ||
+	    session <= tree_applied(replica->tree) || replica->nearly >= EARLY_MAX)
+		return false;
+	msgpack_sbuffer_clear(&replica->scratch);
+	wire_pack(&replica->scratch, msg);
+	early = malloc(sizeof *early + replica->scratch.size);
+	CHECK(early != NULL);
+	early->member = member;
+	early->session = session;
+	early->serial = serial;
+	early->len = (uint32_t)replica->scratch.size;
+	memcpy(early->packed, replica->scratch.data, early->len);
+	STAILQ_INSERT_TAIL(&replica->early, early, next);
+	replica->nearly++;
+	return true;
+}
+
+void
+lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg)
+{
+	struct attendance *attendance;
+
+	if (is_early(replica, member, session, serial, msg))
+		return;
+	attendance = attend_find(replica, session);
+	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
+		refuse(replica, member, session, serial, msg, ERR_EXPIRED);
+		return;
+	}
+	if (!is_current(replica, attendance, member, serial))
+		return;
+	switch (msg->type) {
+	case WIRE_T_PING:
+		doubt(replica, member, session, serial, WIRE_T_PONG, msg->ping.sent_ns);
+		break;
+	case WIRE_T_SYNC:
+		doubt(replica, member, session, serial, WIRE_T_SYNC, msg->sync.rid);
+		break;
+	case WIRE_T_CLOSE:
+		if (!attendance->closing && !attend_close(replica, session, false))
+			refuse(replica, member, session, serial, msg, ERR_BUSY);
+		break;
+	default:
+		write_prepare(replica, member, session, serial, msg);
+	}
+	lead_run(replica);
+}
+
+static void
+attached(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial, int code)
+{
+	struct wire_msg msg = { .type = WIRE_T_ATTACHED,
+		.attached = {
+		    .epoch = replica->epoch, .session = session, .serial = serial, .code = code } };
+	struct peer *peer;
+
+	if (member == replica->member) {
+		attend_attached(replica, &msg.attached);
+		return;
+	}
+	peer = replica_peer(replica, member);
+	links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+}
+
+void
+lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial)
+{
+	struct attendance *attendance = attend_find(replica, session);
+
+	if (session > tree_applied(replica->tree)) {
+		attached(replica, member, session, serial, ERR_BUSY);
+		return;
+	}
+	if (tree_session(replica->tree, session) == NULL || attendance == NULL ||
+	    attendance->closing) {
+		attached(replica, member, session, serial, ERR_EXPIRED);
+		return;
+	}
+	if (!is_current(replica, attendance, member, serial))
+		return;
+	doubt(replica, member, session, serial, WIRE_T_ATTACHED, 0);
+	lead_run(replica);
+}
+
+void
+lead_open(struct replica *replica, uint32_t member, const struct wire_open *open)
+{
+	uint64_t zxid = zab_next_zxid(replica->zab);
+	struct wire_msg msg = { .type = WIRE_T_OPENED,
+		.opened = { .epoch = replica->epoch, .secret = open->secret, .code = ERR_BUSY } };
+	struct peer *peer;
+	struct txn txn;
+
+	if (open->secret.len != WIRE_SECRET_LEN)
+		return;
+	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX) {
+		if (member == replica->member) {
+			attend_refused(replica, open->secret, ERR_BUSY);
+			return;
+		}
+		peer = replica_peer(replica, member);
+		links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+		return;
+	}
+	prep_session_open(replica->prep, zxid, write_time_ns(replica), open->secret.data,
+	    open->timeout_ms, open->identity, replica->zone, &txn);
+	order_propose(replica, zxid, &txn);
+	msgpack_zone_clear(replica->zone);
+}
+
+static void
+confirmed(struct replica *replica, const struct doubt *doubt, uint64_t committed)
+{
+	struct wire_answer message = { .session = doubt->session,
+		.serial = doubt->serial,
+		.type = doubt->type,
+		.rid = doubt->rid };
+
+	if (doubt->type == WIRE_T_ATTACHED) {
+		attached(replica, doubt->member, doubt->session, doubt->serial, ERR_OK);
+		return;
+	}
+	/* Whatever was acknowledged before the request came was committed by this leader by now. */
+	if (doubt->type == WIRE_T_SYNC)
+		message.zxid = committed;
+	lead_answer(replica, doubt->member, &message);
+}
+
+static void
+run_rounds(struct replica *replica)
+{
+	struct zab_status status;
+	struct doubt *first;
+
+	zab_status(replica->zab, &status);
+	while ((first = STAILQ_FIRST(&replica->doubts)) != NULL &&
+	       first->round <= replica->round_confirmed) {
+		STAILQ_REMOVE_HEAD(&replica->doubts, next);
+		confirmed(replica, first, status.committed);
+		free(first);
+	}
+	/* One round at a time: who comes meanwhile shares the next. */
+	if (first != NULL && replica->round_asked == replica->round_confirmed)
+		order_confirm(replica, ++replica->round_asked);
+}
+
+static void
+run_early(struct replica *replica)
+{
+	msgpack_zone *zone;
+	struct early *early;
+	struct wire_msg msg;
+
+	while ((early = STAILQ_FIRST(&replica->early)) != NULL &&
+	       early->session <= tree_applied(replica->tree)) {
+		STAILQ_REMOVE_HEAD(&replica->early, next);
+		replica->nearly--;
+		zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+		CHECK(zone != NULL);
+		if (wire_unpack(early->packed, early->len, zone, &msg) == 0)
+			lead_take(replica, early->member, early->session, early->serial, &msg);
+		msgpack_zone_free(zone);
+		free(early);
+	}
+}
+
+void
+lead_run(struct replica *replica)
+{
+	if (!replica->leading)
+		return;
+	if (!STAILQ_EMPTY(&replica->early))
+		run_early(replica);
+	if (!STAILQ_EMPTY(&replica->doubts))
+		run_rounds(replica);
+}
+
+void
+lead_drop(struct replica *replica)
+{
+	struct doubt *doubt;
+	struct early *early;
+
+	while ((doubt = STAILQ_FIRST(&replica->doubts)) != NULL) {
+		STAILQ_REMOVE_HEAD(&replica->doubts, next);
+		free(doubt);
+	}
+	while ((early = STAILQ_FIRST(&replica->early)) != NULL) {
+		STAILQ_REMOVE_HEAD(&replica->early, next);
+		free(early);
+	}
+	replica->nearly = 0;
+	replica->round_confirmed = replica->round_asked;
+}

@@ -1,0 +1,291 @@
+/*
+ * What front ends here ask of the ensemble: writes, fsync, the end of the
+ * session, pings. Each request is handed to the leader, in the order in which
+ * it came, and kept until its answer is there; a new leader gets all of them
+ * again, in the same order: by the session's retry table none is executed
+ * twice. Where there is no leader, a new one is refused: it can't have been
+ * executed. Called by replica.c, order.c and attend.c; the leader's part is lead.c.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct blob nothing;
+
+static void
+to_leader(struct replica *replica, const struct wire_msg *msg)
+{
+	struct peer *peer = replica_peer(replica, replica->leader);
+
+	links_send(replica->links, peer->sid, peer->conn, msg, nothing);
+}
+
+static void
+forward(struct replica *replica, const struct attendance *attendance, struct blob packed)
+{
+	struct wire_msg msg = { .type = WIRE_T_FORWARD,
+		.forward = { .epoch = replica->epoch,
+		    .session = attendance->session,
+		    .serial = attendance->front_serial,
+		    .request = packed } };
+
+	to_leader(replica, &msg);
+}
+
+/* Every request has its rid first (wire.h), but CLOSE, of which there is one. */
+static uint64_t
+rid_of(const struct wire_msg *msg)
+{
+	return msg->type == WIRE_T_CLOSE ? 0 : msg->sync.rid;
+}
+
+static void
+refuse(struct replica *replica, struct front *front, enum wire_type type, uint64_t rid, int code)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE, .bye.code = code };
+
+	if (type == WIRE_T_CLOSE)
+		front_send(front, &bye);
+	else
+		front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
+}
+
+static void
+keep(struct replica *replica, struct attendance *attendance, const struct wire_msg *msg,
+    struct blob packed)
+{
+	struct request *request = malloc(sizeof *request + packed.len);
+
+	CHECK(request != NULL);
+	request->type = msg->type;
+	request->rid = rid_of(msg);
+	request->len = packed.len;
+	memcpy(request->packed, packed.data, packed.len);
+	TAILQ_INSERT_TAIL(&attendance->requests, request, next);
+	attendance->nrequests++;
+	replica->requests_bytes += packed.len;
+}
+
+void
+request_take(struct replica *replica, struct front *front, const struct wire_msg *msg)
+{
+	struct attendance *attendance = attend_find(replica, front_session(front));
+	const struct session_result *result;
+	const struct session *session;
+	struct blob packed;
+
+	if (attendance == NULL || attendance->front != front)
+		return; /* it is being closed */
+	session = tree_session(replica->tree, attendance->session);
+	result = session == NULL || !wire_is_write(msg->type)
+		     ? NULL
+		     : session_result(session, rid_of(msg));
+	if (result != NULL) {
+		write_answer(replica, front, result->rid, result->code, result->zxid, result->node);
+		return;
+	}
+	if (!replica->serving) {
+		refuse(replica, front, msg->type, rid_of(msg),
+		    replica->disk_full ? ERR_NOSPC : ERR_NOQUORUM);
+		return;
+	}
+	if (attendance->nrequests >= REQUESTS_MAX || replica->requests_bytes > REQUESTS_BYTES_MAX) {
+		refuse(replica, front, msg->type, rid_of(msg), ERR_BUSY);
+		return;
+	}
+	msgpack_sbuffer_clear(&replica->scratch);
+	wire_pack(&replica->scratch, msg);
+	packed = (struct blob){ (const uint8_t *)replica->scratch.data,
+		(uint32_t)replica->scratch.size };
+	keep(replica, attendance, msg, packed);
+	if (replica->leading)
+		lead_take(
+		    replica, replica->member, attendance->session, attendance->front_serial, msg);
+	else
+		forward(replica, attendance, packed);
+}
+
+void
+request_ping(struct replica *replica, struct front *front, const struct wire_ping *ping)
+{
+	struct attendance *attendance = attend_find(replica, front_session(front));
+	struct wire_msg pong = { .type = WIRE_T_PONG, .pong.sent_ns = ping->sent_ns };
+	struct wire_msg msg = { .type = WIRE_T_PING, .ping = *ping };
+
+	if (attendance == NULL || attendance->front != front)
+		return;
+	if (!replica->serving) {
+		/* The connection is alive; whether the session is, nobody can say. */
+		pong.pong.zxid = tree_applied(replica->tree);
+		front_send(front, &pong);
+		return;
+	}
+	if (replica->leading) {
+		lead_take(
+		    replica, replica->member, attendance->session, attendance->front_serial, &msg);
+		return;
+	}
+	msgpack_sbuffer_clear(&replica->scratch);
+	wire_pack(&replica->scratch, &msg);
+	forward(replica, attendance,
+	    (struct blob){
+		(const uint8_t *)replica->scratch.data, (uint32_t)replica->scratch.size });
+}
+
+static void
+lead_again(struct replica *replica, const struct attendance *attendance, struct blob packed)
+{
+	msgpack_zone *zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	struct wire_msg msg;
+
+	CHECK(zone != NULL);
+	CHECK(wire_unpack(packed.data, packed.len, zone, &msg) == 0);
+	lead_take(replica, replica->member, attendance->session, attendance->front_serial, &msg);
+	msgpack_zone_free(zone);
+}
+
+void
+request_again(struct replica *replica, struct attendance *attendance)
+{
+	struct request *request, *next;
+
+	/* A refusal takes the request itself out, and no other. */
+	TAILQ_FOREACH_SAFE (request, &attendance->requests, next, next) {
+		struct blob packed = { request->packed, request->len };
+
+		if (replica->leading)
+			lead_again(replica, attendance, packed);
+		else
+			forward(replica, attendance, packed);
+	}
+}
+
+static void
+take_out(struct replica *replica, struct attendance *attendance, struct request *request)
+{
+	TAILQ_REMOVE(&attendance->requests, request, next);
+	attendance->nrequests--;
+	replica->requests_bytes -= request->len;
+	free(request);
+}
+
+bool
+request_done(struct replica *replica, struct attendance *attendance, uint64_t rid)
+{
+	struct request *request;
+
+	/* Answers come in the order of the requests, most of the time. */
+	TAILQ_FOREACH (request, &attendance->requests, next) {
+		if (request->rid != rid)
+			continue;
+		take_out(replica, attendance, request);
+		return true;
+	}
+	return false;
+}
+
+void
+request_fail(struct replica *replica, struct attendance *attendance, int code)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&attendance->requests)) != NULL) {
+		refuse(replica, attendance->front, request->type, request->rid, code);
+		take_out(replica, attendance, request);
+	}
+}
+
+void
+request_free(struct replica *replica, struct attendance *attendance)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&attendance->requests)) != NULL)
+		take_out(replica, attendance, request);
+}
+
+static void
+executed_before(struct replica *replica, struct attendance *attendance, uint64_t rid)
+{
+	const struct session *session = tree_session(replica->tree, attendance->session);
+	const struct session_result *result = session == NULL ? NULL : session_result(session, rid);
+
+	if (result != NULL && request_done(replica, attendance, rid))
+		write_answer(
+		    replica, attendance->front, rid, result->code, result->zxid, result->node);
+}
+
+/* Everything that the answer speaks of is applied here. */
+static void
+say(struct replica *replica, const struct wire_answer *answer)
+{
+	struct attendance *attendance = attend_find(replica, answer->session);
+	struct wire_msg msg = { .type = (enum wire_type)answer->type };
+
+	if (attendance == NULL || attendance->front == NULL ||
+	    attendance->front_serial != answer->serial)
+		return;
+	if (answer->type == WIRE_T_PONG) {
+		msg.pong = (struct wire_pong){
+			.sent_ns = answer->rid, .zxid = tree_applied(replica->tree), .alive = 1
+		};
+		front_send(attendance->front, &msg);
+	} else if (answer->type == WIRE_T_BYE) {
+		request_done(replica, attendance, 0);
+		msg.bye.code = answer->code;
+		front_send(attendance->front, &msg);
+		if (answer->code == ERR_MOVED)
+			front_kick(attendance->front, "the session has moved");
+	} else if (answer->type == WIRE_T_REPLY && answer->code == ERR_OK) {
+		executed_before(replica, attendance, answer->rid);
+	} else if (request_done(replica, attendance, answer->rid)) {
+		front_reply(attendance->front, answer->rid, answer->code,
+		    tree_applied(replica->tree), NULL, NULL, false);
+	}
+}
+
+void
+request_answer(struct replica *replica, const struct wire_answer *message)
+{
+	struct answer *answer;
+
+	if (message->epoch != replica->epoch || !replica->serving)
+		return;
+	if (message->zxid <= tree_applied(replica->tree)) {
+		say(replica, message);
+		return;
+	}
+	answer = malloc(sizeof *answer);
+	CHECK(answer != NULL);
+	answer->message = *message;
+	STAILQ_INSERT_TAIL(&replica->answers, answer, next);
+}
+
+void
+request_applied(struct replica *replica)
+{
+	STAILQ_HEAD(, answer) all = STAILQ_HEAD_INITIALIZER(all);
+	struct answer *answer;
+
+	STAILQ_SWAP(&all, &replica->answers, answer);
+	while ((answer = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, next);
+		request_answer(replica, &answer->message);
+		free(answer);
+	}
+}
+
+void
+request_drop(struct replica *replica)
+{
+	struct answer *answer;
+
+	while ((answer = STAILQ_FIRST(&replica->answers)) != NULL) {
+		STAILQ_REMOVE_HEAD(&replica->answers, next);
+		free(answer);
+	}
+}

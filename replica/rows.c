@@ -1,0 +1,177 @@
+/*
+ * The log as this member has it: rows on their way to the disk and rows that
+ * are not applied yet are in memory, `proposals`, in order; what is before them
+ * is in the store. Called by order.c and outbox.c.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+void
+rows_add(struct replica *replica, const struct store_row *row, uint64_t hash)
+{
+	struct proposal *proposal = malloc(sizeof *proposal + row->payload.len);
+
+	CHECK(proposal != NULL);
+	proposal->zxid = row->zxid;
+	proposal->prev_zxid = row->prev_zxid;
+	proposal->hash = hash;
+	proposal->len = row->payload.len;
+	memcpy(proposal->payload, row->payload.data, row->payload.len);
+	TAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
+	replica->proposed_bytes += proposal->len;
+}
+
+static void
+take_out(struct replica *replica, struct proposal *proposal)
+{
+	TAILQ_REMOVE(&replica->proposals, proposal, next);
+	replica->proposed_bytes -= proposal->len;
+}
+
+void
+rows_drop(struct replica *replica)
+{
+	struct proposal *proposal;
+
+	while ((proposal = TAILQ_FIRST(&replica->proposals)) != NULL) {
+		take_out(replica, proposal);
+		free(proposal);
+	}
+}
+
+static _Noreturn void
+damaged(uint64_t zxid)
+{
+	fatal(EX_DATAERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)zxid);
+}
+
+bool
+rows_look_up(struct replica *replica, uint64_t zxid, uint64_t *found, uint64_t *hash)
+{
+	const struct proposal *proposal;
+	int code;
+
+	TAILQ_FOREACH_REVERSE(proposal, &replica->proposals, proposals, next)
+	{
+		if (proposal->zxid > zxid)
+			continue;
+		*found = proposal->zxid;
+		*hash = proposal->hash;
+		return true;
+	}
+	code = store_look_up(replica->store, zxid, found, hash);
+	if (code == ERR_IO)
+		damaged(zxid);
+	return code == 0;
+}
+
+struct reading {
+	uint64_t prev_zxid, before; /* rows from here on are in memory */
+	rows_each row;
+	void *arg;
+	bool stopped;
+};
+
+static bool
+read_row(void *arg, uint64_t zxid, struct blob payload)
+{
+	struct reading *reading = arg;
+
+	if (zxid >= reading->before)
+		return false;
+	reading->stopped = !reading->row(reading->arg, zxid, reading->prev_zxid, payload);
+	reading->prev_zxid = zxid;
+	return !reading->stopped;
+}
+
+/* The first row in memory above zxid; NULL: none. Most want the last ones. */
+static struct proposal *
+above(const struct replica *replica, uint64_t zxid)
+{
+	struct proposal *proposal, *first = NULL;
+
+	TAILQ_FOREACH_REVERSE(proposal, &replica->proposals, proposals, next)
+	{
+		if (proposal->zxid <= zxid)
+			break;
+		first = proposal;
+	}
+	return first;
+}
+
+bool
+rows_read(struct replica *replica, uint64_t after, rows_each row, void *arg)
+{
+	struct proposal *proposal = above(replica, after);
+	struct reading reading = { .prev_zxid = after, .row = row, .arg = arg };
+	int code = 0;
+
+	if (proposal == NULL || proposal->prev_zxid > after) {
+		reading.before = proposal == NULL ? UINT64_MAX : proposal->zxid;
+		code = store_read(replica->store, after, read_row, &reading);
+	}
+	if (code == ERR_IO)
+		damaged(after);
+	if (code != 0)
+		return false;
+	for (; proposal != NULL && !reading.stopped; proposal = TAILQ_NEXT(proposal, next)) {
+		struct blob payload = { proposal->payload, proposal->len };
+
+		reading.stopped = !row(arg, proposal->zxid, proposal->prev_zxid, payload);
+	}
+	return true;
+}
+
+struct delivery {
+	struct replica *replica;
+	uint64_t upto;
+};
+
+static bool
+deliver_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
+{
+	struct delivery *delivery = arg;
+
+	(void)prev_zxid;
+	if (zxid > delivery->upto)
+		return false;
+	write_deliver(delivery->replica, zxid, payload);
+	return zxid != delivery->upto;
+}
+
+/* Rows that an earlier life of this process, or of the role, has left in the store. */
+static void
+deliver_stored(struct replica *replica, uint64_t upto)
+{
+	struct delivery delivery = { replica, upto };
+
+	if (tree_applied(replica->tree) >= upto)
+		return;
+	if (!rows_read(replica, tree_applied(replica->tree), deliver_row, &delivery))
+		damaged(tree_applied(replica->tree));
+}
+
+void
+rows_deliver(struct replica *replica, uint64_t upto)
+{
+	struct proposal *proposal = TAILQ_FIRST(&replica->proposals);
+
+	CHECK(upto <= replica->durable.last_zxid);
+	if (proposal == NULL || proposal->prev_zxid > tree_applied(replica->tree))
+		deliver_stored(replica,
+		    proposal != NULL && proposal->prev_zxid < upto ? proposal->prev_zxid : upto);
+	while ((proposal = TAILQ_FIRST(&replica->proposals)) != NULL && proposal->zxid <= upto) {
+		take_out(replica, proposal);
+		write_deliver(
+		    replica, proposal->zxid, (struct blob){ proposal->payload, proposal->len });
+		free(proposal);
+	}
+	CHECK(tree_applied(replica->tree) == upto);
+}

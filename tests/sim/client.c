@@ -1,0 +1,317 @@
+/*
+ * A client: what it asks for, on a few names below the root. Name 0 is a
+ * register: created, replaced as a whole and read behind a sync, nothing else
+ * (linear.c). Every request is written down with what became of it (history.c).
+ * Its connection is client_io.c's. Called by world.c.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define READ_BIT (UINT64_C(1) << 63)
+
+static const char *const names[NAMES] = { "register", "a", "b", "c", "d", "e" };
+
+static struct blob
+name_blob(uint32_t name)
+{
+	return (struct blob){ (const uint8_t *)names[name], (uint32_t)strlen(names[name]) };
+}
+
+static struct done *
+note(struct world *world, const struct client *client, const struct wire_msg *msg)
+{
+	struct done *done;
+
+	if (world->ndones == world->dones_space) {
+		world->dones_space = world->dones_space * 2 + 64;
+		world->dones = realloc(world->dones, world->dones_space * sizeof *world->dones);
+		CHECK(world->dones != NULL);
+	}
+	done = &world->dones[world->ndones++];
+	*done = (struct done){ .type = msg->type,
+		.session = client->session,
+		.rid = msg->sync.rid,
+		.client = client->index,
+		.begun = world->now,
+		.needed = msg->type == WIRE_T_SYNC ? world->acknowledged : client->said };
+	return done;
+}
+
+/* The least write that has no answer, or the next. */
+static uint64_t
+acked(const struct world *world, const struct client *client)
+{
+	uint64_t least = client->rid;
+	uint32_t i;
+
+	for (i = 0; i < OUTSTANDING_MAX; i++) {
+		const struct done *done;
+
+		if (client->pending[i].done == 0)
+			continue;
+		done = &world->dones[client->pending[i].done - 1];
+		if ((done->rid & READ_BIT) == 0 && done->rid < least)
+			least = done->rid;
+	}
+	return least - 1;
+}
+
+static void
+ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t key,
+    uint64_t written)
+{
+	struct pending *pending = client->pending;
+	msgpack_sbuffer packed;
+	struct done *done;
+
+	while (pending->done != 0)
+		pending++;
+	CHECK(pending < client->pending + OUTSTANDING_MAX);
+	if (wire_is_write(msg->type)) {
+		msg->create.rid = ++client->rid;
+		pending->done = world->ndones + 1; /* counts for acked() */
+		done = note(world, client, msg);
+		msg->create.acked = acked(world, client);
+	} else {
+		msg->sync.rid = ++client->reads | READ_BIT;
+		pending->done = world->ndones + 1;
+		done = note(world, client, msg);
+	}
+	done->key = key;
+	done->written = written;
+	if (msg->type == WIRE_T_READ && client->synced_begun != 0) {
+		done->synced = true;
+		done->begun = client->synced_begun;
+	}
+	msgpack_sbuffer_init(&packed);
+	wire_pack(&packed, msg);
+	pending->bytes = bytes_new(world, packed.data, packed.size);
+	pending->sent = false;
+	msgpack_sbuffer_destroy(&packed);
+	client->npending++;
+	trace(world, "client %u: %s rid=%llx name=%llu", client->index, wire_type_name(msg->type),
+	    (unsigned long long)done->rid, (unsigned long long)key);
+	client_resend(world, client);
+}
+
+static void
+create(struct world *world, struct client *client, uint32_t name)
+{
+	bool ephemeral = name != 0 && random_one_in(world, 3);
+	struct wire_msg msg = { .type = WIRE_T_CREATE,
+		.create = { .parent = TREE_ROOT,
+		    .name = name_blob(name),
+		    .mode = S_IFREG | 0644,
+		    .owner = ephemeral ? WIRE_EPHEMERAL : WIRE_PERSISTENT } };
+
+	ask(world, client, &msg, name, 0);
+}
+
+static void
+remove_or_move(struct world *world, struct client *client, uint32_t name)
+{
+	struct wire_msg msg = { .type = WIRE_T_DELETE,
+		.delete = { .parent = TREE_ROOT, .name = name_blob(name), .version = -1 } };
+
+	if (random_one_in(world, 2)) {
+		msg = (struct wire_msg){ .type = WIRE_T_RENAME,
+			.rename = { .parent = TREE_ROOT,
+			    .name = name_blob(name),
+			    .newparent = TREE_ROOT,
+			    .newname = name_blob(1 + name % (NAMES - 1)),
+			    .how = (uint32_t)random_below(world, 3) } };
+	}
+	ask(world, client, &msg, name, 0);
+}
+
+static void
+put(struct world *world, struct client *client, uint32_t name)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE,
+		.write = { .id = client->ids[name], .how = WIRE_REPLACE, .version = -1 } };
+	char text[32];
+
+	if (name != 0) {
+		msg.write.how = (uint32_t)random_below(world, 3);
+		msg.write.offset = random_below(world, 20);
+	}
+	snprintf(text, sizeof text, "%u:%llu;", client->index, (unsigned long long)++world->values);
+	msg.write.data = (struct blob){ (const uint8_t *)text, (uint32_t)strlen(text) };
+	ask(world, client, &msg, msg.write.id, XXH3_64bits(text, strlen(text)));
+}
+
+static void
+look(struct world *world, struct client *client, uint32_t name, bool value)
+{
+	struct wire_msg msg = { .type = WIRE_T_LOOKUP,
+		.lookup = { .parent = TREE_ROOT, .name = name_blob(name) } };
+
+	if (value)
+		msg = (struct wire_msg){ .type = WIRE_T_READ, .read.id = client->ids[name] };
+	ask(world, client, &msg, value ? client->ids[name] : name, 0);
+}
+
+static void
+set_mode(struct world *world, struct client *client, uint32_t name)
+{
+	struct wire_msg msg = { .type = WIRE_T_SETATTR,
+		.setattr = { .id = client->ids[name],
+		    .valid = WIRE_SET_MODE,
+		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
+
+	ask(world, client, &msg, msg.setattr.id, 0);
+}
+
+void
+client_request(struct world *world, struct client *client)
+{
+	struct wire_msg sync = { .type = WIRE_T_SYNC };
+	uint32_t name = (uint32_t)random_below(world, NAMES);
+
+	if (client->session == 0 || client->npending >= OUTSTANDING_MAX)
+		return;
+	world->writes++;
+	if (random_one_in(world, 3))
+		name = 0;
+	if (client->ids[name] == 0) {
+		if (random_one_in(world, 2))
+			create(world, client, name);
+		else
+			look(world, client, name, false);
+		return;
+	}
+	switch (random_below(world, name == 0 ? 3 : 7)) {
+	case 0:
+		ask(world, client, &sync, name, 0);
+		break;
+	case 1:
+	case 2:
+		put(world, client, name);
+		break;
+	case 3:
+		look(world, client, name, false);
+		break;
+	case 4:
+		look(world, client, name, true);
+		break;
+	case 5:
+		set_mode(world, client, name);
+		break;
+	default:
+		remove_or_move(world, client, name);
+	}
+}
+
+/* A read behind a sync, of the register. */
+static void
+read_register(struct world *world, struct client *client, uint64_t begun)
+{
+	if (client->ids[0] == 0 || client->npending >= OUTSTANDING_MAX)
+		return;
+	client->synced_begun = begun;
+	look(world, client, 0, true);
+	client->synced_begun = 0;
+}
+
+static void
+learn(struct client *client, const struct done *done, const struct wire_stat *stat)
+{
+	uint32_t name = (uint32_t)done->key;
+
+	if (done->type == WIRE_T_CREATE || done->type == WIRE_T_LOOKUP)
+		client->ids[name] = stat->id;
+}
+
+static void
+answer(struct world *world, struct client *client, struct pending *pending,
+    const struct wire_reply *reply)
+{
+	struct done *done = &world->dones[pending->done - 1];
+	struct wire_stat stat;
+
+	done->ended = world->now;
+	done->code = reply->code;
+	done->zxid = reply->zxid;
+	if (reply->stat.len != 0 && wire_stat_unpack(reply->stat, &stat) == 0) {
+		done->node = stat.id;
+		done->version = stat.version;
+		learn(client, done, &stat);
+	}
+	if (done->type == WIRE_T_READ)
+		done->value = XXH3_64bits(reply->data.data, reply->data.len);
+	if (wire_is_write(done->type) && done->code == ERR_OK && done->zxid > world->acknowledged)
+		world->acknowledged = done->zxid;
+	trace(world, "client %u: rid=%llx code=%d zxid=%llx", client->index,
+	    (unsigned long long)done->rid, done->code, (unsigned long long)done->zxid);
+	pending->done = 0;
+	client->npending--;
+	if (done->type == WIRE_T_SYNC && done->key == 0)
+		read_register(world, client, done->begun);
+}
+
+void
+client_answered(struct world *world, struct client *client, const struct wire_reply *reply)
+{
+	uint32_t i;
+
+	for (i = 0; i < OUTSTANDING_MAX; i++) {
+		struct pending *pending = &client->pending[i];
+
+		if (pending->done == 0 || world->dones[pending->done - 1].rid != reply->rid)
+			continue;
+		if (reply->code == ERR_BUSY || reply->code == ERR_NOQUORUM ||
+		    reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC)
+			pending->sent = false; /* again, with the clock */
+		else
+			answer(world, client, pending, reply);
+		return;
+	}
+}
+
+/* In the order of the requests. */
+void
+client_resend(struct world *world, struct client *client)
+{
+	bool again = true;
+	uint32_t i;
+
+	if (!client->up)
+		return;
+	while (again) {
+		struct pending *next = NULL;
+
+		for (i = 0; i < OUTSTANDING_MAX; i++) {
+			struct pending *pending = &client->pending[i];
+
+			if (pending->done != 0 && !pending->sent &&
+			    (next == NULL || pending->done < next->done))
+				next = pending;
+		}
+		again = next != NULL;
+		if (again) {
+			next->sent = true;
+			client_send_bytes(world, client, next->bytes);
+		}
+	}
+}
+
+/* What was asked in the old session: nobody knows. */
+void
+client_lost(struct world *world, struct client *client)
+{
+	trace(world, "client %u: its session is over", client->index);
+	memset(client->pending, 0, sizeof client->pending);
+	memset(client->ids, 0, sizeof client->ids);
+	client->npending = 0;
+	client->session = 0;
+	client->rid = client->reads = 0;
+	client->said = client->seen = 0;
+}

@@ -1,0 +1,248 @@
+/*
+ * A client's connection: to some member, kept alive by pings, given up when it is
+ * silent, opened again elsewhere; the change stream, which has to be complete,
+ * in order and before the data. As fsd/link*.c does it. Called by world.c and
+ * client.c.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <string.h>
+
+#define TIMEOUT_MS 2000
+#define PING (TIMEOUT_MS / 4 * MS)
+#define TICK (40 * MS)
+
+void
+client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
+{
+	uint64_t *last = &world->last_to[client->index][0];
+	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
+	struct event *event;
+
+	if (client->conn == 0)
+		return;
+	if (time <= *last)
+		time = *last + 1;
+	*last = time;
+	event = heap_add(world, time, EVENT_FRONT);
+	event->member = client->member;
+	event->life = world->members[client->member].life;
+	event->peer = client->index;
+	event->conn = client->conn;
+	event->bytes = bytes;
+}
+
+static void
+send_msg(struct world *world, struct client *client, const struct wire_msg *msg)
+{
+	msgpack_sbuffer packed;
+
+	msgpack_sbuffer_init(&packed);
+	wire_pack(&packed, msg);
+	client_send_bytes(world, client, bytes_new(world, packed.data, packed.size));
+	msgpack_sbuffer_destroy(&packed);
+}
+
+/* told: the member hears of it; if not, it goes on to believe in the connection. */
+static void
+disconnect(struct world *world, struct client *client, bool told)
+{
+	uint32_t i;
+
+	if (told)
+		client_send_bytes(world, client, NULL);
+	client->conn = 0;
+	client->up = false;
+	for (i = 0; i < OUTSTANDING_MAX; i++)
+		client->pending[i].sent = false;
+}
+
+static void
+connect_somewhere(struct world *world, struct client *client)
+{
+	struct wire_msg msg = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO,
+		    .session = client->session,
+		    .serial = ++client->serial,
+		    .seen = client->seen,
+		    .timeout_ms = TIMEOUT_MS } };
+
+	if (client->session != 0)
+		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };
+	client->member = (uint32_t)random_below(world, world->count);
+	if (!world->members[client->member].up)
+		return; /* refused */
+	client->conn = ++world->fronts;
+	client->hello = client->heard = client->ping = world->now;
+	send_msg(world, client, &msg);
+}
+
+void
+client_move(struct world *world, struct client *client)
+{
+	if (client->conn == 0)
+		return;
+	trace(world, "fault: client %u moves", client->index);
+	disconnect(world, client, random_one_in(world, 2));
+	connect_somewhere(world, client);
+}
+
+void
+client_start(struct world *world, uint32_t index)
+{
+	struct event *event = heap_add(world, random_below(world, 300 * MS), EVENT_CLIENT_TICK);
+
+	event->peer = index;
+	world->clients[index].index = index;
+}
+
+void
+client_tick(struct world *world, struct client *client)
+{
+	struct wire_msg ping = { .type = WIRE_T_PING, .ping.sent_ns = world->now };
+	struct event *event = heap_add(world, world->now + TICK, EVENT_CLIENT_TICK);
+
+	event->peer = client->index;
+	if (client->conn == 0) {
+		connect_somewhere(world, client);
+		return;
+	}
+	if (world->now - client->heard > 2 * PING) {
+		disconnect(world, client, random_one_in(world, 2));
+		return;
+	}
+	if (!client->up)
+		return;
+	client_resend(world, client);
+	if (world->now - client->ping >= PING) {
+		client->ping = world->now;
+		send_msg(world, client, &ping);
+	}
+}
+
+static void
+welcomed(struct world *world, struct client *client, const struct wire_welcome *welcome)
+{
+	struct wire_msg resume = { .type = WIRE_T_RESUME };
+
+	if (welcome->code == ERR_EXPIRED && client->session != 0)
+		client_lost(world, client);
+	if (welcome->code != ERR_OK) {
+		disconnect(world, client, false);
+		return;
+	}
+	CHECK(welcome->secret.len == sizeof client->secret);
+	if (client->session == 0) {
+		client->session = welcome->session;
+		client->opened = welcome->zxid;
+		client->seen = client->said = welcome->zxid;
+		client->deadline = 0;
+		memcpy(client->secret, welcome->secret.data, sizeof client->secret);
+	} else if (welcome->session != client->session || welcome->zxid < client->seen) {
+		fail(world, "client %u is welcomed where %llx is not known", client->index,
+		    (unsigned long long)client->seen);
+	}
+	if (client->hello + TIMEOUT_MS * MS > client->deadline)
+		client->deadline = client->hello + TIMEOUT_MS * MS;
+	send_msg(world, client, &resume);
+}
+
+/* Everything below zxid (at it, too: `inclusive`) has been told. */
+static void
+saw(struct world *world, struct client *client, uint64_t zxid, bool inclusive)
+{
+	history_expect_told(world, client, client->seen, zxid, inclusive);
+	if (inclusive && zxid > client->seen)
+		client->seen = zxid;
+}
+
+static void
+resumed(struct world *world, struct client *client, const struct wire_resumed *message)
+{
+	if (message->complete)
+		saw(world, client, message->zxid, true);
+	else
+		world->coverage[13]++;
+	if (message->zxid > client->seen)
+		client->seen = message->zxid;
+	client->up = true;
+	client_resend(world, client);
+}
+
+static void
+changed(struct world *world, struct client *client, const struct wire_change *change)
+{
+	/* What was before the session does not concern it. */
+	if (change->zxid <= client->opened)
+		return;
+	if (change->zxid <= client->seen) {
+		fail(world, "client %u is told of %llx twice, or late", client->index,
+		    (unsigned long long)change->zxid);
+		return;
+	}
+	saw(world, client, change->zxid, false);
+	if (change->last)
+		client->seen = change->zxid;
+}
+
+static void
+ponged(struct world *world, struct client *client, const struct wire_pong *pong)
+{
+	uint64_t deadline = pong->sent_ns + TIMEOUT_MS * MS;
+
+	saw(world, client, pong->zxid, true);
+	if (pong->alive && deadline > client->deadline)
+		client->deadline = deadline;
+}
+
+void
+client_hear(struct world *world, struct client *client, const struct event *event)
+{
+	struct wire_msg msg;
+
+	/* Of a connection that it has left. */
+	if (event->conn != client->conn || client->conn == 0)
+		return;
+	if (event->bytes == NULL) {
+		disconnect(world, client, false);
+		return;
+	}
+	CHECK(wire_unpack(event->bytes->data, event->bytes->len, NULL, &msg) == 0);
+	client->heard = world->now;
+	switch (msg.type) {
+	case WIRE_T_WELCOME:
+		welcomed(world, client, &msg.welcome);
+		break;
+	case WIRE_T_RESUMED:
+		resumed(world, client, &msg.resumed);
+		break;
+	case WIRE_T_CHANGE:
+		changed(world, client, &msg.change);
+		break;
+	case WIRE_T_PONG:
+		ponged(world, client, &msg.pong);
+		break;
+	case WIRE_T_REPLY:
+		saw(world, client, msg.reply.zxid, true);
+		if (msg.reply.zxid > client->said)
+			client->said = msg.reply.zxid;
+		client_answered(world, client, &msg.reply);
+		break;
+	case WIRE_T_BYE:
+		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK)
+			client_lost(world, client);
+		disconnect(world, client, true);
+		break;
+	default:
+		fail(world, "client %u is sent %s", client->index, wire_type_name(msg.type));
+	}
+}
+
+bool
+client_idle(const struct client *client)
+{
+	return client->npending == 0;
+}

@@ -1,0 +1,216 @@
+/*
+ * The machine below a member: clocks, randomness, the log, connections between
+ * members, the timer. Stands in for clock.c, loop.c, lib/log.c and net/link.c
+ * behind their headers; `the_world->running` is the process that calls.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/log.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct world *the_world;
+
+uint64_t
+replica_now_ns(void)
+{
+	return the_world->now;
+}
+
+/* Each member's clock of the day is wrong in its own way. */
+int64_t
+replica_time_ns(void)
+{
+	return (int64_t)(the_world->now + the_world->running->sid * 17 * S);
+}
+
+void
+replica_random(void *out, size_t len)
+{
+	uint64_t number;
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof number) {
+		number = random_next(the_world) >> 1 | 1;
+		memcpy(
+		    (uint8_t *)out + i, &number, len - i < sizeof number ? len - i : sizeof number);
+	}
+}
+
+void
+loop_arm(struct loop *loop, uint64_t due_ns)
+{
+	(void)loop;
+	(void)due_ns; /* member_leave asks the core */
+}
+
+static void
+say(const char *format, va_list ap)
+{
+	char text[512];
+
+	if (the_world == NULL || the_world->trace == NULL || the_world->running == NULL)
+		return;
+	vsnprintf(text, sizeof text, format, ap);
+	trace(the_world, "%u: %s", the_world->running->sid, text);
+}
+
+#define SAY                                                                                        \
+	va_list ap;                                                                                \
+                                                                                                   \
+	va_start(ap, format);                                                                      \
+	say(format, ap);                                                                           \
+	va_end(ap)
+
+void
+log_error(const char *format, ...)
+{
+	SAY;
+}
+
+void
+log_warn(const char *format, ...)
+{
+	SAY;
+}
+
+void
+log_info(const char *format, ...)
+{
+	SAY;
+}
+
+void
+log_debug(const char *format, ...)
+{
+	(void)format;
+}
+
+/* No fault that the simulator knows is a reason. */
+_Noreturn void
+fatal(int exit_code, const char *format, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	trace(the_world, "member %u ends: %s", the_world->running->sid, text);
+	check_fail("fatal", exit_code, text);
+}
+
+static const char *const roles[] = { "recovering", "looking", "leading", "following", "observing" };
+static const char *const messages[] = { "?", "VOTE", "CEPOCH", "ACKEPOCH", "PROBED", "ACKLD", "ACK",
+	"PONG", "NEWEPOCH", "PROBE", "TRUNC", "SNAP", "ROW", "NEWLEADER", "UPTODATE", "COMMIT",
+	"PING", "RESIGN" };
+
+static void
+core_message(const struct wire_zab *zab, struct zab_message *out)
+{
+	*out = (struct zab_message){ .type = zab->type,
+		.role = zab->role,
+		.flags = zab->flags,
+		.vote_sid = zab->vote_sid,
+		.attempt = zab->attempt,
+		.round = zab->round,
+		.epoch = zab->epoch,
+		.zxid = zab->zxid,
+		.prev = zab->prev,
+		.hash = zab->hash,
+		.vote_epoch = zab->vote_epoch,
+		.vote_zxid = zab->vote_zxid,
+		.vote_favour = zab->vote_favour };
+}
+
+static void
+trace_message(const struct member *member, uint32_t peer, const struct event *event)
+{
+	const struct zab_message *message = &event->message;
+
+	trace(the_world, "%u -> %u %s epoch=%llu zxid=%llx round=%llu vote=%u role=%s flags=%x",
+	    member->sid, peer, messages[message->type], (unsigned long long)message->epoch,
+	    (unsigned long long)message->zxid, (unsigned long long)message->round,
+	    message->vote_sid, roles[message->role], message->flags);
+}
+
+void
+links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_msg *msg,
+    struct blob payload)
+{
+	struct member *member = the_world->running;
+	struct event event = { 0 };
+	msgpack_sbuffer packed;
+
+	(void)links;
+	if (!member_acts(the_world, member) || conn == 0 ||
+	    member->conn_to[member_index(the_world, peer)] != conn)
+		return;
+	if (msg->type == WIRE_T_ZAB) {
+		core_message(&msg->zab, &event.message);
+		if (event.message.type == ZAB_ROW)
+			event.bytes = bytes_new(the_world, payload.data, payload.len);
+		if (event.message.type == ZAB_SNAP) {
+			the_world->coverage[16]++;
+			event.index = member->index;
+			event.state = member->state;
+			if (event.message.zxid != member->delivered)
+				fail(the_world, "member %u sends a snapshot at %llx", member->sid,
+				    (unsigned long long)event.message.zxid);
+		}
+		trace_message(member, peer, &event);
+	} else {
+		msgpack_sbuffer_init(&packed);
+		wire_pack(&packed, msg);
+		event.bytes = bytes_new(the_world, packed.data, packed.size);
+		msgpack_sbuffer_destroy(&packed);
+		trace(the_world, "%u -> %u %s", member->sid, peer, wire_type_name(msg->type));
+	}
+	net_send(the_world, (uint32_t)(member - the_world->members), member_index(the_world, peer),
+	    conn, &event);
+}
+
+size_t
+links_unsent(const struct links *links, uint32_t peer, uint64_t conn)
+{
+	struct member *member = the_world->running;
+	struct event *event;
+
+	(void)links;
+	(void)peer;
+	(void)conn;
+	/* Now and then there is no room: what follows waits for `drained`. */
+	if (member->crowded == 0 && random_one_in(the_world, 100)) {
+		member->crowded = the_world->now + net_delay(the_world);
+		event = heap_add(the_world, member->crowded, EVENT_DRAINED);
+		event->member = (uint32_t)(member - the_world->members);
+		event->life = member->life;
+	}
+	return member->crowded != 0 ? LINK_UNSENT_LOW : 0;
+}
+
+void
+links_pause(struct links *links, uint32_t peer, uint64_t conn, bool paused)
+{
+	(void)links;
+	(void)peer;
+	(void)conn;
+	(void)paused;
+}
+
+void
+links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why)
+{
+	struct member *member = the_world->running;
+
+	(void)links;
+	(void)peer;
+	if (!member_acts(the_world, member) || conn == 0)
+		return;
+	trace(the_world, "%u closes the connection to %u: %s", member->sid, peer, why);
+	net_close(the_world, (uint32_t)(member - the_world->members), conn);
+}
