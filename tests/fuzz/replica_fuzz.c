@@ -163,7 +163,7 @@ enum command { OPEN, REQUEST, REQUESTS, SPOILT, BYTES, TURN, IDLE, HELLO, LEAVE,
 
 /* Its own session again, a new one, or something that isn't right. */
 static struct wire_msg
-hello(struct fuzz_input *in, const struct peer *peer)
+hello(struct fuzz_input *in, const struct guest *peer)
 {
 	uint32_t what = fuzz_below(in, 8);
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
@@ -185,7 +185,7 @@ static void
 run(struct fuzz_input *in)
 {
 	enum command command = (enum command)fuzz_below(in, COMMANDS);
-	struct peer *peer = &peers[fuzz_below(in, PEERS)];
+	struct guest *peer = &peers[fuzz_below(in, PEERS)];
 	struct wire_msg msg;
 	uint32_t i, n;
 

@@ -28,7 +28,7 @@
 #define INPUTS_MAX 20000 /* then a new replica: the log only grows */
 #define IN_BYTES (4u << 20)
 
-struct peer {
+struct guest {
 	int fd; /* -1: not connected */
 	uint64_t session, seen;
 	uint8_t secret[WIRE_SECRET_LEN];
@@ -39,13 +39,13 @@ struct peer {
 	uint64_t replies;
 };
 
-static struct peer peers[PEERS + 1]; /* the last one cleans up */
+static struct guest peers[PEERS + 1]; /* the last one cleans up */
 static struct replica *replica;
 static struct event_base *base;
 static char dir[64], socket_path[80];
 static uint32_t inputs;
 static uint64_t first_new;
-static struct conf_member member = { .id = 1 };
+static struct conf_member member = { .id = 1, .peer = (char[]){ "127.0.0.1:1" } };
 static struct conf conf = { .tick_ms = TICK_MS,
 	.init_limit = 10,
 	.sync_limit = 5,
@@ -62,7 +62,7 @@ static inline void peer_turn(void);
 /* What it was told. */
 
 static inline void
-peer_welcome(struct peer *peer, const struct wire_welcome *welcome)
+peer_welcome(struct guest *peer, const struct wire_welcome *welcome)
 {
 	CHECK(!peer->welcomed);
 	peer->welcomed = true;
@@ -79,7 +79,7 @@ peer_welcome(struct peer *peer, const struct wire_welcome *welcome)
 }
 
 static inline void
-peer_answered(struct peer *peer, uint64_t zxid)
+peer_answered(struct guest *peer, uint64_t zxid)
 {
 	CHECK(peer->resumed && zxid <= tree_applied(replica->tree));
 	if (zxid > peer->told)
@@ -89,7 +89,7 @@ peer_answered(struct peer *peer, uint64_t zxid)
 }
 
 static inline void
-peer_reply(struct peer *peer, const struct wire_reply *reply)
+peer_reply(struct guest *peer, const struct wire_reply *reply)
 {
 	struct blob data = reply->data;
 	struct wire_entry entry;
@@ -105,7 +105,7 @@ peer_reply(struct peer *peer, const struct wire_reply *reply)
 }
 
 static inline void
-peer_heard(struct peer *peer, const struct wire_msg *msg)
+peer_heard(struct guest *peer, const struct wire_msg *msg)
 {
 	switch (msg->type) {
 	case WIRE_T_WELCOME:
@@ -135,7 +135,7 @@ peer_heard(struct peer *peer, const struct wire_msg *msg)
 }
 
 static inline void
-peer_hear(struct peer *peer)
+peer_hear(struct guest *peer)
 {
 	struct wire_msg msg;
 	size_t at = 0;
@@ -199,7 +199,7 @@ peer_later(uint64_t ms)
 /* What it does. */
 
 static inline void
-peer_leave(struct peer *peer)
+peer_leave(struct guest *peer)
 {
 	if (peer->fd >= 0)
 		close(peer->fd);
@@ -210,7 +210,7 @@ peer_leave(struct peer *peer)
 }
 
 static inline void
-peer_connect(struct peer *peer)
+peer_connect(struct guest *peer)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
@@ -226,7 +226,7 @@ peer_connect(struct peer *peer)
 }
 
 static inline void
-peer_bytes(struct peer *peer, struct blob bytes)
+peer_bytes(struct guest *peer, struct blob bytes)
 {
 	ssize_t n;
 
@@ -238,7 +238,7 @@ peer_bytes(struct peer *peer, struct blob bytes)
 
 /* spoil: a place in the frame, 0: none; the byte there is changed by `by`. */
 static inline void
-peer_say(struct peer *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
+peer_say(struct guest *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
 {
 	msgpack_sbuffer out;
 	uint32_t len;
@@ -256,7 +256,7 @@ peer_say(struct peer *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t 
 
 /* As far as it gets: a new session, or its own. */
 static inline void
-peer_open(struct peer *peer)
+peer_open(struct guest *peer)
 {
 	struct wire_msg hello = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
@@ -347,6 +347,7 @@ peer_stop(void)
 {
 	if (replica == NULL)
 		return;
+	loop_free(replica->loop);
 	replica_free(replica);
 	replica = NULL;
 	event_base_free(base);
@@ -374,7 +375,8 @@ peer_start(void)
 	CHECK(mkdtemp(dir) != NULL);
 	snprintf(socket_path, sizeof socket_path, "%s/s", dir);
 	base = event_base_new();
-	if (replica_new(base, &options, &replica, err, sizeof err) != 0) {
+	if (replica_new(&options, &replica, err, sizeof err) != 0 ||
+	    loop_new(base, replica, &options, err, sizeof err) != 0) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}
@@ -421,7 +423,7 @@ static inline void
 peer_end(void)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE };
-	struct peer *janitor = &peers[PEERS];
+	struct guest *janitor = &peers[PEERS];
 	uint64_t before;
 
 	peer_turn();

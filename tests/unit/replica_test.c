@@ -30,7 +30,7 @@
 #define HEARD_MAX 32
 
 static char dir[64], socket_path[80];
-static struct conf_member member = { .id = 1 };
+static struct conf_member member = { .id = 1, .peer = (char[]){ "127.0.0.1:1" } };
 static struct conf conf = { .tick_ms = 20,
 	.value_max = WIRE_VALUE_MAX,
 	.log_rows_min = 1000000,
@@ -149,9 +149,11 @@ client_connect(struct client *client)
 static void
 client_hello(struct client *client)
 {
+	static uint64_t serials;
 	struct wire_msg hello = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = client->session,
+		    .serial = ++serials,
 		    .seen = client->seen,
 		    .timeout_ms = 60000 } };
 
@@ -222,11 +224,9 @@ on_ready(void *arg)
 static int
 setup(void **state)
 {
-	struct replica_options options = { .conf = &conf,
-		.member = 1,
-		.dir = dir,
-		.socket = socket_path,
-		.found = true };
+	struct replica_options options = {
+		.conf = &conf, .member = 1, .dir = dir, .socket = socket_path, .found = true
+	};
 	char err[256];
 
 	(void)state;
@@ -239,7 +239,8 @@ setup(void **state)
 	snprintf(socket_path, sizeof socket_path, "%s/front.sock", dir);
 	base = event_base_new();
 	leading = false;
-	if (replica_new(base, &options, &replica, err, sizeof err) != 0) {
+	if (replica_new(&options, &replica, err, sizeof err) != 0 ||
+	    loop_new(base, replica, &options, err, sizeof err) != 0) {
 		print_error("%s\n", err);
 		return -1;
 	}
@@ -255,6 +256,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	loop_free(replica->loop);
 	replica_free(replica);
 	event_base_free(base);
 	return umount2(dir, MNT_DETACH) == 0 && rmdir(dir) == 0 ? 0 : -1;
@@ -275,9 +277,9 @@ test_changes_before_answers(void **state)
 	UNTIL(a.replies == 2 && b.changes == 2);
 	assert_string_equal(a.heard, "rcr");
 	/* An answer that reflects the other's change comes behind it. */
-	conn_send(b.conn,
-	    &(struct wire_msg){ .type = WIRE_T_LOOKUP,
-		.lookup = { .rid = 1, .parent = TREE_ROOT, .name = text("echoed") } });
+	conn_send(
+	    b.conn, &(struct wire_msg){ .type = WIRE_T_LOOKUP,
+			.lookup = { .rid = 1, .parent = TREE_ROOT, .name = text("echoed") } });
 	UNTIL(b.replies == 1);
 	assert_string_equal(b.heard, "ccr");
 	assert_int_equal(b.node, a.node);
@@ -355,7 +357,7 @@ drop_while_opening(void)
 	client_connect(&client);
 	conn_send(client.conn, &hello);
 	conn_flush(client.conn);
-	while (store_queued(replica->store) == 0 && client.welcome == 1)
+	while (TAILQ_EMPTY(&replica->proposals) && client.welcome == 1)
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	conn_send(client.conn, &hello); /* out of order */
 	conn_flush(client.conn);
