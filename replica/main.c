@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ struct arguments {
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dInv]\n");
+	fprintf(stderr, "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]\n"
+			"       zabfs-replica -n -f CONF [-i ID]\n");
 	exit(EX_USAGE);
 }
 
@@ -141,6 +143,7 @@ main(int argc, char **argv)
 		return 0;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	umask(S_IRWXG | S_IRWXO); /* the databases hold the sessions' secrets */
 	daemon_start(args.foreground);
 	log_init("zabfs-replica", args.foreground, args.verbose);
 

@@ -57,7 +57,7 @@ front_kick(struct front *front, const char *why)
 {
 	if (front->state == ENDED)
 		return;
-	log_warn("front end dropped: pid=%d session=%016" PRIx64 " state=%s why=\"%s\"",
+	log_warn("front end dropped: pid=%d session=0x%" PRIx64 " state=%s why=\"%s\"",
 	    (int)front->pid, front->session, state_names[front->state], why);
 	front_end(front);
 }
@@ -251,7 +251,7 @@ on_closed(void *arg, int code, const char *why)
 
 	if (front->state != ENDED && code == 0)
 		log_debug(
-		    "front end left: pid=%d session=%016" PRIx64, (int)front->pid, front->session);
+		    "front end left: pid=%d session=0x%" PRIx64, (int)front->pid, front->session);
 	else
 		front_kick(front, why);
 	front_gone(front);
