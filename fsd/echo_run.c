@@ -96,11 +96,19 @@ place_close(struct place *place)
 		close(place->fd);
 }
 
-/* The kernel forgets the name, so that it asks us for it. */
+/*
+ * The kernel asks us for the name before it uses it again. Forgotten, a directory would take the
+ * names of all below it along: watches there would be deaf, for a directory without a name can't
+ * be opened by its number. A kernel before 6.2 can only forget.
+ */
 static void
 forget_name(struct echo *echo, const struct place *place)
 {
-	fuse_lowlevel_notify_inval_entry(echo->se, place->dir, place->name, strlen(place->name));
+	size_t len = strlen(place->name);
+
+	if (fuse_lowlevel_notify_expire_entry(
+		echo->se, place->dir, place->name, len, FUSE_LL_EXPIRE_ONLY) == -ENOSYS)
+		fuse_lowlevel_notify_inval_entry(echo->se, place->dir, place->name, len);
 }
 
 static int

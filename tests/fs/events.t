@@ -158,6 +158,24 @@ is "$(grep -c 'dir MOVE_SELF' "$T/raw2") $(grep -c 'dir DELETE_SELF' "$T/raw2") 
 watch_stop
 chmod 755 "$T/A"
 
+# A watch deep below a directory that moves, with nobody there who looks up the names again.
+mkdir -p "$T/A/one" "$T/A/one/top/mid/low"
+echo x >"$T/A/one/top/mid/low/f"
+cat "$T/B/one/top/mid/low/f" >/dev/null
+watch_start "$T/B/one/top/mid/low" "$T/low" --format '%e %f'
+mv "$T/A/one/top" "$T/A/two/top"
+echo y >"$T/A/two/top/mid/low/f"
+wait_for 10 grep -q 'CLOSE_WRITE,CLOSE f' "$T/low"
+ok $? "a directory has moved: a value far below it"
+touch "$T/A/two/top/mid/low/new"
+wait_for 10 grep -q 'CREATE new' "$T/low"
+ok $? "a name there"
+mv "$T/A/two/top" "$T/A/two/top2"
+rm "$T/A/two/top2/mid/low/f"
+wait_for 10 grep -q 'DELETE f' "$T/low"
+ok $? "renamed where it is: a removal"
+watch_stop
+
 # A watched file whose directory and name the kernel forgets: only the file is still known.
 mkdir -p "$T/A/deep/er"
 echo x >"$T/A/deep/er/f"

@@ -2,6 +2,7 @@
 # The harness itself: a script that fails, dies or is interrupted, whatever it
 # has stopped or left hanging, leaves no mount, no process and no folder.
 . "$(dirname "$0")/lib.sh"
+unset KEEP # the scripts here are to leave nothing, also when this one is asked to
 
 # shellcheck disable=SC2154 # lib.sh sets it
 cat >"$T/begin.sh" <<END
