@@ -39,7 +39,8 @@ struct call {
 	int32_t tid;
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
-	bool interrupted;
+	bool listed, interrupted;
+	void (*hasty)(struct call *call);
 
 	struct link_request *request;
 	enum wire_type type;

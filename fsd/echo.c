@@ -11,7 +11,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+/*
+ * How long the mount's copy is kept for the next job: closing it takes 100 us. So much later an
+ * unmounted file system may end.
+ */
+#define LINGER_NS 2000000
+#define NS_PER_S 1000000000
 
 static void
 forget_waiting(struct echo *echo, struct echo_job *job)
@@ -23,16 +31,18 @@ forget_waiting(struct echo *echo, struct echo_job *job)
 		HASH_DELETE(hh, echo->waiting, job);
 }
 
-/* The next job, or NULL when there is none and `wait` is false. */
+/* The next job; NULL: it is to stop, or there was none before `until` (NULL: it waits). */
 static struct echo_job *
-take(struct echo *echo, bool wait)
+take(struct echo *echo, const struct timespec *until)
 {
 	struct echo_job *job;
+	int error = 0;
 
 	pthread_mutex_lock(&echo->mutex);
 	echo->current = NULL;
-	while (wait && !echo->stopping && STAILQ_EMPTY(&echo->queue))
-		pthread_cond_wait(&echo->work, &echo->mutex);
+	while (error == 0 && !echo->stopping && STAILQ_EMPTY(&echo->queue))
+		error = until == NULL ? pthread_cond_wait(&echo->work, &echo->mutex)
+				      : pthread_cond_timedwait(&echo->work, &echo->mutex, until);
 	job = echo->stopping ? NULL : STAILQ_FIRST(&echo->queue);
 	if (job != NULL) {
 		STAILQ_REMOVE_HEAD(&echo->queue, next);
@@ -42,6 +52,20 @@ take(struct echo *echo, bool wait)
 	}
 	pthread_mutex_unlock(&echo->mutex);
 	return job;
+}
+
+static struct echo_job *
+take_soon(struct echo *echo)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LINGER_NS;
+	if (until.tv_nsec >= NS_PER_S) {
+		until.tv_sec++;
+		until.tv_nsec -= NS_PER_S;
+	}
+	return take(echo, &until);
 }
 
 static void *
@@ -57,10 +81,10 @@ thread_main(void *arg)
 	pthread_mutex_unlock(&echo->mutex);
 
 	for (;;) {
-		job = take(echo, false);
+		job = take_soon(echo);
 		if (job == NULL) {
 			echo_rest(echo);
-			job = take(echo, true);
+			job = take(echo, NULL);
 		}
 		if (job == NULL)
 			break;
@@ -78,6 +102,7 @@ struct echo *
 echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
     void *arg)
 {
+	pthread_condattr_t attr;
 	struct echo *echo;
 	int error;
 
@@ -88,10 +113,14 @@ echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg,
 	echo->mountpoint = mountpoint;
 	echo->ref = ref;
 	echo->arg = arg;
+	echo->tree = -1;
 	echo->door = -1;
 	STAILQ_INIT(&echo->queue);
 	pthread_mutex_init(&echo->mutex, NULL);
-	pthread_cond_init(&echo->work, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&echo->work, &attr);
+	pthread_condattr_destroy(&attr);
 	error = pthread_create(&echo->thread, NULL, thread_main, echo);
 	if (error != 0) {
 		free(echo);

@@ -21,8 +21,9 @@
 /*
  * Where the kernel has forgotten a directory, an event of a node that is still
  * known is raised in a place that nobody watches: two names in the root's
- * `.zab`, which exist for the echo thread alone. ECHO_DOOR is a file there
- * that gives open_by_handle_at(2) a descriptor on the mount.
+ * `.zab`, which exist for the echo thread alone. ECHO_DOOR is a file there:
+ * whoever can open it is on our mount, and open_by_handle_at(2) needs a
+ * descriptor.
  */
 #define ECHO_NOWHERE ".echo-a"
 #define ECHO_NOWHERE2 ".echo-b"
@@ -75,14 +76,18 @@ struct echo {
 	bool wrong;	    /* the kernel knew another node by the name */
 	bool asked, asked2; /* it looked up the name, the second name, for this operation */
 	bool answered;	    /* the operation itself arrived, and was granted */
+	bool ours;	    /* the door that the thread opened is this mount's */
 
-	/* The echo thread's descriptors, for one run of the queue. */
-	int door;
+	/*
+	 * The echo thread's descriptors, for one run of the queue, -1: not open. On a copy of the
+	 * mount, so that umount(8) never finds ours busy.
+	 */
+	int tree, door;
 };
 
 /* Runs one job on the echo thread. */
 void echo_run(struct echo *echo, struct echo_job *job);
-/* Closes what echo_run keeps open between jobs, so that the mount isn't busy. */
+/* Closes what echo_run keeps open between jobs: an unmounted file system ends with it. */
 void echo_rest(struct echo *echo);
 
 #endif

@@ -181,7 +181,9 @@ echo_op_rename(struct echo *echo, fuse_req_t req)
 void
 echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (ino != ECHO_DOOR_INO && ino != echo->current->ino) {
+	if (ino == ECHO_DOOR_INO) {
+		echo->ours = true;
+	} else if (ino != echo->current->ino) {
 		echo->wrong = true;
 		fuse_reply_err(req, ENOENT);
 		return;

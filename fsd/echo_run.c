@@ -4,7 +4,8 @@
  * and 13), lost races are run again. Called by echo.c on the echo thread.
  *
  * Directories are reached by their number through open_by_handle_at(2), which
- * raises no event and needs no path; with O_PATH, so nothing is opened.
+ * raises no event and needs no path; with O_PATH, so nothing is opened. All of
+ * it is done on a copy of the mount, which is made for one run of the queue.
  */
 #include "fsd/echo_internal.h"
 
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
@@ -27,17 +29,34 @@ struct place {
 	const char *name;
 };
 
-static int
-path_open(const struct echo *echo, const char *below, int flags)
+/*
+ * The copy of our mount, and the door. What is at the mount point may be another
+ * file system by now (umount -l, a mount over it): there nothing must be touched.
+ */
+static bool
+mount_open(struct echo *echo)
 {
-	char path[4096 + 32];
-	int n = snprintf(path, sizeof path, "%s%s", echo->mountpoint, below);
+	if (echo->door >= 0)
+		return true;
+	echo->tree =
+	    open_tree(AT_FDCWD, echo->mountpoint, OPEN_TREE_CLONE | (unsigned)OPEN_TREE_CLOEXEC);
+	if (echo->tree < 0) /* an unbindable mount */
+		echo->tree = open(echo->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (echo->tree < 0)
+		return false;
+	echo->ours = false;
+	echo->door = openat(echo->tree, ".zab/" ECHO_DOOR, O_RDONLY | O_CLOEXEC);
+	if (echo->door >= 0 && echo->ours)
+		return true;
+	echo_rest(echo);
+	errno = ENODEV;
+	return false;
+}
 
-	if (n < 0 || (size_t)n >= sizeof path) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open(path, flags | O_CLOEXEC);
+static int
+below(const struct echo *echo, const char *path)
+{
+	return openat(echo->tree, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The directory with this number; -1 and ESTALE: the kernel doesn't know it. */
@@ -51,13 +70,9 @@ dir_open(struct echo *echo, uint64_t ino)
 	uint32_t words[FUSE_HANDLE_WORDS] = { (uint32_t)(ino >> 32), (uint32_t)ino, 0 };
 
 	if (ino == FUSE_ROOT_ID)
-		return path_open(echo, "", O_PATH | O_DIRECTORY);
+		return below(echo, ".");
 	if (ino == ino_make(INO_ZAB, FUSE_ROOT_ID))
-		return path_open(echo, "/.zab", O_PATH | O_DIRECTORY);
-	if (echo->door < 0)
-		echo->door = path_open(echo, "/.zab/" ECHO_DOOR, O_RDONLY);
-	if (echo->door < 0)
-		return -1;
+		return below(echo, ".zab");
 	memset(&handle, 0, sizeof handle);
 	handle.head.handle_bytes = sizeof words;
 	handle.head.handle_type = FUSE_HANDLE_TYPE;
@@ -70,7 +85,10 @@ echo_rest(struct echo *echo)
 {
 	if (echo->door >= 0)
 		close(echo->door);
+	if (echo->tree >= 0)
+		close(echo->tree);
 	echo->door = -1;
+	echo->tree = -1;
 }
 
 /* Where the kernel forgot the directory, the place is nowhere. */
@@ -84,7 +102,7 @@ place_open(
 	if (place->fd < 0 && errno == ESTALE) {
 		place->dir = ino_make(INO_ZAB, FUSE_ROOT_ID);
 		place->name = nowhere;
-		place->fd = path_open(echo, "/.zab", O_PATH | O_DIRECTORY);
+		place->fd = below(echo, ".zab");
 	}
 	return place->fd >= 0;
 }
@@ -243,18 +261,22 @@ out:
 	place_close(&to);
 }
 
-/* The root has no name: its attributes are touched through the mount point itself. */
+/* The root has no name. */
 static void
 run_root(struct echo *echo, const struct echo_job *job)
 {
 	begin(echo);
-	if (fchmodat(AT_FDCWD, echo->mountpoint, job->mode & 07777, 0) != 0)
+	if (fchmodat(echo->tree, ".", job->mode & 07777, 0) != 0)
 		give_up(job, errno);
 }
 
 void
 echo_run(struct echo *echo, struct echo_job *job)
 {
+	if (!mount_open(echo)) {
+		give_up(job, errno);
+		return;
+	}
 	switch (job->kind) {
 	case ECHO_ADD:
 		run_at(echo, job, try_add);

@@ -23,7 +23,8 @@ struct fsd {
 	void *connected_arg;
 	/* As last seen: the way to .zab/session when nothing else answers. */
 	struct wire_stat root;
-	bool stale; /* -o stale: reads go on when the deadline has passed */
+	struct wire_stat space; /* the last answer to STATFS */
+	bool stale;		/* -o stale: reads go on when the deadline has passed */
 };
 
 /* Monotonic. */

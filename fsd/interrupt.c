@@ -10,15 +10,17 @@
 
 #define SIGKILL_BIT (UINT64_C(1) << (SIGKILL - 1))
 
+static const struct timeval look_again = { .tv_usec = INTERRUPT_LOOK_MS * 1000 };
+
 struct waits {
 	struct fsd *fsd;
 	struct event *timer;
-	TAILQ_HEAD(, call) calls; /* interrupted, and waiting for an answer */
+	TAILQ_HEAD(, call) calls; /* interrupted or in a hurry, and waiting for an answer */
 };
 
 /*
  * A fatal signal puts SIGKILL into each thread's pending set. A thread that is gone needs no
- * answer.
+ * answer. One of a pid namespace that we don't see has no number here.
  */
 static bool
 fatal_pending(int32_t tid)
@@ -28,6 +30,8 @@ fatal_pending(int32_t tid)
 	bool fatal = false;
 	FILE *file;
 
+	if (tid == 0)
+		return false;
 	snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
 	file = fopen(path, "re");
 	if (file == NULL)
@@ -44,22 +48,34 @@ fatal_pending(int32_t tid)
 static void
 on_timer(evutil_socket_t fd, short events, void *arg)
 {
-	static const struct timeval again = { .tv_usec = INTERRUPT_LOOK_MS * 1000 };
 	struct waits *waits = arg;
 	uint64_t now_ns = fsd_now_ns();
 	struct call *call, *next;
+	bool patient;
 
 	(void)fd;
 	(void)events;
 	TAILQ_FOREACH_SAFE (call, &waits->calls, wait, next) {
-		if (now_ns - call->started_ns < INTERRUPT_PATIENCE_MS * UINT64_C(1000000) &&
-		    !fatal_pending(call->tid))
+		patient = now_ns - call->started_ns < INTERRUPT_PATIENCE_MS * UINT64_C(1000000);
+		if (patient && !(call->interrupted && fatal_pending(call->tid)))
 			continue;
 		interrupt_forget(call);
-		call_abandon(call);
+		if (call->hasty != NULL)
+			call->hasty(call);
+		else
+			call_abandon(call);
 	}
 	if (!TAILQ_EMPTY(&waits->calls))
-		event_add(waits->timer, &again);
+		event_add(waits->timer, &look_again);
+}
+
+static void
+list(struct call *call)
+{
+	if (call->listed)
+		return;
+	call->listed = true;
+	TAILQ_INSERT_TAIL(&call->fsd->waits->calls, call, wait);
 }
 
 /* libfuse holds locks of the request here: it is looked at in the loop's next turn. */
@@ -72,7 +88,7 @@ on_interrupt(fuse_req_t req, void *arg)
 	if (call->interrupted)
 		return;
 	call->interrupted = true;
-	TAILQ_INSERT_TAIL(&call->fsd->waits->calls, call, wait);
+	list(call);
 	event_active(call->fsd->waits->timer, EV_TIMEOUT, 1);
 }
 
@@ -105,10 +121,20 @@ interrupt_watch(struct call *call)
 }
 
 void
+interrupt_hurry(struct call *call, void (*hasty)(struct call *call))
+{
+	call->hasty = hasty;
+	list(call);
+	if (!event_pending(call->fsd->waits->timer, EV_TIMEOUT, NULL))
+		event_add(call->fsd->waits->timer, &look_again);
+}
+
+void
 interrupt_forget(struct call *call)
 {
-	if (!call->interrupted)
+	if (!call->listed)
 		return;
 	TAILQ_REMOVE(&call->fsd->waits->calls, call, wait);
+	call->listed = false;
 	call->interrupted = false;
 }

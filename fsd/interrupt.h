@@ -4,6 +4,9 @@
  * signal is fatal, or where it has been waiting for so long that it must be
  * waiting for a connection or a quorum. There is no second INTERRUPT: looked at
  * again every INTERRUPT_LOOK_MS while such requests exist.
+ *
+ * What umount(8) asks must not hang on a replica that is away: it gets an
+ * answer without one.
  */
 #ifndef ZABFS_FSD_INTERRUPT_H
 #define ZABFS_FSD_INTERRUPT_H
@@ -20,6 +23,11 @@ struct waits *waits_new(struct fsd *fsd);
 void waits_free(struct waits *waits);
 
 void interrupt_watch(struct call *call);
+/*
+ * For a call that was sent: after INTERRUPT_PATIENCE_MS hasty() answers its request from what is
+ * known. The call then goes on for nobody.
+ */
+void interrupt_hurry(struct call *call, void (*hasty)(struct call *call));
 /* The call no longer waits; it may wait again with its next message. */
 void interrupt_forget(struct call *call);
 

@@ -1,6 +1,7 @@
 /* GETATTR, SETATTR, STATFS. See fsd.h. */
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/interrupt.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -64,6 +65,34 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	call_free(call);
 }
 
+static void
+root_hasty(struct call *call)
+{
+	struct stat attr;
+
+	zab_attr(FUSE_ROOT_ID, &call->fsd->root, &attr);
+	reply_attr(call, &attr, 0);
+}
+
+/*
+ * For the echo, which only wants to get past: it must not wait for a replica that may never come.
+ * The kernel doesn't keep it, so everybody else asks again.
+ */
+static bool
+getattr_at_once(fuse_req_t req, uint64_t ino)
+{
+	struct fsd *fsd = call_fsd(req);
+	struct wire_stat stat = fsd->root;
+	struct stat attr;
+
+	if (ino_kind(ino) == INO_SESSION ||
+	    (ino_node(ino) != FUSE_ROOT_ID && !inode_last(fsd, ino_node(ino), &stat)))
+		return false;
+	zab_attr(ino, &stat, &attr);
+	fuse_reply_attr(req, &attr, 0);
+	return true;
+}
+
 void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -71,7 +100,8 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct call *call;
 
 	(void)fi;
-	if (echo_caller(fsd->echo, req) && echo_op_getattr(fsd->echo, req, ino))
+	if (echo_caller(fsd->echo, req) &&
+	    (echo_op_getattr(fsd->echo, req, ino) || getattr_at_once(req, ino)))
 		return;
 	call = call_new(fsd, req);
 	if (call == NULL)
@@ -82,6 +112,8 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		call_getattr(call, ino_node(ino), got);
 	else
 		zab_getattr(call, ino);
+	if (ino == FUSE_ROOT_ID)
+		interrupt_hurry(call, root_hasty);
 }
 
 /* WIRE_SET_… of what libfuse says; -1: a time other than now. */
@@ -217,16 +249,14 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 }
 
 static void
-got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+reply_space(struct call *call)
 {
+	const struct wire_stat *stat = &call->fsd->space;
 	fuse_req_t req = call->req;
 	struct statvfs out;
 
-	if (call_code(reply, stat) != ERR_OK || req == NULL) {
-		reply_code(call, call_code(reply, stat));
-		call_free(call);
+	if (req == NULL)
 		return;
-	}
 	memset(&out, 0, sizeof out);
 	out.f_bsize = STATFS_BLOCK;
 	out.f_frsize = STATFS_BLOCK;
@@ -239,6 +269,20 @@ got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_
 	out.f_namemax = WIRE_NAME_MAX;
 	call->req = NULL;
 	fuse_reply_statfs(req, &out);
+}
+
+/* umount(8) asks; without a replica the last answer is good enough. */
+static void
+got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	int code = call_code(reply, stat);
+
+	if (code == ERR_OK)
+		call->fsd->space = *stat;
+	if (code == ERR_OK || code == ERR_NOQUORUM)
+		reply_space(call);
+	else
+		reply_code(call, code);
 	call_free(call);
 }
 
@@ -249,6 +293,8 @@ op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct call *call = call_new(call_fsd(req), req);
 
 	(void)ino;
-	if (call != NULL)
-		call_send(call, &msg, got_statfs);
+	if (call == NULL)
+		return;
+	call_send(call, &msg, got_statfs);
+	interrupt_hurry(call, reply_space);
 }

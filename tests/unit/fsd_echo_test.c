@@ -153,6 +153,30 @@ test_run(void **state)
 	close(fd);
 }
 
+/* A folder that is not our mount: nothing is made in it. */
+static void
+test_not_ours(void **state)
+{
+	struct wire_change change = { .kind = WIRE_ADD,
+		.id = 9,
+		.mode = S_IFREG | 0644,
+		.parent = FUSE_ROOT_ID,
+		.name = { (const uint8_t *)"f", 1 } };
+	char path[96];
+	int fd;
+
+	(void)state;
+	echo_push(echo, &change);
+	fd = open(door, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	until_queued(0);
+	push(WIRE_ATTR, 2);
+	until_queued(0);
+	close(fd);
+	snprintf(path, sizeof path, "%s/f", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 int
 main(void)
 {
@@ -160,6 +184,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_coalescing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,64 @@ test_not_fatal(void **state)
 	h_no_answer(2);
 }
 
+/* Nothing is known of a thread of a pid namespace that is not ours; that it is not dead is. */
+static void
+test_not_our_namespace(void **state)
+{
+	uint64_t unique = send_from(FUSE_LOOKUP, 1, 0, "f", 2);
+
+	(void)state;
+	h_expect(WIRE_T_LOOKUP);
+	interrupt(unique);
+	h_no_answer(300);
+	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+}
+
+/* What umount(8) asks is answered without a replica; an answer that comes all the same is fine. */
+static void
+test_in_a_hurry(void **state)
+{
+	struct wire_stat stat = { .children = 10, .czxid = 8192, .mzxid = 40960 };
+	const struct fuse_statfs_out *out = (const void *)answer.body;
+	const struct fuse_attr_out *attr = (const void *)answer.body;
+	struct fuse_getattr_in in = { 0 };
+	uint64_t unique = h_request(FUSE_STATFS, 1, NULL, 0), rid;
+
+	(void)state;
+	h_reply(h_expect(WIRE_T_STATFS)->statfs.rid, ERR_OK, 0x100, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	unique = h_request(FUSE_STATFS, 1, NULL, 0);
+	rid = h_expect(WIRE_T_STATFS)->statfs.rid;
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(out->st.bfree, 10);
+	h_reply(rid, ERR_OK, 0x100, &stat, NULL);
+	unique = h_request(FUSE_GETATTR, 1, &in, sizeof in);
+	h_expect(WIRE_T_GETATTR);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(attr->attr.mode, S_IFDIR | 0755);
+	assert_int_equal(attr->attr_valid, 0);
+}
+
+/* The echo's look on its way is answered at once; it must not hang with the replica. */
+static void
+test_echo_never_waits(void **state)
+{
+	struct fuse_getattr_in in = { 0 };
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFDIR | 0755, "d");
+	h.unique += 2;
+	unique = h.unique;
+	h_send_raw(FUSE_GETATTR, unique, 7, H_ECHO_TID, &in, sizeof in);
+	assert_int_equal(h_answer(unique), 0);
+	h.unique += 2;
+	h_send_raw(FUSE_GETATTR, h.unique, ino_make(INO_ZAB, 1), H_ECHO_TID, &in, sizeof in);
+	assert_int_equal(h_answer(h.unique), 0);
+	h_nothing_sent(2);
+}
+
 static void
 test_answered_in_time(void **state)
 {
@@ -142,6 +200,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_fatal_on_the_way, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_fatal_withdrawn, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_not_fatal, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_not_our_namespace, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_in_a_hurry, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_echo_never_waits, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_answered_in_time, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_stray_held, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink_unseen, h_setup, h_teardown),
