@@ -175,7 +175,7 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 
 	world->coverage[action->role]++;
 	if (action->reason < 16 && action->role == ZAB_RECOVERING)
-		world->coverage[17 + action->reason]++;
+		world->coverage[COVER_REASONS + action->reason]++;
 	/* Nobody lies about the history: what can't be doesn't come. */
 	if (action->role == ZAB_RECOVERING && action->reason == ZAB_REASON_PROTOCOL)
 		fail(world, "member %u was told what can't be", member->sid);
@@ -304,5 +304,5 @@ check_confirmed(struct world *world, struct member *member, uint64_t number)
 			    member->sid,
 			    (unsigned long long)world->history.rows[confirm->needed - 1].zxid);
 	}
-	world->coverage[15]++;
+	world->coverage[COVER_CONFIRMED]++;
 }

@@ -165,7 +165,7 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	if (message->complete)
 		saw(world, client, message->zxid, true);
 	else
-		world->coverage[13]++;
+		world->coverage[COVER_GAP]++;
 	if (message->zxid > client->seen)
 		client->seen = message->zxid;
 	client->up = true;

@@ -45,7 +45,7 @@ check_expiry(struct world *world, const struct txn *txn)
 
 	if (last == NULL || last->type != TXN_SESSION_CLOSE || !last->session_close.expired)
 		return;
-	world->coverage[12]++;
+	world->coverage[COVER_EXPIRED]++;
 	for (i = 0; i < world->options.clients; i++)
 		if (world->clients[i].session == last->session_close.id &&
 		    world->clients[i].deadline > world->now)

@@ -204,7 +204,7 @@ pass_done(struct world *world, struct member *member, const struct image_order *
 		disk->image.applied = order->applied;
 		disk->image.next_id = order->next_id;
 		disk_trim(world, member);
-		world->coverage[14]++;
+		world->coverage[COVER_IMAGE]++;
 	}
 	store_push(member, failed ? STORE_PASS_FAILED : STORE_PASSED, 0);
 }

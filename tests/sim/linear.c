@@ -113,5 +113,5 @@ linear_check(struct world *world)
 	if (!possible(&search, 0, search.count))
 		fail(world, "the register is not linearizable");
 	free(search.tried);
-	world->coverage[11]++;
+	world->coverage[COVER_REGISTER]++;
 }

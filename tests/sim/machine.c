@@ -155,7 +155,7 @@ links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_
 		if (event.message.type == ZAB_ROW)
 			event.bytes = bytes_new(the_world, payload.data, payload.len);
 		if (event.message.type == ZAB_SNAP) {
-			the_world->coverage[16]++;
+			the_world->coverage[COVER_SNAP]++;
 			event.index = member->index;
 			event.state = member->state;
 			if (event.message.zxid != member->delivered)

@@ -130,7 +130,7 @@ shrink(struct options *options, char *why, size_t len)
 
 struct report {
 	uint64_t seeds, failed, steps, delivered;
-	uint64_t coverage[48];
+	uint64_t coverage[COVERS];
 };
 
 static void
@@ -153,7 +153,7 @@ one(uint64_t seed, struct report *report)
 	}
 	report->steps += world.steps;
 	report->delivered += world.history.count;
-	for (i = 0; i < 48; i++)
+	for (i = 0; i < COVERS; i++)
 		report->coverage[i] += world.coverage[i];
 	world_free(&world);
 }
@@ -198,7 +198,7 @@ add(struct report *total, const struct report *report)
 	total->failed += report->failed;
 	total->steps += report->steps;
 	total->delivered += report->delivered;
-	for (i = 0; i < 48; i++)
+	for (i = 0; i < COVERS; i++)
 		total->coverage[i] += report->coverage[i];
 }
 
@@ -234,12 +234,17 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	printf("seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
-	       "delivered, %llu leaderships, %llu snapshots, %.0f s\n",
+	       "delivered, %llu leaderships, %llu snapshots, %llu images, %llu rounds, %llu "
+	       "sessions expired, %llu registers, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
 	    (unsigned long long)total.coverage[ZAB_LEADING] / 2,
-	    (unsigned long long)total.coverage[16], now() - begun);
+	    (unsigned long long)total.coverage[COVER_SNAP],
+	    (unsigned long long)total.coverage[COVER_IMAGE],
+	    (unsigned long long)total.coverage[COVER_CONFIRMED],
+	    (unsigned long long)total.coverage[COVER_EXPIRED],
+	    (unsigned long long)total.coverage[COVER_REGISTER], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 

@@ -276,6 +276,18 @@ struct confirm {
 	uint32_t member;
 };
 
+/* How often what happened; the roles come first (enum zab_role), the reasons last. */
+enum cover {
+	COVER_REGISTER = 11, /* a history that was small enough for linear.c */
+	COVER_EXPIRED,	     /* sessions */
+	COVER_GAP,	     /* resumptions that the log did not reach back to */
+	COVER_IMAGE,	     /* passes that were completed */
+	COVER_CONFIRMED,     /* rounds that confirmed a leader */
+	COVER_SNAP,	     /* snapshots sent */
+	COVER_REASONS,
+	COVERS = 48
+};
+
 struct chunk {
 	struct chunk *next;
 	size_t used, size;
@@ -317,7 +329,7 @@ struct world {
 	struct confirm confirm[64];
 
 	uint64_t steps, messages;
-	uint64_t coverage[48]; /* how often which role changes and repairs happened */
+	uint64_t coverage[COVERS]; /* enum cover */
 	FILE *trace;
 	char failure[256];
 };
