@@ -119,8 +119,12 @@ request_ping(struct replica *replica, struct front *front, const struct wire_pin
 	if (attendance == NULL || attendance->front != front)
 		return;
 	if (!replica->serving) {
-		/* The connection is alive; whether the session is, nobody can say. */
+		/*
+		 * The connection is alive; whether the session is, nobody here can say. Where
+		 * there is no other member it is: nobody could end it.
+		 */
 		pong.pong.zxid = tree_applied(replica->tree);
+		pong.pong.alive = replica->alone;
 		front_send(front, &pong);
 		return;
 	}
