@@ -48,6 +48,17 @@ unseen(struct call *call, uint64_t parent, const char *name, uint64_t id)
 		inode_invalidate(call->fsd, id);
 }
 
+/* call->ino: it was asked for certain nodes alone. Then the kernel looks again, once. */
+static void
+not_done(struct call *call, int code)
+{
+	if (code == ERR_NONODE && call->ino != 0)
+		reply_vanished(call);
+	else
+		reply_code(call, code);
+	call_free(call);
+}
+
 static void
 removed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -55,11 +66,7 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 
 	(void)stat;
 	if (reply->code != ERR_OK) {
-		if (reply->code == ERR_NONODE && call->ino != 0)
-			reply_vanished(call);
-		else
-			reply_code(call, reply->code);
-		call_free(call);
+		not_done(call, reply->code);
 		return;
 	}
 	if (id != 0)
@@ -76,11 +83,11 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
  * that one, the kernel is to look again, once.
  */
 static uint64_t
-meant(const struct call *call)
+meant(const struct call *call, uint64_t parent, const char *name)
 {
 	if (grace_due(call->fsd, call->tid))
 		return 0;
-	return inode_name_get(call->fsd, call->parent, call->name);
+	return inode_name_get(call->fsd, parent, name);
 }
 
 /* call->mode: whether it is rmdir. */
@@ -142,7 +149,7 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 		call_lookup(call, target.dir, call->name, bound);
 		return;
 	}
-	call->ino = meant(call);
+	call->ino = meant(call, parent, call->name);
 	send_delete(call, 0);
 }
 
@@ -168,8 +175,7 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	bool other = stat != NULL && moved != 0 && moved != stat->id;
 
 	if (reply->code != ERR_OK) {
-		reply_code(call, reply->code);
-		call_free(call);
+		not_done(call, reply->code);
 		return;
 	}
 	if (stat != NULL)
@@ -229,6 +235,9 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newpar
 		.name = call_blob(call->name),
 		.newparent = newparent,
 		.newname = call_blob(call->newname),
-		.how = flags };
+		.how = flags,
+		.id = meant(call, parent, call->name),
+		.id2 = meant(call, newparent, call->newname) };
+	call->ino = msg.rename.id != 0 ? msg.rename.id : msg.rename.id2;
 	call_send(call, &msg, renamed);
 }

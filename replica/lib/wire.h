@@ -175,7 +175,10 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u32, gid, 0)                                                                          \
 	F(S, u64, size, 0)
 
-/* how: 0, RENAME_NOREPLACE (1) or RENAME_EXCHANGE (2), as renameat2(2). */
+/*
+ * how: 0, RENAME_NOREPLACE (1) or RENAME_EXCHANGE (2), as renameat2(2). id: 0, or the only node
+ * meant by (parent, name); id2: likewise by (newparent, newname).
+ */
 #define WIRE_RENAME(F, S)                                                                          \
 	F(S, u64, rid, 0)                                                                          \
 	F(S, u64, acked, 0)                                                                        \
@@ -184,7 +187,9 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, blob, name, WIRE_NAME_MAX)                                                            \
 	F(S, u64, newparent, 0)                                                                    \
 	F(S, blob, newname, WIRE_NAME_MAX)                                                         \
-	F(S, u32, how, 0)
+	F(S, u32, how, 0)                                                                          \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, id2, 0)
 
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or

@@ -353,9 +353,13 @@ check_rename(const struct prep_job *job, const struct wire_rename *msg, struct m
 	if (code != 0)
 		return code;
 	id = view_child(job->view, msg->parent, msg->name);
+	if (msg->id != 0 && id != msg->id)
+		return ERR_NONODE;
 	if (id == 0 || !view_get(job->view, id, &move->node))
 		return ERR_NONODE;
 	other = view_child(job->view, msg->newparent, msg->newname);
+	if (msg->id2 != 0 && other != msg->id2)
+		return ERR_NONODE;
 	move->other.id = 0;
 	if (other != 0)
 		CHECK(view_get(job->view, other, &move->other));

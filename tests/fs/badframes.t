@@ -135,7 +135,7 @@ is "$(cat A/.zab/session B/.zab/session | grep ^id)" "$sessions" "the mounts' se
 is "$(grep -c 'state connected' <(cat A/.zab/session B/.zab/session))" 2 "connected"
 echo v2 >A/app/config
 is "$(cat B/app/config)" v2 "and so do writes"
-wait_for 5 grep -q config events
+wait_for 30 grep -q config events
 ok $? "and events"
 # shellcheck disable=SC2154 # lib.sh sets it
 kill -0 "$replica_pid"

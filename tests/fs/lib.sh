@@ -175,7 +175,7 @@ watch_start() {
 	shift 2
 	inotifywait -m "$@" "$dir" >"$file" 2>"$file.err" 8>&- 9>&- &
 	watch_pids+=($!)
-	wait_for 10 grep -q 'Watches established' "$file.err"
+	wait_for 60 grep -q 'Watches established' "$file.err"
 }
 
 watch_events() {

@@ -211,10 +211,10 @@ is "$i" 30 "a directory is found where it is"
 moves() {
 	[ "$(grep -c "$1.*,ISDIR" events5)" -eq 60 ]
 }
-wait_for 10 moves MOVED_FROM && wait_for 10 moves MOVED_TO
+wait_for 30 moves MOVED_FROM && wait_for 30 moves MOVED_TO
 ok $? "and each of its 60 moves is seen, both ends"
 echo y >A/p1/deep/er/est/f
-wait_for 10 grep -q 'est/f CLOSE_WRITE' events5
+wait_for 30 grep -q 'est/f CLOSE_WRITE' events5
 ok $? "its watches go along"
 is "$(cat B/p1/deep/er/est/f)" y "and its content"
 watch_stop

@@ -232,6 +232,28 @@ test_rename(void **state)
 	assert_int_equal(h_answer(h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4)), -EXDEV);
 }
 
+/* The replica is told which nodes the kernel means; is it not those, the kernel looks again, once. */
+static void
+test_rename_meant(void **state)
+{
+	struct fuse_rename2_in in = { .newdir = 1 };
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "a");
+	h_known(8, S_IFREG | 0644, "b");
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 7);
+	assert_int_equal(h.msg.rename.id2, 8);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 0);
+	assert_int_equal(h.msg.rename.id2, 0);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+}
+
 static void
 test_errnos(void **state)
 {
@@ -343,6 +365,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink_other, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_rename_meant, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_errnos, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_change_before_answer, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_invalidation_retried, h_setup, h_teardown),

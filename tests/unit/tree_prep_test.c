@@ -121,9 +121,10 @@ setattr(struct fixture *fixture, uint64_t id, uint32_t valid, uint32_t mode, uin
 	return ask(fixture, msg);
 }
 
+/* id, id2: the only nodes meant, 0: whichever stand there. */
 static int
-move(struct fixture *fixture, uint64_t parent, const char *name, uint64_t newparent,
-    const char *newname, uint32_t how)
+move_those(struct fixture *fixture, uint64_t parent, const char *name, uint64_t id,
+    uint64_t newparent, const char *newname, uint64_t id2, uint32_t how)
 {
 	struct wire_msg msg = { .type = WIRE_T_RENAME };
 
@@ -132,7 +133,16 @@ move(struct fixture *fixture, uint64_t parent, const char *name, uint64_t newpar
 	msg.rename.newparent = newparent;
 	msg.rename.newname = blob_of(newname);
 	msg.rename.how = how;
+	msg.rename.id = id;
+	msg.rename.id2 = id2;
 	return ask(fixture, msg);
+}
+
+static int
+move(struct fixture *fixture, uint64_t parent, const char *name, uint64_t newparent,
+    const char *newname, uint32_t how)
+{
+	return move_those(fixture, parent, name, 0, newparent, newname, 0, how);
 }
 
 static struct wire_stat
@@ -362,6 +372,28 @@ test_rename(void **state)
 	assert_int_equal(tree_nodes(f->world->tree), 5);
 }
 
+/* What stands at a name may be another node by now than the one that was meant. */
+static void
+test_rename_meant(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t a = made(f, 1, "a", S_IFREG | 0644), b = made(f, 1, "b", S_IFREG | 0644);
+
+	assert_int_equal(move_those(f, 1, "a", b, 1, "b", 0, 0), ERR_NONODE);
+	assert_int_equal(move_those(f, 1, "a", a, 1, "b", a, 0), ERR_NONODE);
+	assert_int_equal(move_those(f, 1, "a", a, 1, "c", b, 0), ERR_NONODE);
+	assert_int_equal(move_those(f, 1, "none", a, 1, "c", 0, 0), ERR_NONODE);
+	assert_int_equal(move_those(f, 1, "a", 0, 1, "b", a, 2), ERR_NONODE);
+	assert_int_equal(move_those(f, 1, "a", a, 1, "b", a, 1), ERR_NONODE);
+	assert_int_equal(stat_of(f, a).mzxid, stat_of(f, a).czxid);
+	assert_non_null(tree_node(f->world->tree, b));
+	assert_int_equal(move_those(f, 1, "a", a, 1, "b", b, 2), 0);
+	assert_int_equal(move_those(f, 1, "a", b, 1, "b", a, 0), 0);
+	assert_int_equal(stat_of(f, b).parent, TREE_ROOT);
+	assert_null(tree_node(f->world->tree, a));
+	assert_int_equal(move_those(f, 1, "b", b, 1, "c", 0, 1), 0);
+}
+
 static enum prep_verdict
 again(struct fixture *f, uint64_t rid, uint64_t acked, int *code)
 {
@@ -524,6 +556,7 @@ main(void)
 		RULES(test_write),
 		RULES(test_setattr),
 		RULES(test_rename),
+		RULES(test_rename_meant),
 		RULES(test_retry),
 		RULES(test_bound),
 		RULES(test_close),
