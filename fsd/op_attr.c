@@ -20,33 +20,58 @@ timeout_of(const struct call *call)
 	return ino_kind(call->ino) == INO_ZNODE ? reply_forever(call->fsd) : 0;
 }
 
+static bool
+is_unnamed(const struct call *call)
+{
+	return inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
+}
+
 /*
- * The node is gone. Is this an fstat? The kernel doesn't say. It is if no name
- * leads here any more, and taken for one if the process has the file open: then
- * it gets what was there last, without a name. Otherwise the kernel is to look
- * for the name again.
+ * The node is gone. Is this an fstat, an fchmod? The kernel doesn't say. It is
+ * if no name leads here any more, and taken for one if the process has the file
+ * open. NULL: it isn't, and the kernel is to look for the name again.
  */
+static const struct handle *
+descriptor(const struct call *call)
+{
+	return handle_of(call->fsd, call->ino, is_unnamed(call) ? 0 : call->tid);
+}
+
+/* fstat(2) shows what was there last, without a name. */
 static void
 vanished(struct call *call)
 {
-	bool unnamed =
-	    inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
 	const struct value *value = grace_get(call->fsd, call->tid, call->ino);
-	const struct handle *handle = handle_of(call->fsd, call->ino, unnamed ? 0 : call->tid);
+	const struct handle *handle = descriptor(call);
+	struct wire_stat last;
 	struct stat attr;
 
 	if (handle != NULL) {
-		zab_attr(handle->ino, &handle->stat, &attr);
+		if (!inode_last(call->fsd, ino_node(call->ino), &last) ||
+		    last.ctime_ns < handle->stat.ctime_ns)
+			last = handle->stat;
+		zab_attr(handle->ino, &last, &attr);
 		attr.st_nlink = 0;
 		reply_attr(call, &attr, 0);
 	} else if (value != NULL) {
 		reply_stat(&value->stat, &attr);
 		reply_attr(call, &attr, 0);
-	} else if (unnamed && grace_in_vain(call->fsd, call->tid)) {
+	} else if (is_unnamed(call) && grace_in_vain(call->fsd, call->tid)) {
 		reply_err(call, ENOENT);
 	} else {
 		reply_vanished(call);
 	}
+}
+
+static void
+set_vanished(struct call *call)
+{
+	const struct handle *handle = descriptor(call);
+
+	if (handle != NULL && !handle_expired(call->fsd, handle))
+		reply_err(call, ENOENT);
+	else
+		reply_vanished(call);
 }
 
 static void
@@ -152,7 +177,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 			handle_pin(handle, NULL);
 	}
 	if (reply->code == ERR_NONODE && call->fh == 0) {
-		reply_vanished(call);
+		set_vanished(call);
 	} else if (call_code(reply, stat) != ERR_OK) {
 		reply_code(call, call_code(reply, stat));
 	} else {
