@@ -221,18 +221,37 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 }
 
 static void
-send_setattr(struct call *call, const struct stat *attr)
+send_setattr(struct call *call)
 {
 	struct wire_msg msg = { .type = WIRE_T_SETATTR,
 		.setattr = { .flags = zab_flags(call->ino),
 		    .id = ino_node(call->ino),
 		    .valid = call->mode,
-		    .mode = attr->st_mode & 07777,
-		    .uid = attr->st_uid,
-		    .gid = attr->st_gid,
-		    .size = (uint64_t)attr->st_size } };
+		    .mode = call->attr.mode,
+		    .uid = call->attr.uid,
+		    .gid = call->attr.gid,
+		    .size = call->attr.size } };
 
 	call_send(call, &msg, set);
+}
+
+/* Through a modifier only what is bound to this session can be changed. */
+static void
+bound(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	int code = call_code(reply, stat);
+
+	if (code == ERR_OK && stat->owner == link_session(call->fsd->link)) {
+		send_setattr(call);
+		return;
+	}
+	if (code == ERR_NONODE)
+		set_vanished(call);
+	else if (code == ERR_OK)
+		reply_err(call, EPERM);
+	else
+		reply_code(call, code);
+	call_free(call);
 }
 
 void
@@ -265,12 +284,18 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 	call->ino = ino;
 	call->fh = fi == NULL ? 0 : fi->fh;
 	call->mode = (uint32_t)wire;
+	call->attr.mode = attr->st_mode & 07777;
+	call->attr.uid = attr->st_uid;
+	call->attr.gid = attr->st_gid;
+	call->attr.size = (uint64_t)attr->st_size;
 	if (wire == 0)
 		call_getattr(call, ino_node(ino), got); /* an access time: there is none */
 	else if (handle != NULL && handle->trunc && wire == (int)WIRE_SET_SIZE)
 		set_size_anew(call, handle, (uint64_t)attr->st_size);
+	else if (kind == INO_ALIAS && handle == NULL)
+		call_getattr(call, ino_node(ino), bound);
 	else
-		send_setattr(call, attr);
+		send_setattr(call);
 }
 
 static void
