@@ -55,6 +55,10 @@ struct call {
 	uint32_t mode;
 	size_t size;
 	int64_t offset;
+	struct {
+		uint32_t mode, uid, gid;
+		uint64_t size;
+	} attr; /* to set */
 	char name[WIRE_NAME_MAX + 1];
 	char newname[WIRE_NAME_MAX + 1];
 };

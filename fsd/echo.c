@@ -99,8 +99,8 @@ thread_main(void *arg)
 }
 
 struct echo *
-echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg, uint64_t ino),
-    void *arg)
+echo_new(
+    struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg)
 {
 	pthread_condattr_t attr;
 	struct echo *echo;
@@ -111,7 +111,7 @@ echo_new(struct fuse_session *se, const char *mountpoint, void (*ref)(void *arg,
 		return NULL;
 	echo->se = se;
 	echo->mountpoint = mountpoint;
-	echo->ref = ref;
+	echo->handler = handler;
 	echo->arg = arg;
 	echo->tree = -1;
 	echo->door = -1;

@@ -26,11 +26,16 @@ struct echo;
 
 /*
  * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
- * absolute, borrowed. ref(arg, ino): an entry for ino was given to the kernel.
- * NULL: errno says why.
+ * absolute, borrowed. NULL: errno says why.
  */
-struct echo *echo_new(struct fuse_session *se, const char *mountpoint,
-    void (*ref)(void *arg, uint64_t ino), void *arg);
+struct echo_handler {
+	/* An entry for ino was given to the kernel. */
+	void (*ref)(void *arg, uint64_t ino);
+	/* How a znode was last seen; false: never. */
+	bool (*last)(void *arg, uint64_t id, struct wire_stat *stat);
+};
+struct echo *echo_new(
+    struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
 /*
  * Stops the thread. Its system calls need the loop to answer, so: echo_stop

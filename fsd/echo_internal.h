@@ -59,7 +59,7 @@ STAILQ_HEAD(echo_jobs, echo_job);
 struct echo {
 	struct fuse_session *se;
 	const char *mountpoint;
-	void (*ref)(void *arg, uint64_t ino);
+	const struct echo_handler *handler;
 	void *arg;
 
 	pthread_t thread;

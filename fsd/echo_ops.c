@@ -32,12 +32,22 @@ attr_fill(struct stat *attr, uint64_t ino, uint32_t mode, const struct wire_stat
 	attr->st_ctim.tv_nsec = known->ctime_ns % NS_PER_S;
 }
 
-/* ino with what the job knows of it. */
+/*
+ * ino with what is known of it: who has a file open that was removed sees in it what was there
+ * last.
+ */
 static void
-attr_of(const struct echo_job *job, uint64_t ino, struct stat *attr)
+attr_of(const struct echo *echo, uint64_t ino, struct stat *attr)
 {
-	if (ino == job->ino)
-		attr_fill(attr, ino, job->mode, job->has_stat ? &job->stat : NULL);
+	const struct echo_job *job = echo->current;
+	struct wire_stat last;
+
+	if (ino == job->ino && job->has_stat)
+		attr_fill(attr, ino, job->mode, &job->stat);
+	else if (ino_kind(ino) == INO_ZNODE && echo->handler->last(echo->arg, ino, &last))
+		attr_fill(attr, ino, last.mode, &last);
+	else if (ino == job->ino)
+		attr_fill(attr, ino, job->mode, NULL);
 	else if (ino == job->ino2 && ino != 0)
 		attr_fill(attr, ino, job->mode2, NULL);
 	else
@@ -52,9 +62,9 @@ reply_entry(struct echo *echo, fuse_req_t req, uint64_t ino)
 
 	memset(&entry, 0, sizeof entry);
 	entry.ino = ino;
-	attr_of(echo->current, ino, &entry.attr);
+	attr_of(echo, ino, &entry.attr);
 	/* The kernel has the reference as soon as the reply is written. */
-	echo->ref(echo->arg, ino);
+	echo->handler->ref(echo->arg, ino);
 	fuse_reply_entry(req, &entry);
 }
 
@@ -107,7 +117,7 @@ echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 
 	if (ino != echo->current->ino && ino != echo->current->ino2 && ino != ECHO_DOOR_INO)
 		return false;
-	attr_of(echo->current, ino, &attr);
+	attr_of(echo, ino, &attr);
 	fuse_reply_attr(req, &attr, 0);
 	return true;
 }
@@ -123,7 +133,7 @@ echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 		return;
 	}
 	echo->answered = true;
-	attr_of(echo->current, ino, &attr);
+	attr_of(echo, ino, &attr);
 	fuse_reply_attr(req, &attr, 0);
 }
 

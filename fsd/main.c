@@ -104,6 +104,12 @@ on_echo_ref(void *arg, uint64_t ino)
 	inode_ref(arg, ino);
 }
 
+static bool
+on_echo_last(void *arg, uint64_t id, struct wire_stat *stat)
+{
+	return inode_last(arg, id, stat);
+}
+
 static void
 on_closed(void *arg)
 {
@@ -188,6 +194,8 @@ events_make(struct life *life)
 static void
 rooms_make(struct life *life)
 {
+	static const struct echo_handler echo_handler = { .ref = on_echo_ref,
+		.last = on_echo_last };
 	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
 	static char identity[WIRE_IDENTITY_MAX];
 	static const char *address;
@@ -214,7 +222,7 @@ rooms_make(struct life *life)
 	fsd->strays = strays_new(fsd);
 	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)
 		hopeless(life, EX_OSERR, "/dev/fuse: %s", strerror(errno));
-	fsd->echo = echo_new(fsd->se, life->options.mountpoint, on_echo_ref, fsd);
+	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, fsd);
 	if (fsd->echo == NULL)
 		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);

@@ -20,33 +20,58 @@ timeout_of(const struct call *call)
 	return ino_kind(call->ino) == INO_ZNODE ? reply_forever(call->fsd) : 0;
 }
 
+static bool
+is_unnamed(const struct call *call)
+{
+	return inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
+}
+
 /*
- * The node is gone. Is this an fstat? The kernel doesn't say. It is if no name
- * leads here any more, and taken for one if the process has the file open: then
- * it gets what was there last, without a name. Otherwise the kernel is to look
- * for the name again.
+ * The node is gone. Is this an fstat, an fchmod? The kernel doesn't say. It is
+ * if no name leads here any more, and taken for one if the process has the file
+ * open. NULL: it isn't, and the kernel is to look for the name again.
  */
+static const struct handle *
+descriptor(const struct call *call)
+{
+	return handle_of(call->fsd, call->ino, is_unnamed(call) ? 0 : call->tid);
+}
+
+/* fstat(2) shows what was there last, without a name. */
 static void
 vanished(struct call *call)
 {
-	bool unnamed =
-	    inode_is_unnamed(call->fsd, ino_node(call->ino)) || ino_kind(call->ino) != INO_ZNODE;
 	const struct value *value = grace_get(call->fsd, call->tid, call->ino);
-	const struct handle *handle = handle_of(call->fsd, call->ino, unnamed ? 0 : call->tid);
+	const struct handle *handle = descriptor(call);
+	struct wire_stat last;
 	struct stat attr;
 
 	if (handle != NULL) {
-		zab_attr(handle->ino, &handle->stat, &attr);
+		if (!inode_last(call->fsd, ino_node(call->ino), &last) ||
+		    last.ctime_ns < handle->stat.ctime_ns)
+			last = handle->stat;
+		zab_attr(handle->ino, &last, &attr);
 		attr.st_nlink = 0;
 		reply_attr(call, &attr, 0);
 	} else if (value != NULL) {
 		reply_stat(&value->stat, &attr);
 		reply_attr(call, &attr, 0);
-	} else if (unnamed && grace_in_vain(call->fsd, call->tid)) {
+	} else if (is_unnamed(call) && grace_in_vain(call->fsd, call->tid)) {
 		reply_err(call, ENOENT);
 	} else {
 		reply_vanished(call);
 	}
+}
+
+static void
+set_vanished(struct call *call)
+{
+	const struct handle *handle = descriptor(call);
+
+	if (handle != NULL && !handle_expired(call->fsd, handle))
+		reply_err(call, ENOENT);
+	else
+		reply_vanished(call);
 }
 
 static void
@@ -152,7 +177,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 			handle_pin(handle, NULL);
 	}
 	if (reply->code == ERR_NONODE && call->fh == 0) {
-		reply_vanished(call);
+		set_vanished(call);
 	} else if (call_code(reply, stat) != ERR_OK) {
 		reply_code(call, call_code(reply, stat));
 	} else {
@@ -196,18 +221,37 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 }
 
 static void
-send_setattr(struct call *call, const struct stat *attr)
+send_setattr(struct call *call)
 {
 	struct wire_msg msg = { .type = WIRE_T_SETATTR,
 		.setattr = { .flags = zab_flags(call->ino),
 		    .id = ino_node(call->ino),
 		    .valid = call->mode,
-		    .mode = attr->st_mode & 07777,
-		    .uid = attr->st_uid,
-		    .gid = attr->st_gid,
-		    .size = (uint64_t)attr->st_size } };
+		    .mode = call->attr.mode,
+		    .uid = call->attr.uid,
+		    .gid = call->attr.gid,
+		    .size = call->attr.size } };
 
 	call_send(call, &msg, set);
+}
+
+/* Through a modifier only what is bound to this session can be changed. */
+static void
+bound(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	int code = call_code(reply, stat);
+
+	if (code == ERR_OK && stat->owner == link_session(call->fsd->link)) {
+		send_setattr(call);
+		return;
+	}
+	if (code == ERR_NONODE)
+		set_vanished(call);
+	else if (code == ERR_OK)
+		reply_err(call, EPERM);
+	else
+		reply_code(call, code);
+	call_free(call);
 }
 
 void
@@ -240,12 +284,18 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 	call->ino = ino;
 	call->fh = fi == NULL ? 0 : fi->fh;
 	call->mode = (uint32_t)wire;
+	call->attr.mode = attr->st_mode & 07777;
+	call->attr.uid = attr->st_uid;
+	call->attr.gid = attr->st_gid;
+	call->attr.size = (uint64_t)attr->st_size;
 	if (wire == 0)
 		call_getattr(call, ino_node(ino), got); /* an access time: there is none */
 	else if (handle != NULL && handle->trunc && wire == (int)WIRE_SET_SIZE)
 		set_size_anew(call, handle, (uint64_t)attr->st_size);
+	else if (kind == INO_ALIAS && handle == NULL)
+		call_getattr(call, ino_node(ino), bound);
 	else
-		send_setattr(call, attr);
+		send_setattr(call);
 }
 
 static void

@@ -54,7 +54,11 @@ daemon_start(bool foreground)
 		parent_wait(child, fds[0]);
 	}
 	close(fds[0]);
-	ready_fd = fds[1];
+	/* Whoever started us may have a file open that he wants to unmount. */
+	ready_fd = dup3(fds[1], STDERR_FILENO + 1, O_CLOEXEC);
+	if (ready_fd < 0)
+		ready_fd = fds[1];
+	close_range((unsigned)ready_fd + 1, ~0U, 0);
 	setsid();
 }
 

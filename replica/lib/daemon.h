@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Before threads and descriptors. In the background mode the parent stays
+ * Before threads and descriptors: in the background those above stderr are
+ * closed, whoever left them to us. In the background mode the parent stays
  * until daemon_ready (then it exits 0) or until the child has ended (then it
  * exits with the child's code).
  */

@@ -50,6 +50,15 @@ is "$(errno_of 'os.mkdir("d")')" EEXIST "exists, for a directory"
 is "$(errno_of 'os.symlink("x", "f")')" EEXIST "exists, for a link"
 is "$(errno_of 'os.rmdir("full")')" ENOTEMPTY "not empty"
 is "$(errno_of 'os.unlink(".zab/ephemeral/f")')" EPERM "through a modifier, what is not bound to the session"
+for how in 'os.chmod(F, 0o600)' 'os.chown(F, 1, 1)' 'os.utime(F)' 'os.truncate(F, 1)'; do
+	is "$(errno_of "F = '.zab/ephemeral/f'; $how")" EPERM "  nor $how"
+done
+is "$(cat f; stat -c '%a %U' f)" "value
+644 root" "  and it stays as it was"
+for how in 'os.chmod(F, 0o600)' 'os.chown(F, 1, 1)' 'os.utime(F)' 'os.truncate(F, 1)'; do
+	is "$(errno_of "F = '.zab/ephemeral/mine'; open(F, 'w').close(); $how")" none "  what is bound to it can: $how"
+done
+is "$(errno_of 'os.unlink(".zab/ephemeral/mine")')" none "  and be removed"
 is "$(errno_of 'os.rename("d", "full")')" ENOTEMPTY "not empty, as the target of a rename"
 is "$(errno_of 'os.rmdir("f")')" ENOTDIR "rmdir of a file"
 is "$(errno_of 'open("f/x", "w")')" ENOTDIR "a file has no children"

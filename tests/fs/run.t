@@ -38,6 +38,14 @@ kind file
 state connected
 me" "  and show what they should"
 
+# What the shell has open the daemons don't keep.
+exec 9>run/1/mnt/inherited
+kill -9 "$(cat run/1/replica.pid)"
+node run
+! ls -l /proc/"$(cat run/1/replica.pid)"/fd /proc/"$(cat run/1/mountd.pid)"/fd | grep -F inherited
+ok $? "  nothing that the shell has open is kept"
+exec 9>&-
+
 before=$(pids)
 node run
 is "$?" 0 "run again"

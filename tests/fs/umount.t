@@ -72,6 +72,19 @@ gone B
 replica_start
 end
 
+# What the shell has open, a daemon that it starts doesn't keep.
+mount_start A || exit 1
+echo v >"$T/A/f"
+mkdir "$T/C"
+exec 9<"$T/A/f"
+# shellcheck disable=SC2154 # lib.sh sets it
+"$build/zabfs-mountd" -f "$T/zabfs.conf" "$T/C"
+ok $? "a daemon goes to the background, a file on another mount open"
+exec 9<&-
+is "$(python3 "$T/umount.py" "$T/A")" 0 "  and does not keep it"
+gone A
+is "$(python3 "$T/umount.py" "$T/C")" 0 "  nor is its own mount busy"
+
 # What is beneath the mount point is nobody's business: an unmounted file system that is still in
 # use is told of changes, and they don't happen there.
 mount_start A && mount_start B || exit 1
