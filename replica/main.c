@@ -4,10 +4,12 @@
  */
 #include "replica/replica.h"
 
+#include "replica/lib/address.h"
 #include "replica/lib/daemon.h"
 #include "replica/lib/log.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,27 +88,69 @@ arguments_parse(int argc, char **argv, struct arguments *args)
 		usage();
 }
 
+/* Whether each address that a peer may lead to is this machine's own, and nobody else's. */
+static bool
+is_loopback(const char *peer, char *err, size_t errlen)
+{
+	struct addrinfo *found, *at;
+	struct address address;
+	bool loopback = true;
+	int code;
+
+	if (!address_parse(peer, &address)) {
+		snprintf(err, errlen, "\"%s\" is not HOST:PORT", peer);
+		return false;
+	}
+	code = address_resolve(&address, false, &found);
+	if (code != 0) {
+		snprintf(err, errlen, "%s: %s", peer, gai_strerror(code));
+		return false;
+	}
+	for (at = found; at != NULL; at = at->ai_next)
+		loopback = loopback && address_is_loopback(at->ai_addr);
+	freeaddrinfo(found);
+	snprintf(err, errlen,
+	    "%s is not loopback: what members say to each other could be read and changed on the "
+	    "network; plaintext = true allows it",
+	    peer);
+	return loopback;
+}
+
+static void
+check_exposure(const char *path, const struct conf *conf, const struct conf_member *self)
+{
+	char err[512];
+
+	if (conf->plaintext || conf->nmembers == 1 || is_loopback(self->peer, err, sizeof err))
+		return;
+	fprintf(stderr, "zabfs-replica: %s: %s %u: peer: %s\n", path,
+	    self->observer ? "observer" : "member", (unsigned)self->id, err);
+	exit(EX_CONFIG);
+}
+
 static struct conf *
 conf_read(const struct arguments *args)
 {
 	struct conf *conf;
 	char err[512];
 	size_t i;
-	int code;
 
-	code = conf_load(args->conf, &conf, err, sizeof err);
-	if (code != 0) {
+	if (conf_load(args->conf, &conf, err, sizeof err) != 0) {
 		fprintf(stderr, "zabfs-replica: %s\n", err);
 		exit(EX_CONFIG);
 	}
-	for (i = 0; args->member != 0 && i < conf->nmembers; i++)
-		if (conf->members[i].id == args->member)
-			return conf;
 	if (args->member == 0)
 		return conf;
-	fprintf(stderr, "zabfs-replica: %s: member: none has id %u\n", args->conf,
-	    (unsigned)args->member);
-	exit(EX_CONFIG);
+	for (i = 0; i < conf->nmembers; i++)
+		if (conf->members[i].id == args->member)
+			break;
+	if (i == conf->nmembers) {
+		fprintf(stderr, "zabfs-replica: %s: member: none has id %u\n", args->conf,
+		    (unsigned)args->member);
+		exit(EX_CONFIG);
+	}
+	check_exposure(args->conf, conf, &conf->members[i]);
+	return conf;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "replica/lib/address.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,22 @@ address_resolve(const struct address *address, bool numeric, struct addrinfo **f
 	if (numeric || address->brackets)
 		hints.ai_flags |= AI_NUMERICHOST;
 	return getaddrinfo(address->host, address->port, &hints, found);
+}
+
+bool
+address_is_loopback(const struct sockaddr *addr)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (addr->sa_family == AF_INET) {
+		memcpy(&v4, addr, sizeof v4);
+		return ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+	}
+	if (addr->sa_family != AF_INET6)
+		return false;
+	memcpy(&v6, addr, sizeof v6);
+	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
 void

@@ -31,6 +31,9 @@ bool address_parse(const char *text, struct address *address);
  */
 int address_resolve(const struct address *address, bool numeric, struct addrinfo **found);
 
+/* 127.0.0.0/8 and ::1: what is said there stays on the machine. */
+bool address_is_loopback(const struct sockaddr *addr);
+
 /* "ADDRESS:PORT" of a socket's address in numbers; "?" for one that is not of the Internet. */
 void address_text(const struct sockaddr *addr, socklen_t len, char text[ADDRESS_TEXT_MAX]);
 

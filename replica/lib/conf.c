@@ -113,32 +113,45 @@ check_address(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
+static const char *const kinds[] = { "member", "observer" };
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+/* How many sections of both kinds have the number: "1" and "01" are one. */
+static unsigned
+count_id(cfg_t *cfg, long id)
+{
+	unsigned count = 0, i;
+	size_t kind;
+
+	for (kind = 0; kind < KINDS; kind++)
+		for (i = 0; i < cfg_size(cfg, kinds[kind]); i++)
+			count +=
+			    strtol(cfg_title(cfg_getnsec(cfg, kinds[kind], i)), NULL, 10) == id;
+	return count;
+}
+
 static int
 check_member(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *member = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *title = cfg_title(member);
+	const char *title = cfg_title(member), *kind = cfg_opt_name(opt);
 	char *end;
 	long id = strtol(title, &end, 10);
 
-	if (*end != '\0' || id < 1 || id > MEMBER_ID_MAX) {
-		cfg_error(cfg, "member: id \"%s\" is not a number between 1 and %d", title,
+	if (*end != '\0' || id < 1 || id > MEMBER_ID_MAX)
+		cfg_error(cfg, "%s: id \"%s\" is not a number between 1 and %d", kind, title,
 		    MEMBER_ID_MAX);
-		return -1;
-	}
-	if (cfg_size(member, "peer") == 0 || cfg_getstr(member, "peer") == NULL) {
-		cfg_error(cfg, "member %ld: peer is missing", id);
-		return -1;
-	}
-	if (cfg_getstr(member, "front") == NULL) {
-		cfg_error(cfg, "member %ld: front is missing", id);
-		return -1;
-	}
-	if (cfg_opt_size(opt) > CONF_MEMBERS_MAX) {
-		cfg_error(cfg, "member: more than %d", CONF_MEMBERS_MAX);
-		return -1;
-	}
-	return 0;
+	else if (count_id(cfg, id) > 1)
+		cfg_error(cfg, "%s %ld: another member or observer has that id", kind, id);
+	else if (cfg_size(member, "peer") == 0 || cfg_getstr(member, "peer") == NULL)
+		cfg_error(cfg, "%s %ld: peer is missing", kind, id);
+	else if (cfg_getstr(member, "front") == NULL)
+		cfg_error(cfg, "%s %ld: front is missing", kind, id);
+	else if (cfg_size(cfg, kinds[0]) + cfg_size(cfg, kinds[1]) > CONF_MEMBERS_MAX)
+		cfg_error(cfg, "%s: more than %d", kind, CONF_MEMBERS_MAX);
+	else
+		return 0;
+	return -1;
 }
 
 static char *
@@ -166,13 +179,35 @@ check_whole(const char *path, cfg_t *cfg, char *err, size_t errlen)
 	return -1;
 }
 
+static void
+convert_members(cfg_t *cfg, struct conf *conf)
+{
+	struct conf_member *member;
+	cfg_t *section;
+	unsigned i;
+	size_t kind;
+
+	conf->members =
+	    calloc(cfg_size(cfg, kinds[0]) + cfg_size(cfg, kinds[1]), sizeof *conf->members);
+	if (conf->members == NULL)
+		abort();
+	for (kind = 0; kind < KINDS; kind++) {
+		for (i = 0; i < cfg_size(cfg, kinds[kind]); i++) {
+			section = cfg_getnsec(cfg, kinds[kind], i);
+			member = &conf->members[conf->nmembers++];
+			member->id = (uint32_t)strtoul(cfg_title(section), NULL, 10);
+			member->observer = kind == 1;
+			member->peer = copy(cfg_getstr(section, "peer"));
+			member->front = copy(cfg_getstr(section, "front"));
+			member->http = copy(cfg_getstr(section, "http"));
+		}
+	}
+}
+
 static struct conf *
 convert(cfg_t *cfg)
 {
 	struct conf *conf = calloc(1, sizeof *conf);
-	struct conf_member *member;
-	cfg_t *section;
-	size_t i;
 
 	if (conf == NULL)
 		abort();
@@ -187,19 +222,23 @@ convert(cfg_t *cfg)
 	conf->pass_interval = (uint32_t)cfg_getint(cfg, "pass_interval");
 	conf->session_timeout_min = (uint32_t)cfg_getint(cfg, "session_timeout_min");
 	conf->session_timeout_max = (uint32_t)cfg_getint(cfg, "session_timeout_max");
-	conf->nmembers = cfg_size(cfg, "member");
-	conf->members = calloc(conf->nmembers, sizeof *conf->members);
-	if (conf->members == NULL)
-		abort();
-	for (i = 0; i < conf->nmembers; i++) {
-		section = cfg_getnsec(cfg, "member", (unsigned)i);
-		member = &conf->members[i];
-		member->id = (uint32_t)strtoul(cfg_title(section), NULL, 10);
-		member->peer = copy(cfg_getstr(section, "peer"));
-		member->front = copy(cfg_getstr(section, "front"));
-		member->http = copy(cfg_getstr(section, "http"));
-	}
+	conf->plaintext = cfg_getbool(cfg, "plaintext") == cfg_true;
+	convert_members(cfg, conf);
 	return conf;
+}
+
+static void
+watch_section(cfg_t *cfg, const char *kind)
+{
+	static const char *const addresses[] = { "peer", "front", "http" };
+	char name[32];
+	size_t i;
+
+	cfg_set_validate_func(cfg, kind, check_member);
+	for (i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+		snprintf(name, sizeof name, "%s|%s", kind, addresses[i]);
+		cfg_set_validate_func(cfg, name, check_address);
+	}
 }
 
 static cfg_t *
@@ -223,7 +262,9 @@ parser_new(void)
 		CFG_INT("pass_interval", 30, CFGF_NONE),
 		CFG_INT("session_timeout_min", 1000, CFGF_NONE),
 		CFG_INT("session_timeout_max", 600000, CFGF_NONE),
+		CFG_BOOL("plaintext", cfg_false, CFGF_NONE),
 		CFG_SEC("member", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("observer", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
 	cfg_t *cfg = cfg_init(all, CFGF_NONE);
@@ -236,10 +277,8 @@ parser_new(void)
 		cfg_set_validate_func(cfg, ranges[i].key, check_range);
 	cfg_set_validate_func(cfg, "socket", check_socket);
 	cfg_set_validate_func(cfg, "cluster", check_cluster);
-	cfg_set_validate_func(cfg, "member", check_member);
-	cfg_set_validate_func(cfg, "member|peer", check_address);
-	cfg_set_validate_func(cfg, "member|front", check_address);
-	cfg_set_validate_func(cfg, "member|http", check_address);
+	for (i = 0; i < KINDS; i++)
+		watch_section(cfg, kinds[i]);
 	return cfg;
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONF_MEMBERS_MAX 15
+#define CONF_MEMBERS_MAX 15 /* observers included */
 #define CONF_SOCKET_MAX 107 /* bytes, sun_path of unix(7) */
 
 struct conf_member {
@@ -30,7 +30,8 @@ struct conf {
 	uint32_t pass_interval;	      /* seconds, 1 … 86400 */
 	uint32_t session_timeout_min; /* milliseconds, 100 … 3600000 */
 	uint32_t session_timeout_max; /* likewise, not below the minimum */
-	struct conf_member *members;
+	bool plaintext;		      /* links between members may be readable on a network */
+	struct conf_member *members;  /* observers last; one at least is none, ids differ */
 	size_t nmembers;
 };
 

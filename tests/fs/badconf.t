@@ -56,6 +56,12 @@ bad 'cluster = "test"' ': member: at least one is needed' "no member"
 bad "$good
 session_timeout_min = 5000
 session_timeout_max = 4000" ': session_timeout_min: above session_timeout_max' "limits that cross"
+bad_line 'member 01 { peer = "a:1" front = "a:2" }' "member 1: another member or observer has that id" "a member twice, in other digits"
+bad_line 'observer 1 { peer = "a:1" front = "a:2" }' "observer 1: another member or observer has that id" "a member that is an observer, too"
+bad_line 'observer 2 { front = "a:2" }' 'observer 2: peer is missing' "an observer without an address"
+bad_line 'plaintext = perhaps' "invalid boolean value for option 'plaintext'" "neither true nor false"
+bad 'cluster = "test"
+observer 1 { peer = "a:1" front = "a:2" }' ': member: at least one is needed' "nobody but an observer"
 
 for rubbish in 'member 1 {' 'cluster = "test' '}' $'\xff\xfe' 'tick = 10 20' '= 5'; do
 	printf '%s\n' "$rubbish" >zabfs.conf
@@ -84,6 +90,35 @@ replica="$build/zabfs-replica -f zabfs.conf -D data"
 	refused 64 "zabfs-replica: -i one: not a member's id" "a member's id that is no number" $replica -i one -d -I
 	refused 64 "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]" "no member's id" $replica -d -I
 }
+
+# PEER WHY TEXT: a member 1 at PEER that is not alone.
+exposed() {
+	printf 'cluster = "test"\nsocket = "%s/front.sock"\nmember 1 { peer = "%s" front = "a:2" }
+observer 2 { peer = "127.0.0.1:1" front = "a:2" }\n' "$T" "$1" >zabfs.conf
+	# shellcheck disable=SC2086 # words
+	refused 78 "zabfs-replica: zabfs.conf: member 1: peer: $1$2" "$3" $replica -i 1 -d -I
+	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>err
+	is "$? $(cat out err)" "78 zabfs-replica: zabfs.conf: member 1: peer: $1$2" "  -n -i 1 says the same"
+}
+readable=' is not loopback: what members say to each other could be read and changed on the network; plaintext = true allows it'
+exposed 0.0.0.0:1 "$readable" "links that a network could read"
+"$build/zabfs-replica" -n -f zabfs.conf -i 2 >out 2>&1
+is "$? $(cat out)" "0 " "  of the other one none could"
+exposed '[::]:1' "$readable" "likewise by IPv6"
+exposed '[::g]:1' ': Name or service not known' "where that is nobody can tell"
+for peer in 127.9.9.9:1 '[::1]:1' localhost:1; do
+	printf 'cluster = "test"\nmember 1 { peer = "%s" front = "a:2" }
+member 2 { peer = "192.0.2.1:1" front = "a:2" }\n' "$peer" >zabfs.conf
+	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
+	is "$? $(cat out)" "0 " "$peer is loopback"
+done
+echo 'plaintext = true' >>zabfs.conf
+"$build/zabfs-replica" -n -f zabfs.conf -i 2 >out 2>&1
+is "$? $(cat out)" "0 " "plaintext = true: as it likes"
+printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" front = "a:2" }\n' >zabfs.conf
+"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
+is "$? $(cat out)" "0 " "who is alone listens to nobody"
+printf '%s\n' "$good" >zabfs.conf
 
 mountd="$build/zabfs-mountd -d"
 usage='usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT

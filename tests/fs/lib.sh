@@ -1,11 +1,14 @@
 # shellcheck shell=bash
-# The harness of the tests on real mounts: each script has a node of its own in
-# a folder of its own, so that they run side by side, and leaves nothing
+# The harness of the tests on real mounts: each script has a node, or several,
+# of its own in a folder of its own, so that they run side by side, and leaves nothing
 # behind, also when it fails. Sourced by tests/fs/*.t; output is TAP. What a
 # script holds open as descriptors 8 and 9 the daemons don't inherit.
 #
 #   node_start [CONF-LINE…]   configuration, replica
 #   node_stop | replica_kill9 | replica_restart | replica_start, or replica_launch, then replica_leads
+#   ensemble_start N [CONF-LINE…]           members 1 to N, each a node: data $T/ID/data, log $T/replica-ID.log
+#   member_start ID [-I] | member_end ID SIGNAL | member_signal ID SIGNAL
+#   leader; leads [BUT-ID]; serves ID; member_mount ID [mountd options…]   mounts at $T/mID
 #   disk_start MEGABYTES                    a small disk of its own for the data, before node_start
 #   mount_start NAME [mountd options…]      mounts at $T/NAME
 #   mount_stop NAME | mount_kill9 NAME; fsd_pid NAME
@@ -19,10 +22,11 @@ build=${ZABFS_BUILD:-$here/build}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/zabfs-test.XXXXXX")
-declare -A mountd_pid
+declare -A mountd_pid member_pid
 watch_pids=()
 allowed=()
 replica_pid=
+members=('member 1 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }')
 count=0
 failed=0
 
@@ -64,12 +68,8 @@ conf_write() {
 cluster = "test"
 socket = "$T/front.sock"
 session_timeout_min = 200
-member 1 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }
 END
-	local line
-	for line in "$@"; do
-		echo "$line" >>"$T/zabfs.conf"
-	done
+	printf '%s\n' "${members[@]}" "$@" >>"$T/zabfs.conf"
 }
 
 # Where there is no loop device, the data lies in memory.
@@ -106,6 +106,82 @@ replica_leads() {
 node_start() {
 	conf_write "$@"
 	replica_start
+}
+
+# Loopback addresses that no other script has; the ports are none that the kernel gives away.
+ensemble_start() {
+	local id n=$1 net="127.$((1 + $$ / 256 % 254)).$(($$ % 256))"
+	shift
+	members=()
+	for ((id = 1; id <= n; id++)); do
+		members+=("member $id { peer = \"$net.$id:7400\" front = \"$net.$id:7401\" }")
+	done
+	conf_write "$@"
+	for ((id = 1; id <= n; id++)); do
+		member_start "$id" -I
+	done
+	wait_for 30 leads && return 0
+	echo "# nobody leads:"
+	tail -n 5 "$T"/replica-*.log | sed 's/^/# /'
+	return 1
+}
+
+# Does not wait for anything.
+member_start() {
+	local id=$1
+	shift
+	mkdir -p "$T/$id/data"
+	"$build/zabfs-replica" -f "$T/zabfs.conf" -i "$id" -D "$T/$id/data" -s "$T/$id/front.sock" -d "$@" \
+		>>"$T/replica-$id.log" 2>&1 </dev/null 8>&- 9>&- &
+	member_pid[$id]=$!
+}
+
+member_signal() {
+	kill "-$2" "${member_pid[$1]}"
+}
+
+member_end() {
+	[ -n "${member_pid[$1]:-}" ] || return 0
+	kill "-$2" "${member_pid[$1]}" 2>/dev/null
+	wait "${member_pid[$1]}" 2>/dev/null
+	unset "member_pid[$1]"
+}
+
+# The last role that its present process has logged: leading, following or looking.
+member_role() {
+	[ -n "${member_pid[$1]:-}" ] || return 0
+	sed -nE "s/.*zabfs-replica\\[${member_pid[$1]}\\] info: (leading|following|looking) .*/\\1/p" \
+		"$T/replica-$1.log" | tail -n 1
+}
+
+# The leader's id. One that stands still may think so, too: the greatest epoch counts.
+leader() {
+	local id epoch best=0 who=
+	for id in "${!member_pid[@]}"; do
+		[ "$(member_role "$id")" = leading ] || continue
+		epoch=$(sed -nE "s/.* info: leading epoch=([0-9]+) .*/\\1/p" "$T/replica-$id.log" | tail -n 1)
+		[ "$epoch" -gt "$best" ] || continue
+		best=$epoch
+		who=$id
+	done
+	echo "$who"
+}
+
+# Somebody, and not that one.
+leads() {
+	local who
+	who=$(leader)
+	[ -n "$who" ] && [ "$who" != "${1:-}" ]
+}
+
+serves() {
+	[[ $(member_role "$1") =~ ^(leading|following)$ ]]
+}
+
+member_mount() {
+	local id=$1
+	shift
+	mount_start "m$id" -s "$T/$id/front.sock" "$@"
 }
 
 process_gone() {
@@ -229,6 +305,9 @@ verdict() {
 go_on() {
 	local name
 	[ -z "$replica_pid" ] || kill -CONT "$replica_pid" 2>/dev/null
+	for name in "${!member_pid[@]}"; do
+		member_signal "$name" CONT 2>/dev/null
+	done
 	for name in "${!mountd_pid[@]}"; do
 		kill -CONT "${mountd_pid[$name]}" 2>/dev/null
 		pkill -CONT -P "${mountd_pid[$name]}"
@@ -246,6 +325,9 @@ cleanup() {
 		mount_stop "$name"
 	done
 	replica_end TERM
+	for name in "${!member_pid[@]}"; do
+		member_end "$name" TERM
+	done
 	umount -q "$T/data" 2>/dev/null
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null

@@ -79,8 +79,57 @@ is "$?" 0 "stop again"
 node run
 is "$(cat run/1/mnt/try/greeting)" hello "the data is there after a stop"
 N=3 node run
-is "$? $(cat "$T/out")" "1 run: N=3: only an ensemble of one is offered" "more than one node: refused"
+is "$? $(cat "$T/out")" "1 run: N=3: run/ was made with N=1; make clean removes it" "another number of nodes: refused"
 node stop
 cp run/1/*.log "$T"
+rm -rf run
+
+N=2 node run
+is "$? $(cat "$T/out")" "1 run: N=2: an odd number of nodes, 1 to 15, is wanted" "two nodes, of which none may fail: refused"
+
+# Three nodes.
+pids3() {
+	cat run/[123]/replica.pid run/[123]/mountd.pid
+}
+N=3 node run
+is "$?" 0 "N=3: run"
+is "$(ls -l run/[123]/*.pid run/[123]/*.log | wc -l)" 18 "  a pid and a log of each program"
+is "$(stat -c %a run/[123]/data | uniq)" 700 "  and the data of each"
+is "$(grep -Eo '127.0.0.1:[0-9]+' run/zabfs.conf | sort -u | wc -l)" 9 "  no port is twice in the configuration"
+before=$(pids3)
+sed -n 's/^  //p' "$T/out" | sed 's#make run#tests/node run#' >"$T/lines"
+is "$(wc -l <"$T/lines")" 5 "  five lines to try"
+ZABFS_BUILD="$T/bin" timeout 60 bash -e "$T/lines" >"$T/tried" 2>&1
+is "$?" 0 "  they work as printed"
+is "$(grep -vE '^(id|timeout_ms|zxid)' "$T/tried")" "hello
+again
+again
+state connected
+replica 3
+greeting
+me
+greeting" "  and show what they should"
+is "$(pids3 | sed 3d)" "$(sed 3d <<<"$before")" "run again, without N, starts what is down and nothing else"
+
+node stop
+is "$?" 0 "stop"
+for pid in $before; do
+	ended "$pid"
+	ok $? "  which ends each program"
+done
+! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/src"
+ok $? "  nothing is mounted"
+rm -rf run/2/data
+node run
+is "$?" 0 "run of three, one of them without its data"
+is "$(cat run/2/mnt/try/greeting)" again "  it gets them from the others"
+N=5 node run
+is "$? $(cat "$T/out")" "1 run: N=5: run/ was made with N=3; make clean removes it" "  five of them: refused"
+node stop
+for id in 1 2 3; do
+	for log in run/$id/*.log; do
+		cp "$log" "$T/$id-${log##*/}"
+	done
+done
 
 done_testing

@@ -30,6 +30,7 @@ accepted(const struct conf *conf)
 	WITHIN(session_timeout_min, 100, 3600000);
 	WITHIN(session_timeout_max, conf->session_timeout_min, 3600000);
 	WITHIN(nmembers, 1, CONF_MEMBERS_MAX);
+	CHECK(!conf->members[0].observer);
 	for (i = 0; i < conf->nmembers; i++) {
 		WITHIN(members[i].id, 1, 255);
 		CHECK(strchr(conf->members[i].peer, ':') != NULL);

@@ -96,12 +96,38 @@ test_numbers_are_found_without_asking(void **state)
 	assert_string_equal(text, "?");
 }
 
+static void
+test_loopback(void **state)
+{
+	static const struct {
+		const char *text;
+		bool loopback;
+	} known[] = { { "127.0.0.1:1", true }, { "127.255.255.254:1", true }, { "[::1]:1", true },
+		{ "126.255.255.255:1", false }, { "128.0.0.1:1", false }, { "0.0.0.0:1", false },
+		{ "10.0.0.127:1", false }, { "[::]:1", false }, { "[::2]:1", false },
+		{ "[fe80::1]:1", false } };
+	struct sockaddr other = { .sa_family = AF_UNIX };
+	struct addrinfo *found;
+	struct address address;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		assert_true(address_parse(known[i].text, &address));
+		assert_int_equal(address_resolve(&address, true, &found), 0);
+		if (address_is_loopback(found->ai_addr) != known[i].loopback)
+			fail_msg("%s", known[i].text);
+		freeaddrinfo(found);
+	}
+	assert_false(address_is_loopback(&other));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_one),
 		cmocka_unit_test(test_what_is_none),
+		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_numbers_are_found_without_asking),
 	};
 

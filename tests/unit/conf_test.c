@@ -66,6 +66,8 @@ test_defaults(void **state)
 	assert_int_equal(conf->members[0].id, 1);
 	assert_string_equal(conf->members[0].peer, "127.0.0.1:1");
 	assert_null(conf->members[0].http);
+	assert_false(conf->members[0].observer);
+	assert_false(conf->plaintext);
 	conf_free(conf);
 }
 
@@ -84,6 +86,86 @@ test_members(void **state)
 	assert_int_equal(conf->members[1].id, 7);
 	assert_string_equal(conf->members[1].http, "h:3");
 	conf_free(conf);
+}
+
+static void
+test_observers(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(
+	    load("cluster = \"c\"\n"
+		 "observer 4 { peer = \"h:1\" front = \"h:2\" http = \"h:3\" }\n" MEMBER
+		 "observer 3 { peer = \"h:4\" front = \"h:5\" }\n",
+		&conf, err),
+	    0);
+	assert_int_equal(conf->nmembers, 3);
+	assert_int_equal(conf->members[0].id, 1);
+	assert_false(conf->members[0].observer);
+	assert_int_equal(conf->members[1].id, 4);
+	assert_true(conf->members[1].observer);
+	assert_string_equal(conf->members[1].http, "h:3");
+	assert_int_equal(conf->members[2].id, 3);
+	assert_true(conf->members[2].observer);
+	assert_string_equal(conf->members[2].peer, "h:4");
+	conf_free(conf);
+
+	refused("cluster = \"c\"\nobserver 1 { peer = \"h:1\" front = \"h:2\" }\n", 0,
+	    "member: at least one");
+	refused("cluster = \"c\"\n" MEMBER "observer 1 { peer = \"h:1\" front = \"h:2\" }\n", 3,
+	    "observer 1: another member or observer has that id");
+	refused("cluster = \"c\"\nobserver 1 { peer = \"h:1\" front = \"h:2\" }\n" MEMBER, 3,
+	    "member 1: another member or observer has that id");
+	refused("cluster = \"c\"\n" MEMBER "member 01 { peer = \"h:1\" front = \"h:2\" }\n", 3,
+	    "member 1: another");
+	refused("cluster = \"c\"\n" MEMBER "observer 256 { peer = \"h:1\" front = \"h:2\" }\n", 3,
+	    "observer: id \"256\"");
+	refused("cluster = \"c\"\n" MEMBER "observer 2 { peer = \"h\" front = \"h:2\" }\n", 3,
+	    "peer: \"h\"");
+	refused("cluster = \"c\"\n" MEMBER "observer 2 { peer = \"h:1\" }\n", 3,
+	    "observer 2: front is missing");
+}
+
+/* Fifteen in all, of whichever kind. */
+static void
+test_how_many(void **state)
+{
+	char text[2048] = "cluster = \"c\"\n", err[512];
+	struct conf *conf;
+	size_t len;
+	int i;
+
+	(void)state;
+	for (i = 1; i <= 16; i++) {
+		len = strlen(text);
+		snprintf(text + len, sizeof text - len,
+		    "%s %d { peer = \"h:1\" front = \"h:2\" }\n",
+		    i % 2 != 0 ? "member" : "observer", i);
+		if (i != 15)
+			continue;
+		assert_int_equal(load(text, &conf, err), 0);
+		assert_int_equal(conf->nmembers, 15);
+		conf_free(conf);
+	}
+	refused(text, 17, "observer: more than 15");
+}
+
+static void
+test_plaintext(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(load("cluster = \"c\"\nplaintext = true\n" MEMBER, &conf, err), 0);
+	assert_true(conf->plaintext);
+	conf_free(conf);
+	assert_int_equal(load("cluster = \"c\"\nplaintext = false\n" MEMBER, &conf, err), 0);
+	assert_false(conf->plaintext);
+	conf_free(conf);
+	refused("cluster = \"c\"\nplaintext = perhaps\n" MEMBER, 2, "plaintext");
 }
 
 static void
@@ -156,6 +238,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_observers),
+		cmocka_unit_test(test_how_many),
+		cmocka_unit_test(test_plaintext),
 		cmocka_unit_test(test_mistakes_are_named),
 		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_what_is_no_file),
