@@ -126,8 +126,14 @@ FIRST = 1
 sim: $(O)/tests/zabfs-sim
 	$(Q)$(O)/tests/zabfs-sim $(if $(SEED),-s $(SEED) -t,-n $(SEEDS) -f $(FIRST))
 
-mutants:
+mutants: $(O)/tests/zabfs-sim
 	$(Q)tests/sim/mutants
+
+# For tests/sim/mutants: how the simulator is compiled, and linked, of which objects.
+sim-recipe:
+	@echo compile=\''$(CC) $(filter-out -MMD -MP,$(CPPFLAGS)) $(filter-out -W%,$(CFLAGS)) -w'\'
+	@echo link=\''$(CC) $(LDFLAGS) $(SIM_WRAP)'\' libs=\''$(LIBS_REPLICA)'\'
+	@echo objects=\''$(call obj,$(SIM_SRC))'\'
 
 # SECONDS: for each target. What it finds is in build-fuzz/found.
 SECONDS = 60
@@ -158,5 +164,5 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants fuzz fuzz-build coverage bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe fuzz fuzz-build coverage bench install clean
 .SECONDARY:

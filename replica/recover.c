@@ -42,6 +42,8 @@ load_node(void *arg, const struct store_node *row)
 	struct loading *loading = arg;
 
 	progress(loading);
+	/* The log may begin above the transaction that was the last to change something. */
+	write_time_seen(loading->replica, row->ctime_ns);
 	return image_load_node(loading->replica->tree, row);
 }
 
@@ -64,8 +66,7 @@ replay(void *arg, uint64_t zxid, struct blob payload)
 	loading->broken = txn_unpack(payload, zxid, replica->zone, &txn) != 0;
 	if (!loading->broken) {
 		tree_apply(replica->tree, &txn);
-		if (txn.head.time_ns > replica->time_ns)
-			replica->time_ns = txn.head.time_ns;
+		write_time_seen(replica, txn.head.time_ns);
 	}
 	msgpack_zone_clear(replica->zone);
 	return !loading->broken && zxid < loading->upto;

@@ -53,6 +53,7 @@ struct snap_in {
 	uint64_t conn, attempt, zxid;
 	struct tree *tree;
 	uint64_t upto, rows, said_ns;
+	int64_t time_ns; /* of the latest change in it */
 	bool complete, paused;
 };
 
@@ -162,6 +163,8 @@ take_row(struct snap_in *snap, struct store_batch *batch, const msgpack_object *
 		    image_load_node(snap->tree, &node) != 0)
 			return false;
 		store_batch_node(batch, &node);
+		if (node.ctime_ns > snap->time_ns)
+			snap->time_ns = node.ctime_ns;
 		return true;
 	}
 	if (codec_unpack(&session_schema, fields, n, &session) != 0 ||
@@ -271,6 +274,7 @@ snap_in_force(struct replica *replica)
 	replica->tree = snap->tree;
 	replica->prep = prep_new(replica->tree);
 	replica->catch_up = snap->upto;
+	write_time_seen(replica, snap->time_ns);
 	snap->tree = old;
 	end(replica);
 	recover_caught_up(replica);

@@ -8,13 +8,17 @@
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
 
+void
+write_time_seen(struct replica *replica, int64_t time_ns)
+{
+	if (time_ns > replica->time_ns)
+		replica->time_ns = time_ns;
+}
+
 int64_t
 write_time_ns(struct replica *replica)
 {
-	int64_t now = replica_time_ns();
-
-	if (now > replica->time_ns)
-		replica->time_ns = now;
+	write_time_seen(replica, replica_time_ns());
 	return replica->time_ns;
 }
 
@@ -115,8 +119,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
 	tree_apply(replica->tree, &txn);
 	prep_applied(replica->prep, txn.zxid);
-	if (txn.head.time_ns > replica->time_ns)
-		replica->time_ns = txn.head.time_ns;
+	write_time_seen(replica, txn.head.time_ns);
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
 	close = closing(&txn);

@@ -8,9 +8,11 @@
 #include "replica/lib/check.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #define JOBS_MAX 64
 #define REPORT_SEEDS 64
 #define SHRINK_S 20
+#define HANG_S 20 /* of the processor's time: a thousand times what a seed takes */
 
 /* Every field of the options, under the name that -o takes. */
 #define OPTIONS(O)                                                                                 \
@@ -58,14 +61,24 @@ on_check(const char *file, int line, const char *condition)
 	print_replay(running);
 }
 
+/* Likewise, of a step that never ends or of a crash. */
+static void
+on_signal(int number)
+{
+	printf("seed %llu: %s\n", (unsigned long long)running->seed,
+	    number == SIGVTALRM ? "it never ends" : strsignal(number));
+	print_replay(running);
+	_exit(1);
+}
+
 static bool
 run(const struct options *options, FILE *to, struct world *world)
 {
-	bool ok;
+	struct itimerval limit = { .it_value.tv_sec = HANG_S };
 
 	running = options;
-	ok = world_run(options, to, world);
-	return ok;
+	setitimer(ITIMER_VIRTUAL, &limit, NULL);
+	return world_run(options, to, world);
 }
 
 static bool
@@ -314,6 +327,8 @@ main(int argc, char **argv)
 	int c;
 
 	progname = argv[0];
+	signal(SIGVTALRM, on_signal);
+	signal(SIGSEGV, on_signal);
 	while ((c = getopt(argc, argv, "n:f:s:j:o:tx")) != -1) {
 		switch (c) {
 		case 'n':
