@@ -11,15 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-/*
- * How long the mount's copy is kept for the next job: closing it takes 100 us. So much later an
- * unmounted file system may end.
- */
-#define LINGER_NS 2000000
-#define NS_PER_S 1000000000
 
 static void
 forget_waiting(struct echo *echo, struct echo_job *job)
@@ -31,18 +23,19 @@ forget_waiting(struct echo *echo, struct echo_job *job)
 		HASH_DELETE(hh, echo->waiting, job);
 }
 
-/* The next job; NULL: it is to stop, or there was none before `until` (NULL: it waits). */
+/* The next job; NULL: it is to stop. Without any the thread sleeps, and off a mount that is gone. */
 static struct echo_job *
-take(struct echo *echo, const struct timespec *until)
+take(struct echo *echo)
 {
 	struct echo_job *job;
-	int error = 0;
 
 	pthread_mutex_lock(&echo->mutex);
 	echo->current = NULL;
-	while (error == 0 && !echo->stopping && STAILQ_EMPTY(&echo->queue))
-		error = until == NULL ? pthread_cond_wait(&echo->work, &echo->mutex)
-				      : pthread_cond_timedwait(&echo->work, &echo->mutex, until);
+	while (!echo->stopping && STAILQ_EMPTY(&echo->queue)) {
+		if (echo->left)
+			echo_off(echo);
+		pthread_cond_wait(&echo->work, &echo->mutex);
+	}
 	job = echo->stopping ? NULL : STAILQ_FIRST(&echo->queue);
 	if (job != NULL) {
 		STAILQ_REMOVE_HEAD(&echo->queue, next);
@@ -52,20 +45,6 @@ take(struct echo *echo, const struct timespec *until)
 	}
 	pthread_mutex_unlock(&echo->mutex);
 	return job;
-}
-
-static struct echo_job *
-take_soon(struct echo *echo)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LINGER_NS;
-	if (until.tv_nsec >= NS_PER_S) {
-		until.tv_sec++;
-		until.tv_nsec -= NS_PER_S;
-	}
-	return take(echo, &until);
 }
 
 static void *
@@ -80,18 +59,12 @@ thread_main(void *arg)
 	pthread_cond_broadcast(&echo->work);
 	pthread_mutex_unlock(&echo->mutex);
 
-	for (;;) {
-		job = take_soon(echo);
-		if (job == NULL) {
-			echo_rest(echo);
-			job = take(echo, NULL);
-		}
-		if (job == NULL)
-			break;
-		if (!job->cancelled)
+	while ((job = take(echo)) != NULL) {
+		if (!job->cancelled && !echo->left)
 			echo_run(echo, job);
 		free(job);
 	}
+	echo_off(echo);
 	pthread_mutex_lock(&echo->mutex);
 	echo->stopped = true;
 	pthread_mutex_unlock(&echo->mutex);
@@ -102,7 +75,6 @@ struct echo *
 echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg)
 {
-	pthread_condattr_t attr;
 	struct echo *echo;
 	int error;
 
@@ -117,10 +89,7 @@ echo_new(
 	echo->door = -1;
 	STAILQ_INIT(&echo->queue);
 	pthread_mutex_init(&echo->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&echo->work, &attr);
-	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&echo->work, NULL);
 	error = pthread_create(&echo->thread, NULL, thread_main, echo);
 	if (error != 0) {
 		free(echo);
@@ -139,6 +108,15 @@ echo_stop(struct echo *echo)
 {
 	pthread_mutex_lock(&echo->mutex);
 	echo->stopping = true;
+	pthread_cond_broadcast(&echo->work);
+	pthread_mutex_unlock(&echo->mutex);
+}
+
+void
+echo_leave(struct echo *echo)
+{
+	pthread_mutex_lock(&echo->mutex);
+	echo->left = true;
 	pthread_cond_broadcast(&echo->work);
 	pthread_mutex_unlock(&echo->mutex);
 }

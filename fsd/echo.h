@@ -38,6 +38,12 @@ struct echo *echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
 /*
+ * The mount is no longer in the mount table: the thread lets go of it (nobody else may use it),
+ * and nothing is told any more.
+ */
+void echo_leave(struct echo *echo);
+
+/*
  * Stops the thread. Its system calls need the loop to answer, so: echo_stop
  * asks it, the loop goes on until echo_stopped, then echo_free.
  */

@@ -71,6 +71,7 @@ struct echo {
 	uint32_t queued;
 	uint64_t overflows;
 	bool started, stopping, stopped;
+	_Atomic bool left;
 
 	struct echo_job *current;
 	bool wrong;	    /* the kernel knew another node by the name */
@@ -79,8 +80,8 @@ struct echo {
 	bool ours;	    /* the door that the thread opened is this mount's */
 
 	/*
-	 * The echo thread's descriptors, for one run of the queue, -1: not open. On a copy of the
-	 * mount, so that umount(8) never finds ours busy.
+	 * The echo thread's descriptors, -1: not open. On a copy of the mount, so that umount(8)
+	 * never finds ours busy.
 	 */
 	int tree, door;
 };
@@ -88,6 +89,6 @@ struct echo {
 /* Runs one job on the echo thread. */
 void echo_run(struct echo *echo, struct echo_job *job);
 /* Closes what echo_run keeps open between jobs: an unmounted file system ends with it. */
-void echo_rest(struct echo *echo);
+void echo_off(struct echo *echo);
 
 #endif

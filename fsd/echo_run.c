@@ -5,7 +5,8 @@
  *
  * Directories are reached by their number through open_by_handle_at(2), which
  * raises no event and needs no path; with O_PATH, so nothing is opened. All of
- * it is done on a copy of the mount, which is made for one run of the queue.
+ * it is done on a copy of the mount, which is made for the first job and kept
+ * until the mount is gone: to close one takes the kernel up to 100 ms.
  */
 #include "fsd/echo_internal.h"
 
@@ -48,7 +49,7 @@ mount_open(struct echo *echo)
 	echo->door = openat(echo->tree, ".zab/" ECHO_DOOR, O_RDONLY | O_CLOEXEC);
 	if (echo->door >= 0 && echo->ours)
 		return true;
-	echo_rest(echo);
+	echo_off(echo);
 	errno = ENODEV;
 	return false;
 }
@@ -81,7 +82,7 @@ dir_open(struct echo *echo, uint64_t ino)
 }
 
 void
-echo_rest(struct echo *echo)
+echo_off(struct echo *echo)
 {
 	if (echo->door >= 0)
 		close(echo->door);

@@ -12,6 +12,7 @@
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kernel.h"
+#include "fsd/mounted.h"
 #include "fsd/options.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
@@ -38,6 +39,7 @@ struct life {
 	struct fsd fsd;
 	struct options options;
 	struct conf *conf;
+	struct mounted *mounted;
 	struct event *term, *interrupt, *control, *ending;
 	uint64_t ending_ns; /* 0: not yet */
 	bool initialised, connected, told;
@@ -146,6 +148,14 @@ end(struct life *life, const char *why)
 }
 
 static void
+on_unmounted(void *arg)
+{
+	const struct life *life = arg;
+
+	echo_leave(life->fsd.echo);
+}
+
+static void
 on_gone(void *arg, int errnum)
 {
 	end(arg, errnum == ENODEV ? "unmounted" : "/dev/fuse failed");
@@ -225,6 +235,9 @@ rooms_make(struct life *life)
 	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, fsd);
 	if (fsd->echo == NULL)
 		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
+	life->mounted = mounted_watch(fsd->base, life->options.mountpoint, on_unmounted, life);
+	if (life->mounted == NULL)
+		hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);
 	CHECK(fsd->link != NULL);
 }
@@ -240,6 +253,7 @@ rooms_free(struct life *life)
 	/* With a system call that hangs the thread can't be joined, and its memory is in use. */
 	if (!stopped)
 		_exit(0);
+	mounted_free(life->mounted);
 	kernel_free(fsd->kernel);
 	echo_free(fsd->echo);
 	strays_free(fsd->strays);

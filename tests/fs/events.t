@@ -140,7 +140,10 @@ is "$(grep -v end "$T/own" | paste -sd' ')" "CREATE f OPEN f MODIFY f CLOSE_WRIT
 watch_stop
 # What is done through a modifier the kernel has not seen at the real name: it is told, once.
 watch_start "$T/A/own" "$T/own2" --format '%e %f'
-(cd "$T/A/own" && exec 9>.zab/ephemeral/e && echo x >&9 && exec 9>&- && rm e && exec 9>.zab/held/h && exec 9>&-)
+(cd "$T/A/own" && exec 9>.zab/ephemeral/e && echo x >&9 && exec 9>&-)
+# (what isn't told yet when its node is removed here never is)
+wait_for 30 grep -q 'CLOSE_WRITE,CLOSE e' "$T/own2"
+(cd "$T/A/own" && rm e && exec 9>.zab/held/h && exec 9>&-)
 wait_for 30 grep -q 'DELETE h' "$T/own2"
 touch "$T/B/own/end2"
 wait_for 30 grep -q 'CREATE end2' "$T/own2"

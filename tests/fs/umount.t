@@ -28,6 +28,7 @@ begin() {
 	wait_for 20 many_told
 }
 gone() {
+	# shellcheck disable=SC2154 # lib.sh has it
 	wait "${mountd_pid[$1]}"
 	unset "mountd_pid[$1]"
 }
@@ -61,13 +62,13 @@ done
 
 # umount(8) asks for the free space first; with the session's deadline its state changes, which
 # is told, too.
-begin -o timeout=2s
+begin -o timeout=60s
 replica_kill9
 watch_stop
+passed=$(grep -c "deadline has passed" "$T/mount-B.log")
 umount "$T/B"
 is $? 0 "umount(8) does not wait for a replica that is away"
-grep -q "deadline has passed" "$T/mount-B.log"
-is $? 1 "  not even until the session's deadline"
+is "$(grep -c "deadline has passed" "$T/mount-B.log")" "$passed" "  not even until the session's deadline"
 gone B
 replica_start
 end
@@ -91,7 +92,7 @@ mount_start A && mount_start B || exit 1
 exec 8<"$T/B"
 umount -l "$T/B"
 mkdir "$T/A/beneath"
-ls "/proc/$$/fd/8/" | grep -q beneath
+[ -d "/proc/$$/fd/8/beneath" ]
 ok $? "an unmounted file system is still told of changes"
 ! wait_for 1 test -e "$T/B/beneath"
 ok $? "  and they are not made beneath the mount point"
