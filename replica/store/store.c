@@ -292,6 +292,8 @@ open_all(struct store *store, const struct store_options *options, char *err, si
 		code = found_check(options, &make, err, errlen);
 	if (code == 0 && make)
 		code = found_all(options, err, errlen);
+	if (code == 0 && make && !options->found)
+		log_info("no databases, no voter until synchronised dir=%s", store->dir);
 	if (code == 0)
 		code = open_log(store, options, err, errlen);
 	if (code == 0)

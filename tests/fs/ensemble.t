@@ -183,6 +183,8 @@ before=$(snapshots "$wiped")
 member_start "$wiped"
 wait_for 30 serves "$wiped"
 ok $? "  without databases, and without -I, it joins"
+grep -q 'info: no databases, no voter until synchronised' "replica-$wiped.log"
+ok $? "  as no voter at first, and says so"
 is "$(snapshots "$wiped")" $((before + 1)) "  by a snapshot"
 goes_on
 writer_stop wiped 1 2 3
