@@ -18,15 +18,14 @@
 void
 client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
 {
-	uint64_t *last = &world->last_to[client->index][0];
 	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
 	struct event *event;
 
 	if (client->conn == 0)
 		return;
-	if (time <= *last)
-		time = *last + 1;
-	*last = time;
+	if (time <= client->last)
+		time = client->last + 1;
+	client->last = time;
 	event = heap_add(world, time, EVENT_FRONT);
 	event->member = client->member;
 	event->life = world->members[client->member].life;
@@ -60,9 +59,17 @@ disconnect(struct world *world, struct client *client, bool told)
 		client->pending[i].sent = false;
 }
 
+/* Who says hello: so an opening is known again. */
+static uint64_t
+opener(const struct client *client)
+{
+	return client->serial << 8 | client->index | 1u << 7;
+}
+
 static void
 connect_somewhere(struct world *world, struct client *client)
 {
+	uint64_t who;
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = client->session,
@@ -72,10 +79,14 @@ connect_somewhere(struct world *world, struct client *client)
 
 	if (client->session != 0)
 		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };
+	who = opener(client);
+	msg.hello.identity = (struct blob){ (const uint8_t *)&who, sizeof who };
 	client->member = (uint32_t)random_below(world, world->count);
 	if (!world->members[client->member].up)
 		return; /* refused */
 	client->conn = ++world->fronts;
+	/* Connections are independent: what an older one brings may come later. */
+	client->last = client->changes = 0;
 	client->hello = client->heard = client->ping = world->now;
 	send_msg(world, client, &msg);
 }
@@ -124,6 +135,21 @@ client_tick(struct world *world, struct client *client)
 }
 
 static void
+opened(struct world *world, struct client *client, const struct wire_welcome *welcome)
+{
+	const struct fact *fact = history_fact(world, welcome->session);
+
+	if (fact == NULL || fact->opener != opener(client))
+		fail(world, "client %u gets the session %llx, which it has not opened",
+		    client->index, (unsigned long long)welcome->session);
+	client->session = welcome->session;
+	client->opened = welcome->zxid;
+	client->seen = client->said = welcome->zxid;
+	client->deadline = 0;
+	memcpy(client->secret, welcome->secret.data, sizeof client->secret);
+}
+
+static void
 welcomed(struct world *world, struct client *client, const struct wire_welcome *welcome)
 {
 	struct wire_msg resume = { .type = WIRE_T_RESUME };
@@ -136,11 +162,7 @@ welcomed(struct world *world, struct client *client, const struct wire_welcome *
 	}
 	CHECK(welcome->secret.len == sizeof client->secret);
 	if (client->session == 0) {
-		client->session = welcome->session;
-		client->opened = welcome->zxid;
-		client->seen = client->said = welcome->zxid;
-		client->deadline = 0;
-		memcpy(client->secret, welcome->secret.data, sizeof client->secret);
+		opened(world, client, welcome);
 	} else if (welcome->session != client->session || welcome->zxid < client->seen) {
 		fail(world, "client %u is welcomed where %llx is not known", client->index,
 		    (unsigned long long)client->seen);
@@ -172,6 +194,28 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	client_resend(world, client);
 }
 
+/* As many as the transaction made, and none of its own that it did not ask for. */
+static void
+count_change(struct world *world, struct client *client, const struct wire_change *change)
+{
+	const struct fact *fact = history_fact(world, change->zxid);
+
+	if (client->changed != change->zxid)
+		client->changes = 0;
+	client->changed = change->zxid;
+	client->changes++;
+	if (fact == NULL)
+		fail(world, "client %u is told of %llx, which nobody has delivered", client->index,
+		    (unsigned long long)change->zxid);
+	else if (fact->session == client->session && !fact->echo)
+		fail(world, "client %u is told of %llx, its own", client->index,
+		    (unsigned long long)change->zxid);
+	else if (change->last && client->changes != fact->changes)
+		fail(world, "client %u is told of %llu changes of %u at %llx", client->index,
+		    (unsigned long long)client->changes, fact->changes,
+		    (unsigned long long)change->zxid);
+}
+
 static void
 changed(struct world *world, struct client *client, const struct wire_change *change)
 {
@@ -184,6 +228,7 @@ changed(struct world *world, struct client *client, const struct wire_change *ch
 		return;
 	}
 	saw(world, client, change->zxid, false);
+	count_change(world, client, change);
 	if (change->last)
 		client->seen = change->zxid;
 }

@@ -189,6 +189,8 @@ fault_inject(struct world *world)
 	struct member *member = any(world), *leader = world_leader(world);
 	uint32_t kind = (uint32_t)random_below(world, FAULTS);
 
+	if (world->options.kinds == 0)
+		return;
 	while ((world->options.kinds & 1u << kind) == 0)
 		kind = (kind + 1) % FAULTS;
 	/* Leaders are worth more. */

@@ -15,13 +15,12 @@ static void
 post(struct front *front, const struct bytes *bytes)
 {
 	struct world *world = the_world;
-	uint64_t *last = &world->last_to[front->client][1];
 	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
 	struct event *event;
 
-	if (time <= *last)
-		time = *last + 1;
-	*last = time;
+	if (time <= front->last)
+		time = front->last + 1;
+	front->last = time;
 	event = heap_add(world, time, EVENT_CLIENT);
 	event->peer = front->client;
 	event->conn = front->conn;

@@ -176,7 +176,9 @@ member_message(struct world *world, struct member *member, const struct event *e
 	struct zab_message message = event->message;
 	struct blob payload = { 0 };
 
-	if (event->conn != member->conn_to[event->peer] || !member_enter(world, member))
+	/* 0: it was lost. */
+	if (event->conn == 0 || event->conn != member->conn_to[event->peer] ||
+	    !member_enter(world, member))
 		return;
 	if (message.type != 0) {
 		wild_vote(world, member, &message);

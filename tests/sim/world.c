@@ -184,6 +184,24 @@ heal(struct world *world)
 			member_event(world, random_below(world, 500 * MS), EVENT_RESTART, i);
 }
 
+/* Every session has an owner: those that were left have expired. */
+static bool
+attended(const struct world *world, const struct member *leader)
+{
+	const struct session *session = NULL;
+	uint64_t id = 0;
+	uint32_t i;
+
+	while ((session = tree_next_session(leader->replica->tree, id)) != NULL) {
+		id = session_id(session);
+		for (i = 0; i < world->options.clients && world->clients[i].session != id; i++)
+			;
+		if (i == world->options.clients)
+			return false;
+	}
+	return true;
+}
+
 static bool
 converged(struct world *world)
 {
@@ -191,7 +209,7 @@ converged(struct world *world)
 	struct zab_status status;
 	uint32_t i;
 
-	if (leader == NULL)
+	if (leader == NULL || !attended(world, leader))
 		return false;
 	for (i = 0; i < world->options.clients; i++)
 		if (!world->clients[i].up || !client_idle(&world->clients[i]))
