@@ -117,6 +117,7 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 	wire_pack(&packed, msg);
 	pending->bytes = bytes_new(world, packed.data, packed.size);
 	pending->sent = false;
+	pending->once = true;
 	msgpack_sbuffer_destroy(&packed);
 	client->npending++;
 	trace(world, "client %u: %s rid=%llx name=%llu", client->index, wire_type_name(msg->type),
@@ -323,6 +324,34 @@ answer(struct world *world, struct client *client, struct pending *pending,
 		read_register(world, client, done->begun);
 }
 
+/* Of a request that was sent only once: it is not executed, and the user is told so. */
+static bool
+gives_up(struct world *world, struct pending *pending, int32_t code)
+{
+	struct done *done = &world->dones[pending->done - 1];
+
+	if (!pending->once || code == ERR_EXPIRED || !random_one_in(world, 4))
+		return false;
+	done->given_up = true;
+	done->code = code;
+	done->ended = world->now;
+	pending->done = 0;
+	return true;
+}
+
+static void
+refused(struct world *world, struct client *client, struct pending *pending, int32_t code)
+{
+	struct done *done = &world->dones[pending->done - 1];
+
+	if (wire_is_write(done->type) && gives_up(world, pending, code)) {
+		client->npending--;
+		return;
+	}
+	pending->sent = pending->once = false; /* again, with the clock */
+	done->refused = true;
+}
+
 void
 client_answered(struct world *world, struct client *client, const struct wire_reply *reply)
 {
@@ -336,12 +365,10 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 		if (!pending->sent)
 			break;
 		if (reply->code == ERR_BUSY || reply->code == ERR_NOQUORUM ||
-		    reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC) {
-			pending->sent = false; /* again, with the clock */
-			world->dones[pending->done - 1].refused = true;
-		} else {
+		    reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC)
+			refused(world, client, pending, reply->code);
+		else
 			answer(world, client, pending, reply);
-		}
 		return;
 	}
 	fail(world, "client %u is answered %llx, and does not wait for it", client->index,

@@ -15,23 +15,29 @@
 #define PING (TIMEOUT_MS / 4 * MS)
 #define TICK (40 * MS)
 
+static struct event *
+send_event(struct world *world, const struct client *client, uint64_t time)
+{
+	struct event *event = heap_add(world, time, EVENT_FRONT);
+
+	event->member = client->member;
+	event->life = world->members[client->member].life;
+	event->peer = client->index;
+	event->conn = client->conn;
+	return event;
+}
+
 void
 client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
 {
 	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
-	struct event *event;
 
 	if (client->conn == 0)
 		return;
 	if (time <= client->last)
 		time = client->last + 1;
 	client->last = time;
-	event = heap_add(world, time, EVENT_FRONT);
-	event->member = client->member;
-	event->life = world->members[client->member].life;
-	event->peer = client->index;
-	event->conn = client->conn;
-	event->bytes = bytes;
+	send_event(world, client, time)->bytes = bytes;
 }
 
 static void
@@ -53,10 +59,14 @@ disconnect(struct world *world, struct client *client, bool told)
 
 	if (told)
 		client_send_bytes(world, client, NULL);
+	client->old_conn = told || !client->up ? 0 : client->conn;
+	client->old_member = client->member;
 	client->conn = 0;
 	client->up = false;
-	for (i = 0; i < OUTSTANDING_MAX; i++)
+	for (i = 0; i < OUTSTANDING_MAX; i++) {
+		client->pending[i].once &= !client->pending[i].sent;
 		client->pending[i].sent = false;
+	}
 }
 
 /* Who says hello: so an opening is known again. */
@@ -97,6 +107,11 @@ client_move(struct world *world, struct client *client)
 	if (client->conn == 0)
 		return;
 	trace(world, "fault: client %u moves", client->index);
+	disconnect(world, client, random_one_in(world, 2));
+	connect_somewhere(world, client);
+	/* Its mind changes at once: which comes first? */
+	if (!random_one_in(world, 3))
+		return;
 	disconnect(world, client, random_one_in(world, 2));
 	connect_somewhere(world, client);
 }
@@ -154,8 +169,10 @@ welcomed(struct world *world, struct client *client, const struct wire_welcome *
 {
 	struct wire_msg resume = { .type = WIRE_T_RESUME };
 
-	if (welcome->code == ERR_EXPIRED && client->session != 0)
+	if (welcome->code == ERR_EXPIRED && client->session != 0) {
+		history_expect_doomed(world, client);
 		client_lost(world, client);
+	}
 	if (welcome->code != ERR_OK) {
 		disconnect(world, client, false);
 		return;
@@ -167,6 +184,7 @@ welcomed(struct world *world, struct client *client, const struct wire_welcome *
 		fail(world, "client %u is welcomed where %llx is not known", client->index,
 		    (unsigned long long)client->seen);
 	}
+	client->attached = welcome->zxid;
 	if (client->hello + TIMEOUT_MS * MS > client->deadline)
 		client->deadline = client->hello + TIMEOUT_MS * MS;
 	send_msg(world, client, &resume);
@@ -181,6 +199,22 @@ saw(struct world *world, struct client *client, uint64_t zxid, bool inclusive)
 		client->seen = zxid;
 }
 
+/* A write on the connection that it had before: too late, this leader won't have it. */
+static void
+write_late(struct world *world, const struct client *client, uint64_t number)
+{
+	struct client before = *client;
+	struct wire_msg msg = { .type = WIRE_T_SETATTR,
+		.setattr = {
+		    .rid = LATE_BIT | zab_zxid_epoch(client->attached) << LATE_EPOCH | number,
+		    .id = TREE_ROOT,
+		    .valid = WIRE_SET_MTIME } };
+
+	before.conn = client->old_conn;
+	before.member = client->old_member;
+	send_msg(world, &before, &msg);
+}
+
 static void
 resumed(struct world *world, struct client *client, const struct wire_resumed *message)
 {
@@ -191,6 +225,8 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	if (message->zxid > client->seen)
 		client->seen = message->zxid;
 	client->up = true;
+	if (client->old_conn != 0)
+		write_late(world, client, client->late++ % (1u << LATE_EPOCH));
 	client_resend(world, client);
 }
 
@@ -277,8 +313,10 @@ client_hear(struct world *world, struct client *client, const struct event *even
 		client_answered(world, client, &msg.reply);
 		break;
 	case WIRE_T_BYE:
-		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK)
+		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK) {
+			history_expect_doomed(world, client);
 			client_lost(world, client);
+		}
 		disconnect(world, client, true);
 		break;
 	default:

@@ -9,6 +9,7 @@
 #include "replica/lib/err.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* To the client, in order; a connection's end comes last. */
 static void
@@ -66,6 +67,10 @@ front_kick(struct front *front, const char *why)
 	if (front->state == FRONT_ENDED)
 		return;
 	trace(the_world, "%u drops client %u: %s", front->member->sid, front->client, why);
+	if (strstr(why, "has moved") != NULL &&
+	    the_world->clients[front->client].conn == front->conn)
+		fail(the_world, "client %u loses its newest connection to an older one",
+		    front->client);
 	if (member_acts(the_world, front->member))
 		post(front, NULL);
 	front->state = FRONT_ENDED;

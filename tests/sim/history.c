@@ -94,6 +94,10 @@ history_row(struct world *world, const struct row *row)
 		.echo = (txn.head.flags & WIRE_ECHO) != 0,
 		.opener = opener(&txn) };
 	check_expiry(world, &txn);
+	if ((txn.head.rid & LATE_BIT) != 0 &&
+	    (txn.head.rid & ~LATE_BIT) >> LATE_EPOCH == zab_zxid_epoch(row->zxid))
+		fail(world, "%llx was asked for where the session was no more",
+		    (unsigned long long)row->zxid);
 	if (txn.head.time_ns < world->time_ns)
 		fail(world, "%llx is older than what is before it", (unsigned long long)row->zxid);
 	if (fact->changes != 0)
@@ -115,6 +119,19 @@ above(const struct world *world, uint64_t zxid)
 			high = middle;
 	}
 	return low;
+}
+
+void
+history_expect_doomed(struct world *world, const struct client *client)
+{
+	uint32_t i;
+
+	for (i = 0; i < 64; i++)
+		if (world->doomed[i] == client->session)
+			return;
+	if (world->ndoomed <= 64)
+		fail(world, "the session of client %u is over, and nobody has ended it",
+		    client->index);
 }
 
 const struct fact *
@@ -180,6 +197,12 @@ check_write(struct world *world, const struct done *done)
 		check_order(world, done, fact);
 	if (done->ended == 0)
 		return;
+	if (done->given_up) {
+		if (fact != NULL)
+			fail(world, "request %llx of client %u was refused, and is executed",
+			    (unsigned long long)done->rid, done->client);
+		return;
+	}
 	if (fact == NULL) {
 		/* Refused for good: malformed or too late. */
 		if (done->code == ERR_OK)
@@ -203,7 +226,7 @@ check_real_time(struct world *world)
 	for (i = 0; i < world->ndones; i++) {
 		const struct done *done = &world->dones[i];
 
-		if (!wire_is_write(done->type) || done->ended == 0)
+		if (!wire_is_write(done->type) || done->ended == 0 || done->given_up)
 			continue;
 		greatest = 0;
 		for (j = 0; j < world->ndones; j++) {

@@ -30,6 +30,9 @@
 #define NAMES 10	  /* what they use: client.c */
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
+/* Request ids of what comes on an older connection; below: the epoch, and a number. */
+#define LATE_BIT (UINT64_C(1) << 62)
+#define LATE_EPOCH 8
 
 /* What a seed draws; every field can be set by hand to replay a smaller case. */
 struct options {
@@ -232,12 +235,14 @@ struct done {
 	uint64_t key, written;	    /* a name's number, or a node; linear.c */
 	uint64_t parent;	    /* of a look-up */
 	bool synced;		    /* a read that began after a sync of the same client */
+	bool given_up;		    /* it was not executed, nor will be */
 	bool refused;		    /* once: who came later may have overtaken it */
 };
 
 struct pending {
 	uint32_t done; /* its index + 1; 0: unused */
 	bool sent;
+	bool once; /* since it was asked for */
 	const struct bytes *bytes;
 };
 
@@ -249,8 +254,11 @@ struct client {
 	uint64_t serial;
 	uint64_t hello, heard, ping; /* times */
 	uint64_t last;		     /* the latest arrival of what it has sent on the connection */
-	uint64_t changed, changes;   /* so many of this transaction have been told */
-	uint64_t ordered;	     /* history.c: the zxid of a write before */
+	uint64_t attached;	     /* zxid of the last WELCOME */
+	uint64_t old_conn;	     /* one that its member goes on to believe in; 0: none */
+	uint32_t old_member, late;
+	uint64_t changed, changes; /* so many of this transaction have been told */
+	uint64_t ordered;	   /* history.c: the zxid of a write before */
 
 	uint64_t session, rid, reads;
 	uint8_t secret[WIRE_SECRET_LEN];
@@ -314,6 +322,8 @@ struct world {
 	uint32_t ndones, dones_space;
 	struct fact *facts;
 	uint64_t nfacts, facts_space;
+	uint64_t doomed[64]; /* sessions whose end somebody has proposed */
+	uint32_t ndoomed;
 	int64_t time_ns;       /* of the last fact that anyone can see */
 	uint64_t acknowledged; /* the greatest zxid of a write that was answered */
 	uint64_t values;       /* written so far */
@@ -435,6 +445,8 @@ void history_row(struct world *world, const struct row *row);
 void history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
 
+/* A client has been told that its session is over. */
+void history_expect_doomed(struct world *world, const struct client *client);
 /* The transaction; NULL: nobody has delivered it. */
 const struct fact *history_fact(const struct world *world, uint64_t zxid);
 
