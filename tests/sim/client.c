@@ -18,8 +18,9 @@
 
 #define READ_BIT (UINT64_C(1) << 63)
 
-#define DIRS 4	 /* the first of them */
-#define INSIDE 6 /* the first name below one */
+#define BIG 270000 /* bytes: a piece of its own (snap.c) */
+#define DIRS 4	   /* the first of them */
+#define INSIDE 6   /* the first name below one */
 
 const char *
 client_name(uint32_t name)
@@ -225,6 +226,10 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 		    .valid = WIRE_SET_MODE,
 		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
 
+	if (world->options.big && random_one_in(world, 2)) {
+		msg.setattr.valid = WIRE_SET_SIZE;
+		msg.setattr.size = random_one_in(world, 3) ? 0 : BIG;
+	}
 	ask(world, client, &msg, msg.setattr.id, 0);
 }
 

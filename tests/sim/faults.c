@@ -98,6 +98,9 @@ alone(struct world *world, uint32_t member, bool to, bool from)
 			net_cut(world, member, i, until);
 	}
 	mend_at(world, until);
+	/* Whoever leads now, more than one may believe that it does: they are asked. */
+	for (i = 0; i < 8; i++)
+		heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_WRITE);
 }
 
 /*

@@ -264,7 +264,7 @@ remember(struct world *world, struct member *member)
 void
 member_start(struct world *world, struct member *member)
 {
-	struct replica_options options = { .conf = &world->conf, .member = member->sid };
+	struct replica_options options = { .conf = &member->conf, .member = member->sid };
 	struct event *tick;
 	char err[256];
 

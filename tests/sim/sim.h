@@ -49,6 +49,8 @@ struct options {
 	uint32_t image_s;     /* between images of the tree, 0: each tick */
 	uint32_t rollover;    /* the counter's end; 0: far away */
 	uint32_t wild;	      /* elections lie (wild.c) */
+	uint32_t skew;	      /* members lose patience at different times */
+	uint32_t big;	      /* values that make a snapshot several pieces */
 };
 
 enum fault {
@@ -186,6 +188,7 @@ struct store {
 };
 
 struct member {
+	struct conf conf;
 	uint32_t sid;
 	bool observer;
 	bool up;

@@ -63,6 +63,12 @@ options_draw(uint64_t seed, struct options *out)
 	out->clients = 1 + (uint32_t)random_below(&dice, 3);
 	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
 	out->wild = random_one_in(&dice, 4);
+	out->skew = random_one_in(&dice, 3);
+	out->big = random_one_in(&dice, 16);
+	if (out->big) {
+		out->keep_rows = 1;
+		out->delay_us = 50000;
+	}
 }
 
 static void
@@ -99,6 +105,9 @@ configure(struct world *world)
 		member->disk.voter = true;
 		conf->members[i].id = member->sid;
 		conf->members[i].observer = member->observer;
+		member->conf = *conf;
+		if (world->options.skew)
+			member->conf.sync_limit = 3 + (uint32_t)random_below(world, 10);
 	}
 }
 
