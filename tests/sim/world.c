@@ -471,6 +471,8 @@ world_free(struct world *world)
 {
 	uint32_t i;
 
+	/* Smaller ones may have run since. */
+	the_world = world;
 	for (i = 0; i < world->count; i++) {
 		struct member *member = &world->members[i];
 
