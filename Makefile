@@ -37,7 +37,7 @@ BENCH_SRC = $(wildcard tests/bench/*.c)
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
 	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c \
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
-SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply
+SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
 CASES_SRC = $(wildcard tests/cases/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 

@@ -1,7 +1,8 @@
 /*
- * A client: what it asks for, on a few names below the root. Name 0 is a
- * register: created, replaced as a whole and read behind a sync, nothing else
- * (linear.c). Every request is written down with what became of it (history.c).
+ * A client: what it asks for, on a few names. Name 0 is a register: created,
+ * replaced as a whole and read behind a sync, nothing else (linear.c). 4 and 5
+ * are directories now and then, 6 to 9 lie below them. Every request is written
+ * down with what became of it (history.c).
  * Its connection is client_io.c's. Called by world.c.
  */
 #include "tests/sim/sim.h"
@@ -17,12 +18,31 @@
 
 #define READ_BIT (UINT64_C(1) << 63)
 
-static const char *const names[NAMES] = { "register", "a", "b", "c", "d", "e" };
+#define BIG 270000 /* bytes: a piece of its own (snap.c) */
+#define DIRS 4	   /* the first of them */
+#define INSIDE 6   /* the first name below one */
+
+const char *
+client_name(uint32_t name)
+{
+	static const char *const names[NAMES] = { "register", "a", "b", "c", "d", "e", "a", "b",
+		"a", "b" };
+
+	return names[name];
+}
 
 static struct blob
 name_blob(uint32_t name)
 {
-	return (struct blob){ (const uint8_t *)names[name], (uint32_t)strlen(names[name]) };
+	return (
+	    struct blob){ (const uint8_t *)client_name(name), (uint32_t)strlen(client_name(name)) };
+}
+
+/* 0: not known. */
+static uint64_t
+parent_of(const struct client *client, uint32_t name)
+{
+	return name < INSIDE ? TREE_ROOT : client->ids[DIRS + (name - INSIDE) / 2];
 }
 
 static struct done *
@@ -80,6 +100,7 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 		pending->done = world->ndones + 1; /* counts for acked() */
 		done = note(world, client, msg);
 		msg->create.acked = acked(world, client);
+		msg->create.flags = random_one_in(world, 4) ? WIRE_ECHO : 0;
 	} else {
 		msg->sync.rid = ++client->reads | READ_BIT;
 		pending->done = world->ndones + 1;
@@ -87,6 +108,8 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 	}
 	done->key = key;
 	done->written = written;
+	if (msg->type == WIRE_T_LOOKUP)
+		done->parent = msg->lookup.parent;
 	if (msg->type == WIRE_T_READ && client->synced_begun != 0) {
 		done->synced = true;
 		done->begun = client->synced_begun;
@@ -95,6 +118,7 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 	wire_pack(&packed, msg);
 	pending->bytes = bytes_new(world, packed.data, packed.size);
 	pending->sent = false;
+	pending->once = true;
 	msgpack_sbuffer_destroy(&packed);
 	client->npending++;
 	trace(world, "client %u: %s rid=%llx name=%llu", client->index, wire_type_name(msg->type),
@@ -105,11 +129,12 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 static void
 create(struct world *world, struct client *client, uint32_t name)
 {
-	bool ephemeral = name != 0 && random_one_in(world, 3);
+	bool dir = (name == DIRS || name == DIRS + 1) && !random_one_in(world, 3);
+	bool ephemeral = name != 0 && !dir && random_one_in(world, 3);
 	struct wire_msg msg = { .type = WIRE_T_CREATE,
-		.create = { .parent = TREE_ROOT,
+		.create = { .parent = parent_of(client, name),
 		    .name = name_blob(name),
-		    .mode = S_IFREG | 0644,
+		    .mode = dir ? S_IFDIR | 0755 : S_IFREG | 0644,
 		    .owner = ephemeral ? WIRE_EPHEMERAL : WIRE_PERSISTENT } };
 
 	ask(world, client, &msg, name, 0);
@@ -119,14 +144,18 @@ static void
 remove_or_move(struct world *world, struct client *client, uint32_t name)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE,
-		.delete = { .parent = TREE_ROOT, .name = name_blob(name), .version = -1 } };
+		.delete = { .parent = parent_of(client, name),
+		    .name = name_blob(name),
+		    .dir = name == DIRS || name == DIRS + 1,
+		    .version = -1 } };
+	uint32_t to = 1 + (uint32_t)random_below(world, NAMES - 1);
 
-	if (random_one_in(world, 2)) {
+	if (!random_one_in(world, 3) && parent_of(client, to) != 0) {
 		msg = (struct wire_msg){ .type = WIRE_T_RENAME,
-			.rename = { .parent = TREE_ROOT,
+			.rename = { .parent = parent_of(client, name),
 			    .name = name_blob(name),
-			    .newparent = TREE_ROOT,
-			    .newname = name_blob(1 + name % (NAMES - 1)),
+			    .newparent = parent_of(client, to),
+			    .newname = name_blob(to),
 			    .how = (uint32_t)random_below(world, 3) } };
 	}
 	ask(world, client, &msg, name, 0);
@@ -152,11 +181,41 @@ static void
 look(struct world *world, struct client *client, uint32_t name, bool value)
 {
 	struct wire_msg msg = { .type = WIRE_T_LOOKUP,
-		.lookup = { .parent = TREE_ROOT, .name = name_blob(name) } };
+		.lookup = { .parent = parent_of(client, name), .name = name_blob(name) } };
 
 	if (value)
 		msg = (struct wire_msg){ .type = WIRE_T_READ, .read.id = client->ids[name] };
 	ask(world, client, &msg, value ? client->ids[name] : name, 0);
+}
+
+static void
+get_or_list(struct world *world, struct client *client, uint32_t name)
+{
+	struct wire_msg msg = { .type = WIRE_T_GETATTR, .getattr.id = client->ids[name] };
+	uint64_t id = msg.getattr.id;
+
+	if (random_one_in(world, 2)) {
+		id = parent_of(client, name);
+		msg = (struct wire_msg){ .type = WIRE_T_LIST,
+			.list = { .id = id, .bytes = WIRE_LIST_MAX } };
+	}
+	ask(world, client, &msg, id, 0);
+}
+
+/* The answer is BYE; if it does not come, the session goes on. */
+static void
+leave(struct world *world, struct client *client)
+{
+	struct wire_msg msg = { .type = WIRE_T_CLOSE };
+	msgpack_sbuffer packed;
+
+	if (!client->up)
+		return;
+	trace(world, "client %u: CLOSE", client->index);
+	msgpack_sbuffer_init(&packed);
+	wire_pack(&packed, &msg);
+	client_send_bytes(world, client, bytes_new(world, packed.data, packed.size));
+	msgpack_sbuffer_destroy(&packed);
 }
 
 static void
@@ -167,6 +226,10 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 		    .valid = WIRE_SET_MODE,
 		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
 
+	if (world->options.big && random_one_in(world, 2)) {
+		msg.setattr.valid = WIRE_SET_SIZE;
+		msg.setattr.size = random_one_in(world, 3) ? 0 : BIG;
+	}
 	ask(world, client, &msg, msg.setattr.id, 0);
 }
 
@@ -179,8 +242,12 @@ client_request(struct world *world, struct client *client)
 	if (client->session == 0 || client->npending >= OUTSTANDING_MAX)
 		return;
 	world->writes++;
-	if (random_one_in(world, 3))
+	if (random_one_in(world, 60))
+		leave(world, client);
+	if (random_one_in(world, 4))
 		name = 0;
+	if (parent_of(client, name) == 0)
+		name = DIRS + (name - INSIDE) / 2;
 	if (client->ids[name] == 0) {
 		if (random_one_in(world, 2))
 			create(world, client, name);
@@ -188,7 +255,7 @@ client_request(struct world *world, struct client *client)
 			look(world, client, name, false);
 		return;
 	}
-	switch (random_below(world, name == 0 ? 3 : 7)) {
+	switch (random_below(world, name == 0 ? 3 : 9)) {
 	case 0:
 		ask(world, client, &sync, name, 0);
 		break;
@@ -204,6 +271,9 @@ client_request(struct world *world, struct client *client)
 		break;
 	case 5:
 		set_mode(world, client, name);
+		break;
+	case 6:
+		get_or_list(world, client, name);
 		break;
 	default:
 		remove_or_move(world, client, name);
@@ -242,11 +312,13 @@ answer(struct world *world, struct client *client, struct pending *pending,
 	done->zxid = reply->zxid;
 	if (reply->stat.len != 0 && wire_stat_unpack(reply->stat, &stat) == 0) {
 		done->node = stat.id;
-		done->version = stat.version;
+		done->stat = XXH3_64bits(reply->stat.data, reply->stat.len);
 		learn(client, done, &stat);
 	}
 	if (done->type == WIRE_T_READ)
 		done->value = XXH3_64bits(reply->data.data, reply->data.len);
+	if (done->type == WIRE_T_LIST)
+		done->value = reads_entries(reply->data);
 	if (wire_is_write(done->type) && done->code == ERR_OK && done->zxid > world->acknowledged)
 		world->acknowledged = done->zxid;
 	trace(world, "client %u: rid=%llx code=%d zxid=%llx", client->index,
@@ -255,6 +327,34 @@ answer(struct world *world, struct client *client, struct pending *pending,
 	client->npending--;
 	if (done->type == WIRE_T_SYNC && done->key == 0)
 		read_register(world, client, done->begun);
+}
+
+/* Of a request that was sent only once: it is not executed, and the user is told so. */
+static bool
+gives_up(struct world *world, struct pending *pending, int32_t code)
+{
+	struct done *done = &world->dones[pending->done - 1];
+
+	if (!pending->once || code == ERR_EXPIRED || !random_one_in(world, 4))
+		return false;
+	done->given_up = true;
+	done->code = code;
+	done->ended = world->now;
+	pending->done = 0;
+	return true;
+}
+
+static void
+refused(struct world *world, struct client *client, struct pending *pending, int32_t code)
+{
+	struct done *done = &world->dones[pending->done - 1];
+
+	if (wire_is_write(done->type) && gives_up(world, pending, code)) {
+		client->npending--;
+		return;
+	}
+	pending->sent = pending->once = false; /* again, with the clock */
+	done->refused = true;
 }
 
 void
@@ -267,13 +367,17 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 
 		if (pending->done == 0 || world->dones[pending->done - 1].rid != reply->rid)
 			continue;
+		if (!pending->sent)
+			break;
 		if (reply->code == ERR_BUSY || reply->code == ERR_NOQUORUM ||
 		    reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC)
-			pending->sent = false; /* again, with the clock */
+			refused(world, client, pending, reply->code);
 		else
 			answer(world, client, pending, reply);
 		return;
 	}
+	fail(world, "client %u is answered %llx, and does not wait for it", client->index,
+	    (unsigned long long)reply->rid);
 }
 
 /* In the order of the requests. */

@@ -15,24 +15,29 @@
 #define PING (TIMEOUT_MS / 4 * MS)
 #define TICK (40 * MS)
 
-void
-client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
+static struct event *
+send_event(struct world *world, const struct client *client, uint64_t time)
 {
-	uint64_t *last = &world->last_to[client->index][0];
-	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
-	struct event *event;
+	struct event *event = heap_add(world, time, EVENT_FRONT);
 
-	if (client->conn == 0)
-		return;
-	if (time <= *last)
-		time = *last + 1;
-	*last = time;
-	event = heap_add(world, time, EVENT_FRONT);
 	event->member = client->member;
 	event->life = world->members[client->member].life;
 	event->peer = client->index;
 	event->conn = client->conn;
-	event->bytes = bytes;
+	return event;
+}
+
+void
+client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
+{
+	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
+
+	if (client->conn == 0)
+		return;
+	if (time <= client->last)
+		time = client->last + 1;
+	client->last = time;
+	send_event(world, client, time)->bytes = bytes;
 }
 
 static void
@@ -54,15 +59,27 @@ disconnect(struct world *world, struct client *client, bool told)
 
 	if (told)
 		client_send_bytes(world, client, NULL);
+	client->old_conn = told || !client->up ? 0 : client->conn;
+	client->old_member = client->member;
 	client->conn = 0;
 	client->up = false;
-	for (i = 0; i < OUTSTANDING_MAX; i++)
+	for (i = 0; i < OUTSTANDING_MAX; i++) {
+		client->pending[i].once &= !client->pending[i].sent;
 		client->pending[i].sent = false;
+	}
+}
+
+/* Who says hello: so an opening is known again. */
+static uint64_t
+opener(const struct client *client)
+{
+	return client->serial << 8 | client->index | 1u << 7;
 }
 
 static void
 connect_somewhere(struct world *world, struct client *client)
 {
+	uint64_t who;
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = client->session,
@@ -72,10 +89,14 @@ connect_somewhere(struct world *world, struct client *client)
 
 	if (client->session != 0)
 		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };
+	who = opener(client);
+	msg.hello.identity = (struct blob){ (const uint8_t *)&who, sizeof who };
 	client->member = (uint32_t)random_below(world, world->count);
 	if (!world->members[client->member].up)
 		return; /* refused */
 	client->conn = ++world->fronts;
+	/* Connections are independent: what an older one brings may come later. */
+	client->last = client->changes = 0;
 	client->hello = client->heard = client->ping = world->now;
 	send_msg(world, client, &msg);
 }
@@ -86,6 +107,11 @@ client_move(struct world *world, struct client *client)
 	if (client->conn == 0)
 		return;
 	trace(world, "fault: client %u moves", client->index);
+	disconnect(world, client, random_one_in(world, 2));
+	connect_somewhere(world, client);
+	/* Its mind changes at once: which comes first? */
+	if (!random_one_in(world, 3))
+		return;
 	disconnect(world, client, random_one_in(world, 2));
 	connect_somewhere(world, client);
 }
@@ -124,27 +150,41 @@ client_tick(struct world *world, struct client *client)
 }
 
 static void
+opened(struct world *world, struct client *client, const struct wire_welcome *welcome)
+{
+	const struct fact *fact = history_fact(world, welcome->session);
+
+	if (fact == NULL || fact->opener != opener(client))
+		fail(world, "client %u gets the session %llx, which it has not opened",
+		    client->index, (unsigned long long)welcome->session);
+	client->session = welcome->session;
+	client->opened = welcome->zxid;
+	client->seen = client->said = welcome->zxid;
+	client->deadline = 0;
+	memcpy(client->secret, welcome->secret.data, sizeof client->secret);
+}
+
+static void
 welcomed(struct world *world, struct client *client, const struct wire_welcome *welcome)
 {
 	struct wire_msg resume = { .type = WIRE_T_RESUME };
 
-	if (welcome->code == ERR_EXPIRED && client->session != 0)
+	if (welcome->code == ERR_EXPIRED && client->session != 0) {
+		history_expect_doomed(world, client);
 		client_lost(world, client);
+	}
 	if (welcome->code != ERR_OK) {
 		disconnect(world, client, false);
 		return;
 	}
 	CHECK(welcome->secret.len == sizeof client->secret);
 	if (client->session == 0) {
-		client->session = welcome->session;
-		client->opened = welcome->zxid;
-		client->seen = client->said = welcome->zxid;
-		client->deadline = 0;
-		memcpy(client->secret, welcome->secret.data, sizeof client->secret);
+		opened(world, client, welcome);
 	} else if (welcome->session != client->session || welcome->zxid < client->seen) {
 		fail(world, "client %u is welcomed where %llx is not known", client->index,
 		    (unsigned long long)client->seen);
 	}
+	client->attached = welcome->zxid;
 	if (client->hello + TIMEOUT_MS * MS > client->deadline)
 		client->deadline = client->hello + TIMEOUT_MS * MS;
 	send_msg(world, client, &resume);
@@ -159,6 +199,22 @@ saw(struct world *world, struct client *client, uint64_t zxid, bool inclusive)
 		client->seen = zxid;
 }
 
+/* A write on the connection that it had before: too late, this leader won't have it. */
+static void
+write_late(struct world *world, const struct client *client, uint64_t number)
+{
+	struct client before = *client;
+	struct wire_msg msg = { .type = WIRE_T_SETATTR,
+		.setattr = {
+		    .rid = LATE_BIT | zab_zxid_epoch(client->attached) << LATE_EPOCH | number,
+		    .id = TREE_ROOT,
+		    .valid = WIRE_SET_MTIME } };
+
+	before.conn = client->old_conn;
+	before.member = client->old_member;
+	send_msg(world, &before, &msg);
+}
+
 static void
 resumed(struct world *world, struct client *client, const struct wire_resumed *message)
 {
@@ -169,7 +225,31 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	if (message->zxid > client->seen)
 		client->seen = message->zxid;
 	client->up = true;
+	if (client->old_conn != 0)
+		write_late(world, client, client->late++ % (1u << LATE_EPOCH));
 	client_resend(world, client);
+}
+
+/* As many as the transaction made, and none of its own that it did not ask for. */
+static void
+count_change(struct world *world, struct client *client, const struct wire_change *change)
+{
+	const struct fact *fact = history_fact(world, change->zxid);
+
+	if (client->changed != change->zxid)
+		client->changes = 0;
+	client->changed = change->zxid;
+	client->changes++;
+	if (fact == NULL)
+		fail(world, "client %u is told of %llx, which nobody has delivered", client->index,
+		    (unsigned long long)change->zxid);
+	else if (fact->session == client->session && !fact->echo)
+		fail(world, "client %u is told of %llx, its own", client->index,
+		    (unsigned long long)change->zxid);
+	else if (change->last && client->changes != fact->changes)
+		fail(world, "client %u is told of %llu changes of %u at %llx", client->index,
+		    (unsigned long long)client->changes, fact->changes,
+		    (unsigned long long)change->zxid);
 }
 
 static void
@@ -184,6 +264,7 @@ changed(struct world *world, struct client *client, const struct wire_change *ch
 		return;
 	}
 	saw(world, client, change->zxid, false);
+	count_change(world, client, change);
 	if (change->last)
 		client->seen = change->zxid;
 }
@@ -232,8 +313,10 @@ client_hear(struct world *world, struct client *client, const struct event *even
 		client_answered(world, client, &msg.reply);
 		break;
 	case WIRE_T_BYE:
-		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK)
+		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK) {
+			history_expect_doomed(world, client);
 			client_lost(world, client);
+		}
 		disconnect(world, client, true);
 		break;
 	default:

@@ -98,6 +98,9 @@ alone(struct world *world, uint32_t member, bool to, bool from)
 			net_cut(world, member, i, until);
 	}
 	mend_at(world, until);
+	/* Whoever leads now, more than one may believe that it does: they are asked. */
+	for (i = 0; i < 8; i++)
+		heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_WRITE);
 }
 
 /*
@@ -189,6 +192,8 @@ fault_inject(struct world *world)
 	struct member *member = any(world), *leader = world_leader(world);
 	uint32_t kind = (uint32_t)random_below(world, FAULTS);
 
+	if (world->options.kinds == 0)
+		return;
 	while ((world->options.kinds & 1u << kind) == 0)
 		kind = (kind + 1) % FAULTS;
 	/* Leaders are worth more. */

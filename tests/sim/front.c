@@ -9,19 +9,19 @@
 #include "replica/lib/err.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* To the client, in order; a connection's end comes last. */
 static void
 post(struct front *front, const struct bytes *bytes)
 {
 	struct world *world = the_world;
-	uint64_t *last = &world->last_to[front->client][1];
 	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
 	struct event *event;
 
-	if (time <= *last)
-		time = *last + 1;
-	*last = time;
+	if (time <= front->last)
+		time = front->last + 1;
+	front->last = time;
 	event = heap_add(world, time, EVENT_CLIENT);
 	event->peer = front->client;
 	event->conn = front->conn;
@@ -67,6 +67,10 @@ front_kick(struct front *front, const char *why)
 	if (front->state == FRONT_ENDED)
 		return;
 	trace(the_world, "%u drops client %u: %s", front->member->sid, front->client, why);
+	if (strstr(why, "has moved") != NULL &&
+	    the_world->clients[front->client].conn == front->conn)
+		fail(the_world, "client %u loses its newest connection to an older one",
+		    front->client);
 	if (member_acts(the_world, front->member))
 		post(front, NULL);
 	front->state = FRONT_ENDED;

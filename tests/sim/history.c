@@ -1,10 +1,9 @@
 /*
  * What clients were told, against the one history of transactions: each reply
  * names its zxid, so this is exact. Each request at most once; an acknowledged
- * one is there, with its code; real-time order of writes; reads see what was at
- * their zxid, which never goes back in a session and is not behind what a sync
- * promised; changes complete, in order, before the data; no session expires
- * before its owner must know; no ephemeral outlives its session.
+ * one is there, with its code; real-time order of writes, and the session's;
+ * changes complete, in order, before the data; no session expires before its
+ * owner must know; time never goes back. What they have read is reads.c's.
  */
 #include "tests/sim/sim.h"
 
@@ -24,17 +23,27 @@ unpack(const struct row *row, msgpack_zone *zone, struct txn *txn)
 	CHECK(txn_unpack(payload, row->zxid, zone, txn) == 0);
 }
 
-/* Whether it changes what anyone can see. */
-static bool
-is_visible(const struct txn *txn)
+/* How much it changes of what anyone can see. */
+static uint32_t
+changes(const struct txn *txn)
 {
 	struct wire_change change;
-	uint32_t i;
+	uint32_t i, count = 0;
 
 	for (i = 0; i < txn->nops; i++)
-		if (change_of(txn, i, &change))
-			return true;
-	return false;
+		count += change_of(txn, i, &change);
+	return count;
+}
+
+static uint64_t
+opener(const struct txn *txn)
+{
+	uint64_t who = 0;
+
+	if (txn->nops == 1 && txn->ops[0].type == TXN_SESSION_OPEN &&
+	    txn->ops[0].session_open.identity.len == sizeof who)
+		memcpy(&who, txn->ops[0].session_open.identity.data, sizeof who);
+	return who;
 }
 
 static void
@@ -81,8 +90,18 @@ history_row(struct world *world, const struct row *row)
 		.session = txn.head.session,
 		.rid = txn.head.rid,
 		.code = txn.head.code,
-		.visible = is_visible(&txn) };
+		.changes = changes(&txn),
+		.echo = (txn.head.flags & WIRE_ECHO) != 0,
+		.opener = opener(&txn) };
 	check_expiry(world, &txn);
+	if ((txn.head.rid & LATE_BIT) != 0 &&
+	    (txn.head.rid & ~LATE_BIT) >> LATE_EPOCH == zab_zxid_epoch(row->zxid))
+		fail(world, "%llx was asked for where the session was no more",
+		    (unsigned long long)row->zxid);
+	if (txn.head.time_ns < world->time_ns)
+		fail(world, "%llx is older than what is before it", (unsigned long long)row->zxid);
+	if (fact->changes != 0)
+		world->time_ns = txn.head.time_ns;
 	msgpack_zone_free(zone);
 }
 
@@ -103,6 +122,27 @@ above(const struct world *world, uint64_t zxid)
 }
 
 void
+history_expect_doomed(struct world *world, const struct client *client)
+{
+	uint32_t i;
+
+	for (i = 0; i < 64; i++)
+		if (world->doomed[i] == client->session)
+			return;
+	if (world->ndoomed <= 64)
+		fail(world, "the session of client %u is over, and nobody has ended it",
+		    client->index);
+}
+
+const struct fact *
+history_fact(const struct world *world, uint64_t zxid)
+{
+	uint64_t i = above(world, zxid);
+
+	return i == 0 || world->facts[i - 1].zxid != zxid ? NULL : &world->facts[i - 1];
+}
+
+void
 history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive)
 {
@@ -113,7 +153,7 @@ history_expect_told(
 
 		if (fact->zxid > zxid || (fact->zxid == zxid && !inclusive))
 			return;
-		if (fact->visible && fact->session != client->session) {
+		if (fact->changes != 0 && (fact->session != client->session || fact->echo)) {
 			fail(world, "client %u was not told of %llx before %llx", client->index,
 			    (unsigned long long)fact->zxid, (unsigned long long)zxid);
 			return;
@@ -132,13 +172,37 @@ fact_of(const struct world *world, const struct done *done)
 	return NULL;
 }
 
+/* FIFO: behind all that the session had asked for before, but what was refused meanwhile. */
+static void
+check_order(struct world *world, const struct done *done, const struct fact *fact)
+{
+	struct client *client = &world->clients[done->client];
+
+	if (client->session != done->session)
+		client->ordered = 0;
+	client->session = done->session;
+	if (fact->zxid < client->ordered)
+		fail(world, "request %llx of client %u was executed before an earlier one",
+		    (unsigned long long)done->rid, done->client);
+	if (!done->refused)
+		client->ordered = fact->zxid;
+}
+
 static void
 check_write(struct world *world, const struct done *done)
 {
 	const struct fact *fact = fact_of(world, done);
 
+	if (fact != NULL)
+		check_order(world, done, fact);
 	if (done->ended == 0)
 		return;
+	if (done->given_up) {
+		if (fact != NULL)
+			fail(world, "request %llx of client %u was refused, and is executed",
+			    (unsigned long long)done->rid, done->client);
+		return;
+	}
 	if (fact == NULL) {
 		/* Refused for good: malformed or too late. */
 		if (done->code == ERR_OK)
@@ -156,14 +220,13 @@ check_write(struct world *world, const struct done *done)
 static void
 check_real_time(struct world *world)
 {
-	uint64_t greatest = 0, before = 0;
+	uint64_t greatest = 0;
 	uint32_t i, j;
 
-	(void)before;
 	for (i = 0; i < world->ndones; i++) {
 		const struct done *done = &world->dones[i];
 
-		if (!wire_is_write(done->type) || done->ended == 0)
+		if (!wire_is_write(done->type) || done->ended == 0 || done->given_up)
 			continue;
 		greatest = 0;
 		for (j = 0; j < world->ndones; j++) {
@@ -179,99 +242,6 @@ check_real_time(struct world *world)
 	}
 }
 
-static int
-by_zxid(const void *a, const void *b)
-{
-	const struct done *x = *(const struct done *const *)a, *y = *(const struct done *const *)b;
-
-	return x->zxid < y->zxid ? -1 : x->zxid > y->zxid;
-}
-
-static void
-check_read(struct world *world, const struct tree *tree, const struct done *done)
-{
-	static const char *const names[NAMES] = { "register", "a", "b", "c", "d", "e" };
-	const struct znode *node;
-	struct wire_stat stat = { 0 };
-	struct blob name;
-	uint64_t value = 0;
-
-	if (done->type == WIRE_T_LOOKUP) {
-		name = (struct blob){ (const uint8_t *)names[done->key],
-			(uint32_t)strlen(names[done->key]) };
-		node = tree_child(tree, TREE_ROOT, name);
-	} else {
-		node = tree_node(tree, done->key);
-	}
-	if (node != NULL) {
-		znode_stat(tree, node, &stat);
-		value = XXH3_64bits(znode_value(node).data, znode_value(node).len);
-	}
-	if ((node == NULL) != (done->code == ERR_NONODE) || stat.id != done->node ||
-	    (node != NULL && stat.version != done->version) ||
-	    (node != NULL && done->type == WIRE_T_READ && value != done->value))
-		fail(world, "client %u has read what was not there at %llx", done->client,
-		    (unsigned long long)done->zxid);
-}
-
-static void
-check_ephemerals(struct world *world, const struct tree *tree)
-{
-	const struct znode *child;
-	struct wire_stat stat;
-	uint64_t id = 0;
-
-	while ((child = tree_next_child(tree, TREE_ROOT, id)) != NULL) {
-		id = znode_id(child);
-		znode_stat(tree, child, &stat);
-		if (stat.owner != 0 && tree_session(tree, stat.owner) == NULL)
-			fail(world, "the ephemeral %llx outlives its session",
-			    (unsigned long long)id);
-	}
-}
-
-/* Reads, in the order of what they saw, beside a tree that gets the history. */
-static void
-check_reads(struct world *world)
-{
-	const struct done **reads = calloc(world->ndones + 1, sizeof *reads);
-	msgpack_zone *zone = msgpack_zone_new(4096);
-	struct tree *tree = tree_new();
-	uint32_t count = 0, i, next = 0;
-	struct txn txn;
-	uint64_t row;
-
-	CHECK(reads != NULL);
-	for (i = 0; i < world->ndones; i++) {
-		const struct done *done = &world->dones[i];
-
-		if (done->ended == 0 || wire_is_write(done->type))
-			continue;
-		if (done->zxid < done->needed)
-			fail(world, "client %u was shown %llx and had to see %llx", done->client,
-			    (unsigned long long)done->zxid, (unsigned long long)done->needed);
-		if (done->type != WIRE_T_SYNC)
-			reads[count++] = done;
-	}
-	qsort(reads, count, sizeof *reads, by_zxid);
-	for (row = 0; row <= world->history.count; row++) {
-		uint64_t upto =
-		    row == world->history.count ? UINT64_MAX : world->history.rows[row].zxid;
-
-		for (; next < count && reads[next]->zxid < upto; next++)
-			check_read(world, tree, reads[next]);
-		if (row == world->history.count)
-			break;
-		unpack(&world->history.rows[row], zone, &txn);
-		tree_apply(tree, &txn);
-		msgpack_zone_clear(zone);
-		check_ephemerals(world, tree);
-	}
-	tree_free(tree);
-	msgpack_zone_free(zone);
-	free(reads);
-}
-
 void
 history_check(struct world *world)
 {
@@ -283,7 +253,7 @@ history_check(struct world *world)
 	if (world->failure[0] == '\0')
 		check_real_time(world);
 	if (world->failure[0] == '\0')
-		check_reads(world);
+		reads_check(world);
 	if (world->failure[0] == '\0')
 		linear_check(world);
 }

@@ -184,7 +184,7 @@ links_unsent(const struct links *links, uint32_t peer, uint64_t conn)
 	(void)peer;
 	(void)conn;
 	/* Now and then there is no room: what follows waits for `drained`. */
-	if (member->crowded == 0 && random_one_in(the_world, 100)) {
+	if (member->crowded == 0 && random_one_in(the_world, the_world->options.big ? 6 : 100)) {
 		member->crowded = the_world->now + net_delay(the_world);
 		event = heap_add(the_world, member->crowded, EVENT_DRAINED);
 		event->member = (uint32_t)(member - the_world->members);

@@ -36,7 +36,9 @@
 	O(keep_rows)                                                                               \
 	O(image_s)                                                                                 \
 	O(rollover)                                                                                \
-	O(wild)
+	O(wild)                                                                                    \
+	O(skew)                                                                                    \
+	O(big)
 
 static const char *progname;
 static const struct options *running;

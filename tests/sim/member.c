@@ -157,6 +157,19 @@ __wrap_zab_init(struct zab *zab, const struct zab_config *config)
 	__real_zab_init(zab, &own);
 }
 
+bool __real_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
+    bool expired, msgpack_zone *zone, struct txn *out);
+bool __wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
+    bool expired, msgpack_zone *zone, struct txn *out);
+
+bool
+__wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
+    bool expired, msgpack_zone *zone, struct txn *out)
+{
+	the_world->doomed[the_world->ndoomed++ % 64] = session;
+	return __real_prep_session_close(prep, zxid, time_ns, session, expired, zone, out);
+}
+
 void __real_tree_apply(struct tree *tree, const struct txn *txn);
 void __wrap_tree_apply(struct tree *tree, const struct txn *txn);
 
@@ -176,7 +189,9 @@ member_message(struct world *world, struct member *member, const struct event *e
 	struct zab_message message = event->message;
 	struct blob payload = { 0 };
 
-	if (event->conn != member->conn_to[event->peer] || !member_enter(world, member))
+	/* 0: it was lost. */
+	if (event->conn == 0 || event->conn != member->conn_to[event->peer] ||
+	    !member_enter(world, member))
 		return;
 	if (message.type != 0) {
 		wild_vote(world, member, &message);
@@ -249,7 +264,7 @@ remember(struct world *world, struct member *member)
 void
 member_start(struct world *world, struct member *member)
 {
-	struct replica_options options = { .conf = &world->conf, .member = member->sid };
+	struct replica_options options = { .conf = &member->conf, .member = member->sid };
 	struct event *tick;
 	char err[256];
 

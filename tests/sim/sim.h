@@ -12,8 +12,8 @@
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
  *   check.c    what must hold, always      history.c what clients were told
- *   linear.c   a second opinion on that    wild.c    elections that lie
- *   faults.c   what goes wrong, and when
+ *   reads.c    what they have read         linear.c  a second opinion on that
+ *   wild.c     elections that lie          faults.c  what goes wrong, and when
  *   world.c    a run: faults, heal, converge
  *   main.c     seeds, processes, progress, shrinking
  */
@@ -27,9 +27,12 @@
 #define MEMBERS_MAX 9
 #define CLIENTS_MAX 4
 #define OUTSTANDING_MAX 4 /* requests of a client */
-#define NAMES 6		  /* what they use */
+#define NAMES 10	  /* what they use: client.c */
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
+/* Request ids of what comes on an older connection; below: the epoch, and a number. */
+#define LATE_BIT (UINT64_C(1) << 62)
+#define LATE_EPOCH 8
 
 /* What a seed draws; every field can be set by hand to replay a smaller case. */
 struct options {
@@ -46,6 +49,8 @@ struct options {
 	uint32_t image_s;     /* between images of the tree, 0: each tick */
 	uint32_t rollover;    /* the counter's end; 0: far away */
 	uint32_t wild;	      /* elections lie (wild.c) */
+	uint32_t skew;	      /* members lose patience at different times */
+	uint32_t big;	      /* values that make a snapshot several pieces */
 };
 
 enum fault {
@@ -183,6 +188,7 @@ struct store {
 };
 
 struct member {
+	struct conf conf;
 	uint32_t sid;
 	bool observer;
 	bool up;
@@ -216,6 +222,7 @@ struct front {
 	uint64_t conn;
 	enum { FRONT_GREETED, FRONT_WELCOMED, FRONT_RESUMING, FRONT_SERVING, FRONT_ENDED } state;
 	uint64_t session, seen;
+	uint64_t last; /* the latest arrival at the client */
 };
 
 /* A request, and what became of it (client.c, history.c). */
@@ -227,23 +234,34 @@ struct done {
 	uint64_t needed;       /* of a read: the greatest zxid it must have seen */
 	int32_t code;
 	uint64_t zxid;
-	uint64_t node, value, version; /* of a read: what it has seen; value: a hash */
-	uint64_t key, written;	       /* linear.c */
-	bool synced;		       /* a read that began after a sync of the same client */
+	uint64_t node, value, stat; /* of a read: what it has seen; value, stat: hashes */
+	uint64_t key, written;	    /* a name's number, or a node; linear.c */
+	uint64_t parent;	    /* of a look-up */
+	bool synced;		    /* a read that began after a sync of the same client */
+	bool given_up;		    /* it was not executed, nor will be */
+	bool refused;		    /* once: who came later may have overtaken it */
 };
 
 struct pending {
 	uint32_t done; /* its index + 1; 0: unused */
 	bool sent;
+	bool once; /* since it was asked for */
 	const struct bytes *bytes;
 };
 
 struct client {
 	uint32_t index;
-	uint32_t member;		     /* its connection's */
-	uint64_t conn;			     /* 0: none */
-	bool up;			     /* RESUMED */
-	uint64_t serial, hello, heard, ping; /* times */
+	uint32_t member; /* its connection's */
+	uint64_t conn;	 /* 0: none */
+	bool up;	 /* RESUMED */
+	uint64_t serial;
+	uint64_t hello, heard, ping; /* times */
+	uint64_t last;		     /* the latest arrival of what it has sent on the connection */
+	uint64_t attached;	     /* zxid of the last WELCOME */
+	uint64_t old_conn;	     /* one that its member goes on to believe in; 0: none */
+	uint32_t old_member, late;
+	uint64_t changed, changes; /* so many of this transaction have been told */
+	uint64_t ordered;	   /* history.c: the zxid of a write before */
 
 	uint64_t session, rid, reads;
 	uint8_t secret[WIRE_SECRET_LEN];
@@ -260,7 +278,9 @@ struct client {
 struct fact {
 	uint64_t zxid, session, rid;
 	int32_t code;
-	bool visible;
+	uint32_t changes; /* that anyone can see */
+	bool echo;	  /* its own session sees them, too */
+	uint64_t opener;  /* of an opening: who wanted it (client_io.c) */
 };
 
 /* What was delivered somewhere: the one history. */
@@ -312,12 +332,14 @@ struct world {
 	uint64_t cut_until[MEMBERS_MAX][MEMBERS_MAX];
 
 	struct client clients[CLIENTS_MAX];
-	uint64_t fronts;		  /* connections of clients so far */
-	uint64_t last_to[CLIENTS_MAX][2]; /* arrivals at the member, at the client */
+	uint64_t fronts; /* connections of clients so far */
 	struct done *dones;
 	uint32_t ndones, dones_space;
 	struct fact *facts;
 	uint64_t nfacts, facts_space;
+	uint64_t doomed[64]; /* sessions whose end somebody has proposed */
+	uint32_t ndoomed;
+	int64_t time_ns;       /* of the last fact that anyone can see */
 	uint64_t acknowledged; /* the greatest zxid of a write that was answered */
 	uint64_t values;       /* written so far */
 
@@ -412,6 +434,7 @@ void client_hear(struct world *world, struct client *client, const struct event 
 void client_answered(struct world *world, struct client *client, const struct wire_reply *reply);
 void client_resend(struct world *world, struct client *client);
 void client_lost(struct world *world, struct client *client); /* the session is over */
+const char *client_name(uint32_t name);
 void client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes);
 bool client_idle(const struct client *client);
 
@@ -436,6 +459,16 @@ void history_row(struct world *world, const struct row *row);
 /* Whatever others changed above `seen` and below zxid has been told to the client. */
 void history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
+
+/* A client has been told that its session is over. */
+void history_expect_doomed(struct world *world, const struct client *client);
+/* The transaction; NULL: nobody has delivered it. */
+const struct fact *history_fact(const struct world *world, uint64_t zxid);
+
+/* reads.c: likewise. */
+void reads_check(struct world *world);
+/* Of a LIST's entries: what they say, whatever their order of bytes. */
+uint64_t reads_entries(struct blob entries);
 
 /* linear.c */
 void linear_check(struct world *world);

@@ -63,6 +63,12 @@ options_draw(uint64_t seed, struct options *out)
 	out->clients = 1 + (uint32_t)random_below(&dice, 3);
 	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
 	out->wild = random_one_in(&dice, 4);
+	out->skew = random_one_in(&dice, 3);
+	out->big = random_one_in(&dice, 16);
+	if (out->big) {
+		out->keep_rows = 1;
+		out->delay_us = 50000;
+	}
 }
 
 static void
@@ -99,6 +105,9 @@ configure(struct world *world)
 		member->disk.voter = true;
 		conf->members[i].id = member->sid;
 		conf->members[i].observer = member->observer;
+		member->conf = *conf;
+		if (world->options.skew)
+			member->conf.sync_limit = 3 + (uint32_t)random_below(world, 10);
 	}
 }
 
@@ -184,6 +193,24 @@ heal(struct world *world)
 			member_event(world, random_below(world, 500 * MS), EVENT_RESTART, i);
 }
 
+/* Every session has an owner: those that were left have expired. */
+static bool
+attended(const struct world *world, const struct member *leader)
+{
+	const struct session *session = NULL;
+	uint64_t id = 0;
+	uint32_t i;
+
+	while ((session = tree_next_session(leader->replica->tree, id)) != NULL) {
+		id = session_id(session);
+		for (i = 0; i < world->options.clients && world->clients[i].session != id; i++)
+			;
+		if (i == world->options.clients)
+			return false;
+	}
+	return true;
+}
+
 static bool
 converged(struct world *world)
 {
@@ -191,7 +218,7 @@ converged(struct world *world)
 	struct zab_status status;
 	uint32_t i;
 
-	if (leader == NULL)
+	if (leader == NULL || !attended(world, leader))
 		return false;
 	for (i = 0; i < world->options.clients; i++)
 		if (!world->clients[i].up || !client_idle(&world->clients[i]))
@@ -444,6 +471,8 @@ world_free(struct world *world)
 {
 	uint32_t i;
 
+	/* Smaller ones may have run since. */
+	the_world = world;
 	for (i = 0; i < world->count; i++) {
 		struct member *member = &world->members[i];
 
