@@ -29,7 +29,7 @@ feed(struct replica *replica)
 	while (more && store_pass_queued(replica->store) < BATCHES_QUEUED_MAX) {
 		batch = store_batch_new();
 		more = image_pass_next(replica->tree, replica->pass, batch, BATCH_BYTES);
-		store_pass_put(replica->store, batch);
+		store_pass_put(replica->store, batch, tree_applied(replica->tree));
 	}
 	if (more)
 		return;

@@ -70,9 +70,11 @@ append(struct replica *replica, const struct zab_action *action, struct proposal
 	struct store_row row = { .zxid = action->zxid,
 		.prev_zxid = action->from,
 		.payload = { proposal->payload, proposal->len } };
+	uint64_t hash;
 
+	replica->asked_op = action->op;
 	/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
-	CHECK(store_append(replica->store, &row) == 0);
+	CHECK(store_append(replica->store, action->op, &row, &hash) == 0);
 	STAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
 	replica->proposed_bytes += proposal->len;
 }
@@ -80,13 +82,9 @@ append(struct replica *replica, const struct zab_action *action, struct proposal
 static void
 set_epochs(struct replica *replica, const struct zab_action *action)
 {
-	replica->epochs_wanted = (struct epochs){ .accepted = action->accepted_epoch,
-		.accepted_sid = action->accepted_sid,
-		.current = action->current_epoch };
-	store_set_epochs(
-	    replica->store, action->accepted_epoch, action->accepted_sid, action->current_epoch);
-	replica->epochs_asked++;
-	replica->epochs_op = action->op;
+	store_set_epochs(replica->store, action->op, action->accepted_epoch, action->accepted_sid,
+	    action->current_epoch);
+	replica->asked_op = action->op;
 }
 
 /* One action; what concerns other members never comes in an ensemble of one. */
@@ -183,9 +181,9 @@ begin(struct replica *replica)
 	event.start.generation = status.generation;
 	CHECK(
 	    getrandom(&event.start.nonce, sizeof event.start.nonce, 0) == sizeof event.start.nonce);
-	event.start.accepted_epoch = replica->epochs.accepted;
-	event.start.accepted_sid = replica->epochs.accepted_sid;
-	event.start.current_epoch = replica->epochs.current;
+	event.start.accepted_epoch = replica->durable.accepted_epoch;
+	event.start.accepted_sid = replica->durable.accepted_sid;
+	event.start.current_epoch = replica->durable.current_epoch;
 	/* The only member's log is committed, and the tree has all of it. */
 	event.start.last_zxid = tree_applied(replica->tree);
 	event.start.delivered = tree_applied(replica->tree);
@@ -197,18 +195,14 @@ begin(struct replica *replica)
 static void
 settle(struct replica *replica)
 {
-	if (replica->epochs_done == replica->epochs_asked && store_queued(replica->store) == 0)
+	if (replica->done_op == replica->asked_op)
 		begin(replica);
 }
 
 void
 order_start(struct replica *replica)
 {
-	const struct store_state *state = store_state(replica->store);
-
-	replica->epochs = (struct epochs){ .accepted = state->accepted_epoch,
-		.accepted_sid = state->accepted_sid,
-		.current = state->current_epoch };
+	replica->durable = store_state(replica->store)->durable;
 	begin(replica);
 }
 
@@ -240,14 +234,12 @@ order_timer(struct replica *replica)
 static void
 logged(struct replica *replica, const struct store_done *done)
 {
-	struct zab_event event = { .type = ZAB_EVENT_LOGGED, .zxid = done->zxid };
+	struct zab_event event = {
+		.type = ZAB_EVENT_LOGGED, .op = done->op, .zxid = done->durable.last_zxid
+	};
 
-	replica->epochs_done = done->epochs;
-	if (done->epochs == replica->epochs_asked) {
-		if (done->epochs != 0)
-			replica->epochs = replica->epochs_wanted;
-		event.op = replica->epochs_op;
-	}
+	replica->durable = done->durable;
+	replica->done_op = done->op;
 	run(replica, &event, NULL);
 }
 
@@ -257,11 +249,12 @@ full(struct replica *replica, const struct store_done *done)
 	struct zab_event event = { .type = ZAB_EVENT_LOST };
 
 	if (!replica->disk_full)
-		log_warn(
-		    "disk full, writes are refused zxid=0x%llx", (unsigned long long)done->zxid);
+		log_warn("disk full, writes are refused zxid=0x%llx",
+		    (unsigned long long)done->durable.last_zxid);
 	replica->disk_full = true;
+	replica->durable = done->durable;
 	/* What was asked of the log and is void now must not be waited for. */
-	replica->epochs_asked = replica->epochs_done = done->epochs;
+	replica->done_op = replica->asked_op;
 	run(replica, &event, NULL);
 }
 

@@ -108,7 +108,7 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 	loading.what = "log";
 	loading.rows = 0;
 	if (store_read(replica->store, state->applied, replay, &loading) != 0 || loading.broken ||
-	    tree_applied(replica->tree) != state->last_zxid)
+	    tree_applied(replica->tree) != state->durable.last_zxid)
 		return damaged(options->dir, "log.db", err, errlen);
 	replayed = loading.rows;
 	tree_recovery_end(replica->tree);

@@ -54,10 +54,6 @@ struct replica_options {
 	bool found;
 };
 
-struct epochs {
-	uint64_t accepted, accepted_sid, current;
-};
-
 struct replica {
 	const struct conf *conf;
 	uint32_t member;
@@ -77,10 +73,9 @@ struct replica {
 	struct proposals proposals;
 	size_t proposed_bytes; /* payloads in `proposals`, at most PROPOSED_BYTES_MAX */
 	bool disk_full;
-	struct epochs epochs, epochs_wanted; /* durable, and on their way */
-	uint64_t epochs_asked, epochs_done;  /* calls of store_set_epochs */
-	uint64_t epochs_op;		     /* the core's number of the last */
-	bool recovering;		     /* START follows when the log is idle */
+	struct store_durable durable;
+	uint64_t asked_op, done_op; /* of the log */
+	bool recovering;	    /* START follows when the log is idle */
 	int64_t time_ns; /* of the last transaction: the leader's clock never goes back */
 
 	struct attendance *attendances;

@@ -1,6 +1,7 @@
 /*
  * A batch of image rows: one growing buffer, filled by the tree on the loop's
- * thread, written by the image thread. And the checksum that each row carries.
+ * thread, written by the image thread. And the checksum that each row carries;
+ * the sum of them all is the image's digest, so that a row can't get lost.
  */
 #include "replica/store/store_internal.h"
 
@@ -154,15 +155,29 @@ bind_blob(sqlite3_stmt *statement, int index, struct blob blob)
 	    (int)blob.len, SQLITE_STATIC);
 }
 
-static enum db_result
-write_node(struct store *store, const uint8_t *at)
+/* What the row that is replaced, or removed, adds to the digest. */
+static void
+forget(struct image *image, sqlite3_stmt *sum, uint64_t id)
 {
-	sqlite3_stmt *put = store->node_put;
+	bind_number(sum, 1, id);
+	if (db_row(image->db, sum, "reading an image row"))
+		image->meta.digest -= db_number(sum, 0);
+	sqlite3_reset(sum);
+}
+
+static enum db_result
+write_node(struct image *image, const uint8_t *at)
+{
+	sqlite3_stmt *put = image->node_put;
 	struct store_node row;
+	uint64_t sum;
 
 	memcpy(&row, at, sizeof row);
 	row.name.data = at + sizeof row;
 	row.value.data = row.name.data + row.name.len;
+	sum = node_sum(&row);
+	forget(image, image->node_sum, row.id);
+	image->meta.digest += sum;
 	bind_number(put, 1, row.id);
 	bind_number(put, 2, row.parent);
 	bind_blob(put, 3, row.name);
@@ -181,58 +196,66 @@ write_node(struct store *store, const uint8_t *at)
 	bind_number(put, 16, (uint64_t)row.mtime_ns);
 	bind_number(put, 17, (uint64_t)row.ctime_ns);
 	bind_blob(put, 18, row.value);
-	bind_number(put, 19, node_sum(&row));
-	return db_run(store->tree, put, "writing an image row");
+	bind_number(put, 19, sum);
+	return db_run(image->db, put, "writing an image row");
 }
 
 static enum db_result
-write_session(struct store *store, const uint8_t *at)
+write_session(struct image *image, const uint8_t *at)
 {
-	sqlite3_stmt *put = store->session_put;
+	sqlite3_stmt *put = image->session_put;
 	struct store_session row;
+	uint64_t sum;
 
 	memcpy(&row, at, sizeof row);
 	row.secret.data = at + sizeof row;
 	row.identity.data = row.secret.data + row.secret.len;
 	row.results.data = row.identity.data + row.identity.len;
+	sum = session_sum(&row);
+	forget(image, image->session_sum, row.id);
+	image->meta.digest += sum;
 	bind_number(put, 1, row.id);
 	bind_number(put, 2, row.timeout_ms);
 	bind_number(put, 3, row.acked);
 	bind_blob(put, 4, row.secret);
 	bind_blob(put, 5, row.identity);
 	bind_blob(put, 6, row.results);
-	bind_number(put, 7, session_sum(&row));
-	return db_run(store->tree, put, "writing an image row");
+	bind_number(put, 7, sum);
+	return db_run(image->db, put, "writing an image row");
 }
 
 static enum db_result
-write_gone(struct store *store, sqlite3_stmt *gone, uint64_t id)
+write_gone(struct image *image, sqlite3_stmt *sum, sqlite3_stmt *gone, uint64_t id)
 {
+	forget(image, sum, id);
 	bind_number(gone, 1, id);
-	return db_run(store->tree, gone, "deleting an image row");
+	return db_run(image->db, gone, "deleting an image row");
 }
 
 enum db_result
-batch_write(struct store *store, const struct store_batch *batch)
+batch_write(struct image *image, const struct store_batch *batch)
 {
 	enum db_result result = DB_OK;
 	struct record record;
+	const uint8_t *row;
 	size_t at;
 
 	for (at = 0; at < batch->len && result == DB_OK; at += sizeof record + record.size) {
 		memcpy(&record, batch->data + at, sizeof record);
+		row = batch->data + at + sizeof record;
 		switch (record.type) {
 		case RECORD_NODE:
-			result = write_node(store, batch->data + at + sizeof record);
+			result = write_node(image, row);
 			break;
 		case RECORD_NODE_GONE:
-			result = write_gone(store, store->node_gone, record.id);
+			result = write_gone(image, image->node_sum, image->node_gone, record.id);
 			break;
 		case RECORD_SESSION:
-			result = write_session(store, batch->data + at + sizeof record);
+			result = write_session(image, row);
 			break;
 		case RECORD_SESSION_GONE:
-			result = write_gone(store, store->session_gone, record.id);
+			result =
+			    write_gone(image, image->session_sum, image->session_gone, record.id);
 			break;
 		}
 	}

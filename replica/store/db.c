@@ -19,12 +19,14 @@
 /*
  * SQLite calls EIO of a read a damaged file (SQLITE_IOERR_CORRUPTFS, which ends as
  * SQLITE_CORRUPT), so that only a failed write or sync is known to be the disk's.
+ * Our statements are right: SQLITE_ERROR is a schema that has rotted.
  */
 static int
 db_exit_code(int code)
 {
 	code &= 0xff;
-	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EX_DATAERR : EX_IOERR;
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ? EX_DATAERR
+										       : EX_IOERR;
 }
 
 _Noreturn void
@@ -36,17 +38,30 @@ db_die(sqlite3 *db, const char *what)
 	_exit(db_exit_code(sqlite3_errcode(db)));
 }
 
+_Noreturn void
+db_damaged(const char *what)
+{
+	log_error("storage is damaged, the process ends what=\"%s\"", what);
+	_exit(EX_DATAERR);
+}
+
+static bool
+is_full(sqlite3 *db, int code)
+{
+	int extended = sqlite3_extended_errcode(db), number = sqlite3_system_errno(db);
+
+	if ((code & 0xff) == SQLITE_FULL)
+		return true;
+	return (extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE) &&
+	       (number == ENOSPC || number == EDQUOT);
+}
+
 enum db_result
 db_check(sqlite3 *db, int code, const char *what)
 {
-	int extended = sqlite3_extended_errcode(db);
-
 	if (code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW)
 		return DB_OK;
-	if (code == SQLITE_FULL || (code & 0xff) == SQLITE_FULL)
-		return DB_FULL;
-	if (extended == SQLITE_IOERR_WRITE &&
-	    (sqlite3_system_errno(db) == ENOSPC || sqlite3_system_errno(db) == EDQUOT))
+	if (is_full(db, code))
 		return DB_FULL;
 	db_die(db, what);
 }
@@ -97,31 +112,28 @@ db_read_result(sqlite3 *db, int code, const char *what)
 	return ERR_IO;
 }
 
-bool
-db_meta_get(sqlite3 *db, const char *key, uint64_t *value)
+void
+db_roll_back(sqlite3 *db)
 {
-	sqlite3_stmt *statement = db_prepare(db, "SELECT value FROM meta WHERE key = ?");
-	bool found;
-
-	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	found = db_row(db, statement, "reading meta");
-	if (found)
-		*value = (uint64_t)sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return found;
+	/* After some errors SQLite has rolled back already. */
+	if (!sqlite3_get_autocommit(db) && db_exec(db, "ROLLBACK") != DB_OK)
+		db_die(db, "rolling back");
 }
 
-enum db_result
-db_meta_set(sqlite3 *db, const char *key, uint64_t value)
+uint64_t
+db_number(sqlite3_stmt *statement, int column)
 {
-	sqlite3_stmt *statement = db_prepare(db, "REPLACE INTO meta(key, value) VALUES (?, ?)");
-	enum db_result result;
+	return (uint64_t)sqlite3_column_int64(statement, column);
+}
 
-	sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)value);
-	result = db_run(db, statement, "writing meta");
-	sqlite3_finalize(statement);
-	return result;
+struct blob
+db_blob(sqlite3_stmt *statement, int column)
+{
+	struct blob blob;
+
+	blob.data = sqlite3_column_blob(statement, column);
+	blob.len = (uint32_t)sqlite3_column_bytes(statement, column);
+	return blob;
 }
 
 void
@@ -161,55 +173,75 @@ pragma_int(sqlite3 *db, const char *sql, int *value)
 	return code == SQLITE_ROW ? SQLITE_OK : code;
 }
 
+int
+db_format(sqlite3 *db)
+{
+	int format = 0;
+
+	if (pragma_int(db, "PRAGMA user_version", &format) != SQLITE_OK)
+		db_die(db, "reading the format");
+	return format;
+}
+
 /* A foreign or newer file is refused before anything is written to it. */
 static int
-identify(sqlite3 *db, const char *dir, const char *file, int application, bool create, char *err,
-    size_t errlen)
+identify(sqlite3 *db, const char *path, int application, char *err, size_t errlen)
 {
 	int id = 0, format = 0, code;
-	char sql[128];
 
-	if (create) {
-		snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-		    application, STORE_FORMAT);
-		if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-			snprintf(err, errlen, "%s/%s: %s", dir, file, sqlite3_errmsg(db));
-			return EX_CANTCREAT;
-		}
-		return 0;
-	}
 	code = pragma_int(db, "PRAGMA application_id", &id);
 	if (code == SQLITE_OK)
 		code = pragma_int(db, "PRAGMA user_version", &format);
 	if (code != SQLITE_OK && (code & 0xff) != SQLITE_NOTADB) {
-		snprintf(err, errlen, "%s/%s: %s", dir, file, sqlite3_errmsg(db));
+		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
 		return db_exit_code(code);
 	}
 	if (code != SQLITE_OK || id != application) {
-		snprintf(err, errlen, "%s/%s: not a zabfs database", dir, file);
+		snprintf(err, errlen, "%s: not a zabfs database", path);
 		return EX_DATAERR;
 	}
-	if (format != STORE_FORMAT) {
-		snprintf(err, errlen, "%s/%s: format %d, this version knows format %d", dir, file,
-		    format, STORE_FORMAT);
+	if (format != STORE_FORMAT && format != 1) {
+		snprintf(err, errlen, "%s: format %d, this version knows format %d", path, format,
+		    STORE_FORMAT);
 		return EX_DATAERR;
 	}
 	return 0;
 }
 
-int
-db_open(const char *dir, const char *file, int application, bool readonly, bool create,
-    sqlite3 **out, char *err, size_t errlen)
+static int
+configure(sqlite3 *db, enum db_mode mode, int application)
 {
-	static const char settings[] =
-	    "PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
-	    "PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY";
+	static const char always[] = "PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0;"
+				     "PRAGMA temp_store = MEMORY";
+	char identity[256] = "";
+	int code = sqlite3_exec(db, always, NULL, NULL, NULL);
+
+	if (mode == DB_BUILD)
+		snprintf(identity, sizeof identity,
+		    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+		    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		    application, STORE_FORMAT);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(db,
+		    mode == DB_BUILD ? identity
+				     : "PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL",
+		    NULL, NULL, NULL);
+	return code;
+}
+
+int
+db_open(const char *dir, const char *file, int application, enum db_mode mode, sqlite3 **out,
+    char *err, size_t errlen)
+{
+	static const int flags[] = { [DB_READ] = SQLITE_OPEN_READONLY,
+		[DB_WRITE] = SQLITE_OPEN_READWRITE,
+		[DB_BUILD] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE };
 	char path[4096];
 	sqlite3 *db = NULL;
-	int code, flags = readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	int code;
 
 	snprintf(path, sizeof path, "%s/%s", dir, file);
-	code = sqlite3_open_v2(path, &db, flags | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+	code = sqlite3_open_v2(path, &db, flags[mode], NULL);
 	CHECK(db != NULL);
 	sqlite3_extended_result_codes(db, 1);
 	if (code != SQLITE_OK) {
@@ -217,12 +249,14 @@ db_open(const char *dir, const char *file, int application, bool readonly, bool 
 		sqlite3_close(db);
 		if ((code & 0xff) == SQLITE_IOERR)
 			return EX_IOERR;
-		return create ? EX_CANTCREAT : EX_NOINPUT;
+		return mode == DB_BUILD ? EX_CANTCREAT : EX_NOINPUT;
 	}
-	code = identify(db, dir, file, application, create, err, errlen);
-	if (code == 0 && sqlite3_exec(db, settings, NULL, NULL, NULL) != SQLITE_OK) {
+	code = mode == DB_BUILD ? 0 : identify(db, path, application, err, errlen);
+	if (code == 0 && configure(db, mode, application) != SQLITE_OK) {
 		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
-		code = db_exit_code(sqlite3_errcode(db));
+		code = mode == DB_BUILD && is_full(db, sqlite3_errcode(db))
+			   ? EX_CANTCREAT
+			   : db_exit_code(sqlite3_errcode(db));
 	}
 	if (code != 0) {
 		sqlite3_close(db);
@@ -230,4 +264,21 @@ db_open(const char *dir, const char *file, int application, bool readonly, bool 
 	}
 	*out = db;
 	return 0;
+}
+
+enum db_result
+db_built(sqlite3 *db)
+{
+	/* The read makes the WAL's file, so that it is in the directory when that is synced. */
+	enum db_result result =
+	    db_exec(db, "PRAGMA journal_mode = WAL; SELECT count(*) FROM sqlite_master");
+	sqlite3_file *file = NULL;
+
+	if (result != DB_OK)
+		return result;
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+		fatal(EX_IOERR, "%s: fsync: %s", sqlite3_db_filename(db, "main"), strerror(errno));
+	db_exec(db, "PRAGMA synchronous = FULL");
+	return DB_OK;
 }

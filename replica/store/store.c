@@ -17,11 +17,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char log_schema[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE log(zxid INTEGER PRIMARY KEY, prev INTEGER NOT NULL, hash INTEGER NOT NULL,"
-    " payload BLOB NOT NULL);";
-
 void
 store_wake(struct store *store)
 {
@@ -31,14 +26,14 @@ store_wake(struct store *store)
 }
 
 void
-store_done_push(struct store *store, enum store_done_type type, uint64_t zxid, uint64_t epochs)
+store_done_push(struct store *store, const struct done *done)
 {
-	struct done *done = malloc(sizeof *done);
+	struct done *copy = malloc(sizeof *copy);
 
-	CHECK(done != NULL);
-	done->done = (struct store_done){ .type = type, .zxid = zxid, .epochs = epochs };
+	CHECK(copy != NULL);
+	*copy = *done;
 	pthread_mutex_lock(&store->done_mutex);
-	STAILQ_INSERT_TAIL(&store->dones, done, next);
+	STAILQ_INSERT_TAIL(&store->dones, copy, next);
 	pthread_mutex_unlock(&store->done_mutex);
 	store_wake(store);
 }
@@ -49,8 +44,8 @@ store_wake_fd(const struct store *store)
 	return store->wake_fd;
 }
 
-bool
-store_poll(struct store *store, struct store_done *out)
+static struct done *
+take(struct store *store)
 {
 	struct done *done;
 	uint64_t count;
@@ -62,31 +57,32 @@ store_poll(struct store *store, struct store_done *out)
 	else if (read(store->wake_fd, &count, sizeof count) < 0)
 		CHECK(errno == EAGAIN);
 	pthread_mutex_unlock(&store->done_mutex);
-	if (done == NULL)
-		return false;
-	*out = done->done;
-	free(done);
-	if (out->type == STORE_FULL) {
-		/* What was appended until now is void; what comes next is not. */
-		store->generation++;
-		store->last_appended = out->zxid;
+	return done;
+}
+
+bool
+store_poll(struct store *store, struct store_done *out)
+{
+	struct done *done;
+	bool stale;
+
+	while ((done = take(store)) != NULL) {
+		/* Of a pass that was aborted before the loop heard of its end. */
+		stale = done->pass != 0 && done->pass != store->pass;
+		if (!stale)
+			queue_reported(store, done);
+		*out = done->done;
+		free(done);
+		if (!stale)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 const struct store_state *
 store_state(const struct store *store)
 {
 	return &store->state;
-}
-
-static bool
-exists(const char *dir, const char *file)
-{
-	char path[4096];
-
-	snprintf(path, sizeof path, "%s/%s", dir, file);
-	return access(path, F_OK) == 0;
 }
 
 /* One process at a time; the lock goes with it. */
@@ -107,35 +103,14 @@ lock(struct store *store, char *err, size_t errlen)
 	return EX_TEMPFAIL;
 }
 
-static int
-check_files(const struct store_options *options, char *err, size_t errlen)
-{
-	bool log = exists(options->dir, LOG_FILE), tree = exists(options->dir, TREE_FILE);
-
-	if (options->found && (log || tree)) {
-		snprintf(err, errlen, "%s: -I founds a new member, but databases exist here",
-		    options->dir);
-		return EX_USAGE;
-	}
-	if (!options->found && !(log && tree)) {
-		snprintf(err, errlen,
-		    log || tree ? "%s: log.db or %s is missing"
-				: "%s: no databases here; -I founds a new member",
-		    options->dir, TREE_FILE);
-		return log || tree ? EX_DATAERR : EX_NOINPUT;
-	}
-	return 0;
-}
-
 /* Who these databases belong to. */
 static int
 check_owner(struct store *store, const struct store_options *options, char *err, size_t errlen)
 {
+	uint64_t member = store->log_durable.meta.member;
 	sqlite3_stmt *statement;
-	uint64_t member = 0;
 	bool same;
 
-	db_meta_get(store->log, "member", &member);
 	if (member != options->member) {
 		snprintf(err, errlen, "%s: belongs to member %llu, not %u", options->dir,
 		    (unsigned long long)member, (unsigned)options->member);
@@ -153,123 +128,191 @@ check_owner(struct store *store, const struct store_options *options, char *err,
 	return EX_DATAERR;
 }
 
+/* One transaction of log.db; the process ends where it can't be. */
 static int
-found_log(struct store *store, const struct store_options *options, char *err, size_t errlen)
+write_meta(struct store *store, const char *also, char *err, size_t errlen)
 {
-	sqlite3_stmt *statement;
-	enum db_result result;
+	enum db_result result = db_exec(store->log, "BEGIN IMMEDIATE");
 
-	result = db_exec(store->log, "BEGIN");
 	if (result == DB_OK)
-		result = db_exec(store->log, log_schema);
+		result = db_exec(store->log, also);
 	if (result == DB_OK)
-		result = db_meta_set(store->log, "member", options->member);
-	if (result == DB_OK)
-		result = db_exec(store->log,
-		    "INSERT INTO meta(key, value) VALUES ('tree_file', '" TREE_FILE "')");
-	if (result == DB_OK) {
-		statement =
-		    db_prepare(store->log, "INSERT INTO meta(key, value) VALUES ('cluster', ?)");
-		sqlite3_bind_text(statement, 1, options->cluster, -1, SQLITE_STATIC);
-		result = db_run(store->log, statement, "founding");
-		sqlite3_finalize(statement);
-	}
+		result = log_meta_write(store->log, &store->log_durable.meta);
 	if (result == DB_OK)
 		result = db_exec(store->log, "COMMIT");
 	if (result == DB_OK)
 		return 0;
-	snprintf(err, errlen, "%s: the disk is full", options->dir);
+	db_roll_back(store->log);
+	snprintf(err, errlen, "%s: the disk is full", store->dir);
 	return EX_CANTCREAT;
 }
 
-static void
-read_last(struct store *store)
+static int
+upgrade(struct store *store, char *err, size_t errlen)
 {
-	sqlite3_stmt *statement =
-	    db_prepare(store->log, "SELECT zxid, hash FROM log ORDER BY zxid DESC LIMIT 1");
+	struct log_meta *meta = &store->log_durable.meta;
 
-	store->state.last_zxid = store->state.base_zxid;
-	db_meta_get(store->log, "base_hash", &store->state.last_hash);
-	if (db_row(store->log, statement, "reading the log's last row")) {
-		store->state.last_zxid = (uint64_t)sqlite3_column_int64(statement, 0);
-		store->state.last_hash = (uint64_t)sqlite3_column_int64(statement, 1);
-	}
-	sqlite3_finalize(statement);
+	*meta = (struct log_meta){ .voter = true, .tree = 1 };
+	meta_old(store->log, "accepted_epoch", &meta->accepted_epoch);
+	meta_old(store->log, "accepted_sid", &meta->accepted_sid);
+	meta_old(store->log, "current_epoch", &meta->current_epoch);
+	meta_old(store->log, "base_zxid", &meta->base_zxid);
+	meta_old(store->log, "base_hash", &meta->base_hash);
+	meta_old(store->log, "member", &meta->member);
+	return write_meta(store,
+	    "DELETE FROM meta WHERE key = 'tree_file'; PRAGMA user_version = 2", err, errlen);
 }
 
 static int
 open_log(struct store *store, const struct store_options *options, char *err, size_t errlen)
 {
-	struct store_state *state = &store->state;
+	struct progress *log = &store->log_durable;
 	int code;
 
-	code = db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, false, options->found, &store->log,
-	    err, errlen);
-	if (code == 0 && options->found)
-		code = found_log(store, options, err, errlen);
-	if (code == 0)
-		code = check_owner(store, options, err, errlen);
+	code =
+	    db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, DB_WRITE, &store->log, err, errlen);
 	if (code != 0)
 		return code;
 	db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
-	db_meta_get(store->log, "accepted_epoch", &state->accepted_epoch);
-	db_meta_get(store->log, "accepted_sid", &state->accepted_sid);
-	db_meta_get(store->log, "current_epoch", &state->current_epoch);
-	db_meta_get(store->log, "base_zxid", &state->base_zxid);
-	read_last(store);
-	store->durable_zxid = state->last_zxid;
-	store->durable_hash = state->last_hash;
-	store->last_appended = state->last_zxid;
-	return db_open(
-	    store->dir, LOG_FILE, LOG_APPLICATION_ID, true, false, &store->reader, err, errlen);
+	if (db_format(store->log) == 1)
+		code = upgrade(store, err, errlen);
+	if (code == 0)
+		code = db_open(
+		    store->dir, LOG_FILE, LOG_APPLICATION_ID, DB_READ, &store->reader, err, errlen);
+	if (code != 0)
+		return code;
+	if (!log_meta_read(store->log, &log->meta) || log->meta.tree == 0 ||
+	    log->meta.tree > UINT32_MAX) {
+		snprintf(err, errlen, "%s/" LOG_FILE ": damaged", store->dir);
+		return EX_DATAERR;
+	}
+	code = check_owner(store, options, err, errlen);
+	if (code != 0)
+		return code;
+	log->zxid = log->meta.base_zxid;
+	log->hash = log->meta.base_hash;
+	if (rows_contiguous(store->log, log->meta.base_zxid, &log->zxid, &log->hash))
+		return 0;
+	snprintf(err, errlen, "%s/" LOG_FILE ": damaged, rows are missing", store->dir);
+	return EX_DATAERR;
+}
+
+/* The image holds what the log has lost. */
+static bool
+image_ahead(const struct store *store)
+{
+	const struct image_meta *image = &store->image.meta;
+	uint64_t zxid = store->log_durable.zxid;
+
+	return image->applied > zxid ||
+	       image->upto > (zxid > image->snap_upto ? zxid : image->snap_upto);
+}
+
+static bool
+belong_together(const struct store *store)
+{
+	const struct image_meta *image = &store->image.meta;
+	const struct progress *log = &store->log_durable;
+
+	return !image_ahead(store) && image->applied >= log->meta.base_zxid &&
+	       image->upto >= image->applied &&
+	       log->meta.accepted_epoch >= log->meta.current_epoch &&
+	       log->meta.current_epoch >= log->zxid >> 32;
+}
+
+/*
+ * What this member acknowledged is not there, but others have it. It is no voter until it has it
+ * again. Where even what the image holds has gone, the log begins at the image: its row's hash is
+ * nobody's, so that the leader sends a snapshot.
+ */
+static int
+give_up_vote(struct store *store, char *err, size_t errlen)
+{
+	struct progress *log = &store->log_durable;
+	uint64_t applied = store->image.meta.applied;
+	const char *rows = "";
+
+	log_warn("acknowledged data is missing, no voter until synchronised zxid=0x%llx",
+	    (unsigned long long)log->zxid);
+	log->meta.voter = false;
+	if (image_ahead(store)) {
+		store->image.meta.snap_upto = store->image.meta.upto;
+		if (image_meta_write(store->image.db, &store->image.meta) != DB_OK) {
+			snprintf(err, errlen, "%s: the disk is full", store->dir);
+			return EX_CANTCREAT;
+		}
+		rows = "DELETE FROM log";
+		log->zxid = log->meta.base_zxid = applied;
+		log->hash = log->meta.base_hash = 0;
+	}
+	if (log->meta.current_epoch < log->zxid >> 32)
+		log->meta.current_epoch = log->zxid >> 32;
+	if (log->meta.accepted_epoch < log->meta.current_epoch)
+		log->meta.accepted_epoch = log->meta.current_epoch;
+	return write_meta(store, rows, err, errlen);
 }
 
 static int
-check_state(const struct store *store, char *err, size_t errlen)
+check_loss(struct store *store, const struct store_options *options, char *err, size_t errlen)
 {
-	const struct store_state *state = &store->state;
+	const struct log_meta *meta = &store->log_durable.meta;
+	bool above, ahead = image_ahead(store);
+	struct mark mark;
+	int code;
 
-	if (state->applied >= state->base_zxid && state->applied <= state->last_zxid &&
-	    state->accepted_epoch >= state->current_epoch &&
-	    state->current_epoch >= state->last_zxid >> 32)
-		return 0;
-	snprintf(err, errlen,
-	    "%s: log.db and the image don't belong together base=0x%llx last=0x%llx image=0x%llx "
-	    "epoch=%llu",
-	    store->dir, (unsigned long long)state->base_zxid, (unsigned long long)state->last_zxid,
-	    (unsigned long long)state->applied, (unsigned long long)state->current_epoch);
-	return EX_DATAERR;
+	code = highwater_open(store, &mark, &above, err, errlen);
+	if (code == 0 && (above || ahead) && options->replaceable)
+		code = give_up_vote(store, err, errlen);
+	else if (code == 0 && above)
+		code = EX_DATAERR;
+	if (code == 0 && !belong_together(store)) {
+		snprintf(err, errlen,
+		    "%s: log.db and the image don't belong together base=0x%llx last=0x%llx "
+		    "image=0x%llx upto=0x%llx epoch=%llu",
+		    store->dir, (unsigned long long)meta->base_zxid,
+		    (unsigned long long)store->log_durable.zxid,
+		    (unsigned long long)store->image.meta.applied,
+		    (unsigned long long)store->image.meta.upto,
+		    (unsigned long long)meta->current_epoch);
+		code = EX_DATAERR;
+	}
+	if (code == 0 && above && highwater_lower(store, &store->log_durable) != DB_OK)
+		log_warn("disk full, the high-water mark stays as it was");
+	else if (code == 0)
+		highwater_set(store, &store->log_durable);
+	return code;
 }
 
 static int
 open_all(struct store *store, const struct store_options *options, char *err, size_t errlen)
 {
+	bool make = false;
 	int code = lock(store, err, errlen);
 
 	if (code == 0)
-		code = check_files(options, err, errlen);
-	/* The image first: where founding is cut short, there is no log.db that names it. */
-	if (code == 0)
-		code = image_open(store, options->found, err, errlen);
+		code = found_check(options, &make, err, errlen);
+	if (code == 0 && make)
+		code = found_all(options, err, errlen);
 	if (code == 0)
 		code = open_log(store, options, err, errlen);
 	if (code == 0)
-		code = check_state(store, err, errlen);
+		code = image_open(&store->image, store->dir, (uint32_t)store->log_durable.meta.tree,
+		    store->log_durable.zxid, err, errlen);
 	if (code == 0)
-		code = highwater_open(store, store->state.last_zxid, err, errlen);
+		code = check_loss(store, options, err, errlen);
 	return code;
 }
 
 static void
 close_all(struct store *store)
 {
-	struct store_done done;
+	struct done *done;
 
-	while (store_poll(store, &done))
-		continue;
+	while ((done = take(store)) != NULL)
+		free(done);
 	sqlite3_close(store->reader);
 	sqlite3_close(store->log);
-	sqlite3_close(store->tree);
+	image_close(&store->image);
 	if (store->highwater_fd >= 0)
 		close(store->highwater_fd);
 	if (store->lock_fd >= 0)
@@ -278,6 +321,32 @@ close_all(struct store *store)
 	pthread_mutex_destroy(&store->done_mutex);
 	free(store->dir);
 	free(store);
+}
+
+/* What everyone begins with. */
+static void
+set_out(struct store *store)
+{
+	const struct progress *log = &store->log_durable;
+	const struct image_meta *image = &store->image.meta;
+
+	store->state = (struct store_state){
+		.durable = { .accepted_epoch = log->meta.accepted_epoch,
+		    .accepted_sid = log->meta.accepted_sid,
+		    .current_epoch = log->meta.current_epoch,
+		    .last_zxid = log->zxid,
+		    .voter = log->meta.voter != 0 },
+		.base_zxid = log->meta.base_zxid,
+		.last_hash = log->hash,
+		.applied = image->applied,
+		.image_upto = image->upto,
+		.next_id = image->next_id,
+	};
+	store->appended = store->durable = log->zxid;
+	store->appended_hash = log->hash;
+	store->applied = image->applied;
+	store->tree = store->snap_last = store->image.number;
+	store->pass = 1; /* 0: no completion of a pass */
 }
 
 int
@@ -302,7 +371,10 @@ store_open(const struct store_options *options, struct store **out, char *err, s
 		close_all(store);
 		return code;
 	}
+	found_remove_trees(store->dir, store->image.number);
+	found_remove(store->dir, LOG_FILE_NEW);
 	db_dir_sync(store->dir);
+	set_out(store);
 	log_thread_start(store);
 	image_thread_start(store);
 	*out = store;
@@ -312,8 +384,10 @@ store_open(const struct store_options *options, struct store **out, char *err, s
 void
 store_close(struct store *store)
 {
-	image_thread_stop(store);
+	/* The log thread first: it may wait for the image thread. */
 	log_thread_stop(store);
+	image_thread_stop(store);
+	log_thread_free(store);
 	db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
 	close_all(store);
 }

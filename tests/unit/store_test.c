@@ -3,163 +3,7 @@
  * also after kill -9; what is damaged or missing is found; a full disk loses
  * nothing and is survived.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <sysexits.h>
-#include <unistd.h>
-
-#include "replica/lib/err.h"
-#include "replica/store/store.h"
-
-#define DEADLINE_MS 20000
-
-static char base[64], dir[128];
-
-static struct store_options
-options(bool found)
-{
-	return (struct store_options){ .dir = dir,
-		.found = found,
-		.member = 1,
-		.cluster = "c",
-		.log_rows_min = 100,
-		.log_tree_percent = 10 };
-}
-
-static struct store *
-open_store(bool found)
-{
-	struct store_options opts = options(found);
-	struct store *store;
-	char err[512] = "";
-
-	if (store_open(&opts, &store, err, sizeof err) != 0)
-		fail_msg("store_open: %s", err);
-	return store;
-}
-
-static void
-refused(struct store_options opts, int code, const char *wanted)
-{
-	struct store *store;
-	char err[512] = "";
-
-	assert_int_equal(store_open(&opts, &store, err, sizeof err), code);
-	if (strstr(err, wanted) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", err, wanted);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof dir, "%s/d", base);
-	return mkdir(dir, 0700);
-}
-
-static int
-teardown(void **state)
-{
-	char command[256], small[128];
-
-	(void)state;
-	snprintf(small, sizeof small, "%s/d", base);
-	umount2(small, MNT_DETACH); /* test_a_full_disk's */
-	snprintf(command, sizeof command, "rm -rf %s", small);
-	return system(command);
-}
-
-static void
-append(struct store *store, uint64_t zxid, uint64_t prev, const char *text)
-{
-	struct store_row row = { zxid, prev, { (const uint8_t *)text, (uint32_t)strlen(text) } };
-
-	assert_int_equal(store_append(store, &row), 0);
-}
-
-/* The next completion, with a deadline. */
-static struct store_done
-completion(struct store *store)
-{
-	struct pollfd fd = { .fd = store_wake_fd(store), .events = POLLIN };
-	struct store_done done;
-	int tries;
-
-	for (tries = 0; tries < DEADLINE_MS / 10; tries++) {
-		if (store_poll(store, &done))
-			return done;
-		poll(&fd, 1, 10);
-	}
-	fail_msg("no completion");
-	return done;
-}
-
-static void
-logged(struct store *store, uint64_t zxid)
-{
-	struct store_done done;
-
-	do {
-		done = completion(store);
-		assert_int_equal(done.type, STORE_LOGGED);
-	} while (done.zxid < zxid);
-	assert_int_equal(done.zxid, zxid);
-}
-
-struct expected {
-	uint64_t next, last;
-};
-
-static bool
-expect_row(void *arg, uint64_t zxid, struct blob payload)
-{
-	struct expected *expected = arg;
-	char text[32];
-
-	snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
-	assert_int_equal(zxid, expected->next);
-	assert_int_equal(payload.len, strlen(text));
-	assert_memory_equal(payload.data, text, payload.len);
-	expected->next++;
-	return true;
-}
-
-/* Rows first … last, in one epoch 0 for readable numbers. */
-static void
-append_rows(struct store *store, uint64_t first, uint64_t last)
-{
-	char text[32];
-	uint64_t zxid;
-
-	for (zxid = first; zxid <= last; zxid++) {
-		snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
-		append(store, zxid, zxid - 1, text);
-	}
-	logged(store, last);
-}
-
-static void
-expect_rows(struct store *store, uint64_t after, uint64_t last)
-{
-	struct expected expected = { after + 1, last };
-
-	assert_int_equal(store_read(store, after, expect_row, &expected), 0);
-	assert_int_equal(expected.next, last + 1);
-}
+#include "tests/unit/store_harness.h"
 
 static void
 test_rows_are_there_after_a_reopen(void **state)
@@ -170,10 +14,9 @@ test_rows_are_there_after_a_reopen(void **state)
 	append_rows(store, 1, 500);
 	expect_rows(store, 0, 500);
 	expect_rows(store, 321, 500);
-	assert_int_equal(store_queued(store), 0);
 	store_close(store);
 	store = open_store(false);
-	assert_int_equal(store_state(store)->last_zxid, 500);
+	assert_int_equal(store_state(store)->durable.last_zxid, 500);
 	expect_rows(store, 0, 500);
 	append_rows(store, 501, 510);
 	expect_rows(store, 0, 510);
@@ -187,15 +30,19 @@ test_epochs(void **state)
 	struct store_done done;
 
 	(void)state;
-	store_set_epochs(store, 3, 1, 2);
+	store_set_epochs(store, 7, 3, 1, 2);
 	done = completion(store);
 	assert_int_equal(done.type, STORE_LOGGED);
-	assert_int_equal(done.epochs, 1);
+	assert_int_equal(done.op, 7);
+	assert_int_equal(done.durable.accepted_epoch, 3);
+	assert_int_equal(done.durable.accepted_sid, 1);
+	assert_int_equal(done.durable.current_epoch, 2);
+	assert_true(done.durable.voter);
 	store_close(store);
 	store = open_store(false);
-	assert_int_equal(store_state(store)->accepted_epoch, 3);
-	assert_int_equal(store_state(store)->accepted_sid, 1);
-	assert_int_equal(store_state(store)->current_epoch, 2);
+	assert_int_equal(store_state(store)->durable.accepted_epoch, 3);
+	assert_int_equal(store_state(store)->durable.accepted_sid, 1);
+	assert_int_equal(store_state(store)->durable.current_epoch, 2);
 	store_close(store);
 }
 
@@ -258,39 +105,8 @@ test_a_lost_acknowledgement_is_found(void **state)
 	snprintf(path, sizeof path, "%s/highwater", dir);
 	assert_int_equal(unlink(path), 0);
 	store = open_store(false);
-	assert_int_equal(store_state(store)->last_zxid, 10);
+	assert_int_equal(store_state(store)->durable.last_zxid, 10);
 	store_close(store);
-}
-
-/* Flips one bit in the middle of the first place where `text` stands in the file. */
-static void
-flip(const char *file, const char *text)
-{
-	char path[256], *bytes, *at;
-	struct stat st;
-	int fd;
-
-	snprintf(path, sizeof path, "%s/%s", dir, file);
-	fd = open(path, O_RDWR);
-	assert_int_equal(fstat(fd, &st), 0);
-	bytes = malloc((size_t)st.st_size);
-	assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
-	at = memmem(bytes, (size_t)st.st_size, text, strlen(text));
-	assert_non_null(at);
-	at += strlen(text) / 2;
-	*at ^= 1;
-	assert_int_equal(pwrite(fd, at, 1, at - bytes), 1);
-	close(fd);
-	free(bytes);
-}
-
-static bool
-any_row(void *arg, uint64_t zxid, struct blob payload)
-{
-	(void)zxid;
-	(void)payload;
-	++*(int *)arg;
-	return true;
 }
 
 static void
@@ -310,29 +126,6 @@ test_a_flipped_bit_in_the_log_is_found(void **state)
 	assert_int_equal(store_read(store, 0, any_row, &rows), ERR_IO);
 	assert_int_equal(rows, 1);
 	store_close(store);
-}
-
-static struct store_node
-node(uint64_t id, const char *name, const char *value)
-{
-	return (struct store_node){ .id = id,
-		.parent = 1,
-		.czxid = id * 10,
-		.mzxid = id * 11,
-		.pzxid = id * 12,
-		.owner = 7,
-		.handle = UINT64_MAX,
-		.mode = 0100644,
-		.uid = 1000,
-		.gid = UINT32_MAX,
-		.version = 3,
-		.cversion = 4,
-		.aversion = 5,
-		.birth_ns = -1,
-		.mtime_ns = INT64_MAX,
-		.ctime_ns = 6,
-		.name = { (const uint8_t *)name, (uint32_t)strlen(name) },
-		.value = { (const uint8_t *)value, (uint32_t)strlen(value) } };
 }
 
 struct loaded {
@@ -371,18 +164,6 @@ load_session(void *arg, const struct store_session *row)
 	assert_memory_equal(row->secret.data, "secret", 6);
 	loaded->sessions++;
 	return 0;
-}
-
-static void
-pass(struct store *store, uint64_t applied, struct store_batch *batch)
-{
-	struct store_done done;
-
-	store_pass_put(store, batch);
-	store_pass_end(store, applied, 100, 10);
-	done = completion(store);
-	assert_int_equal(done.type, STORE_PASSED);
-	assert_int_equal(store_pass_queued(store), 0);
 }
 
 static void
@@ -492,20 +273,22 @@ crash_child(int out, uint64_t first)
 	struct pollfd fd;
 	struct store *store = open_store(false);
 	struct store_done done;
-	uint64_t zxid = first;
+	uint64_t zxid = first, durable = first - 1;
 	char text[32];
 
 	fd = (struct pollfd){ .fd = store_wake_fd(store), .events = POLLIN };
 	for (;;) {
-		while (store_queued(store) < 20) {
+		while (zxid - durable < 20) {
 			snprintf(text, sizeof text, "row %llu", (unsigned long long)zxid);
 			append(store, zxid, zxid - 1, text);
 			zxid++;
 		}
 		poll(&fd, 1, 100);
-		while (store_poll(store, &done))
-			if (write(out, &done.zxid, sizeof done.zxid) != sizeof done.zxid)
+		while (store_poll(store, &done)) {
+			durable = done.durable.last_zxid;
+			if (write(out, &durable, sizeof durable) != sizeof durable)
 				_exit(1);
+		}
 	}
 }
 
@@ -537,26 +320,12 @@ test_kill_9(void **state)
 		close(fds[0]);
 		waitpid(child, NULL, 0);
 		store = open_store(false);
-		last = store_state(store)->last_zxid;
+		last = store_state(store)->durable.last_zxid;
 		assert_true(last >= durable);
 		expect_rows(store, 0, last);
 		store_close(store);
 	}
 	assert_true(durable > 100);
-}
-
-static void
-fill(const char *path, off_t spare)
-{
-	static char zeros[65536];
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	struct stat st;
-
-	while (write(fd, zeros, sizeof zeros) > 0)
-		continue;
-	fstat(fd, &st);
-	assert_int_equal(ftruncate(fd, st.st_size > spare ? st.st_size - spare : 0), 0);
-	close(fd);
 }
 
 /* Appends until the disk is full: the last zxid that is durable, and *next to go on with. */
@@ -573,7 +342,7 @@ append_until_full(struct store *store, uint64_t first)
 		zxid++;
 		while (store_poll(store, &done)) {
 			if (done.type == STORE_FULL)
-				return done.zxid;
+				return done.durable.last_zxid;
 			assert_int_equal(done.type, STORE_LOGGED);
 		}
 	}
