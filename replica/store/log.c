@@ -81,14 +81,11 @@ log_commit(struct store *store)
 void
 log_undo(struct store *store)
 {
-	bool big = store->log_syncing;
-
 	db_roll_back(store->log);
 	store->log_open = store->log_syncing = false;
 	store->log_snap = 0;
-	/* It may have filled the WAL, and perhaps the disk with it. */
-	if (big)
-		db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
+	/* The WAL's space may be what the disk lacks. */
+	db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
 }
 
 static void

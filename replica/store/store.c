@@ -173,7 +173,6 @@ open_log(struct store *store, const struct store_options *options, char *err, si
 	    db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, DB_WRITE, &store->log, err, errlen);
 	if (code != 0)
 		return code;
-	db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
 	if (db_format(store->log) == 1)
 		code = upgrade(store, err, errlen);
 	if (code == 0)
@@ -298,9 +297,11 @@ open_all(struct store *store, const struct store_options *options, char *err, si
 	if (code == 0)
 		code = image_open(&store->image, store->dir, (uint32_t)store->log_durable.meta.tree,
 		    store->log_durable.zxid, err, errlen);
-	if (code == 0)
-		code = check_loss(store, options, err, errlen);
-	return code;
+	if (code != 0)
+		return code;
+	/* Not before the image is open: on a full disk it takes what the other needs. */
+	db_checkpoint(store->log, SQLITE_CHECKPOINT_TRUNCATE);
+	return check_loss(store, options, err, errlen);
 }
 
 static void
