@@ -355,7 +355,7 @@ drop_while_opening(void)
 	client_connect(&client);
 	conn_send(client.conn, &hello);
 	conn_flush(client.conn);
-	while (store_queued(replica->store) == 0 && client.welcome == 1)
+	while (STAILQ_EMPTY(&replica->proposals) && client.welcome == 1)
 		event_base_loop(base, EVLOOP_NONBLOCK);
 	conn_send(client.conn, &hello); /* out of order */
 	conn_flush(client.conn);
