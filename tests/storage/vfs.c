@@ -1,5 +1,5 @@
 /*
- * A VFS over SQLite's own: what is written, synced, truncated and deleted is
+ * A VFS over SQLite's own, in its name: what is written, synced, truncated and deleted is
  * recorded (disk.c), and a call fails when its turn has come. After a failed
  * sync what was not synced is gone, as a kernel may do.
  */
@@ -356,9 +356,8 @@ x_last_error(sqlite3_vfs *self, int n, char *out)
 void
 vfs_install(void)
 {
-	real = sqlite3_vfs_find("unix");
+	real = sqlite3_vfs_find("unix-excl");
 	vfs = *real;
-	vfs.zName = "storage";
 	vfs.szOsFile += (int)sizeof(struct file);
 	vfs.xOpen = x_open;
 	vfs.xDelete = x_delete;
