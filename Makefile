@@ -38,12 +38,14 @@ SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib
 	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c \
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
 SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
+STORAGE_SRC = $(wildcard tests/storage/*.c)
 CASES_SRC = $(wildcard tests/cases/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
+STORAGE = $(addprefix $(O)/tests/storage-,crash fault flip)
 BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
 
 all: $(PROGRAMS)
@@ -83,6 +85,14 @@ $(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
+# The store's own calls to the kernel are recorded, and fail, like SQLite's.
+comma := ,
+WRAP = $(patsubst %,-Wl$(comma)--wrap=%,open pread pwrite fdatasync fsync unlink rename)
+STORAGE_OBJ = $(call obj,$(addprefix tests/storage/,vfs.c wrap.c disk.c world.c verify.c))
+$(O)/tests/storage-%: $(O)/tests/storage/%.o $(STORAGE_OBJ) $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS_REPLICA)
+
 $(O)/tests/zabfs-sim: $(call obj,$(SIM_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(SIM_WRAP) -o $@ $^ $(LIBS_REPLICA)
@@ -101,7 +111,7 @@ all-installed:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory all
 
-tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
+tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(STORAGE) $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 
 test:
 	$(Q)tests/install
@@ -125,6 +135,12 @@ SEEDS = 100000
 FIRST = 1
 sim: $(O)/tests/zabfs-sim
 	$(Q)$(O)/tests/zabfs-sim $(if $(SEED),-s $(SEED) -t,-n $(SEEDS) -f $(FIRST))
+
+# More crashes, every call that can fail, more bits than make test takes.
+storage: $(STORAGE)
+	$(Q)$(O)/tests/storage-crash 60 $(if $(SEED),$(SEED),2)
+	$(Q)$(O)/tests/storage-fault all
+	$(Q)$(O)/tests/storage-flip 60 $(if $(SEED),$(SEED),2)
 
 mutants: $(O)/tests/zabfs-sim
 	$(Q)tests/sim/mutants
@@ -162,7 +178,7 @@ clean:
 	$(Q)[ ! -d run ] || tests/node stop
 	$(Q)rm -rf build build-san build-fuzz build-cov run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe fuzz fuzz-build coverage bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench install clean
 .SECONDARY:

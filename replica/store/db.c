@@ -17,6 +17,12 @@
 #include <unistd.h>
 
 /*
+ * One process has the files (the lock), so the index of the WAL is in its memory. In a -shm file,
+ * mapped, a write to a full disk is a SIGBUS.
+ */
+#define VFS "unix-excl"
+
+/*
  * SQLite calls EIO of a read a damaged file (SQLITE_IOERR_CORRUPTFS, which ends as
  * SQLITE_CORRUPT), so that only a failed write or sync is known to be the disk's.
  * Our statements are right: SQLITE_ERROR is a schema that has rotted.
@@ -241,7 +247,7 @@ db_open(const char *dir, const char *file, int application, enum db_mode mode, s
 	int code;
 
 	snprintf(path, sizeof path, "%s/%s", dir, file);
-	code = sqlite3_open_v2(path, &db, flags[mode], NULL);
+	code = sqlite3_open_v2(path, &db, flags[mode], VFS);
 	CHECK(db != NULL);
 	sqlite3_extended_result_codes(db, 1);
 	if (code != SQLITE_OK) {

@@ -24,7 +24,7 @@ static const uint32_t batches[] = { 1, 16, 128 };
 #define BATCH_MAX 128u
 
 static uint8_t bytes[BATCH_MAX * ROW];
-static uint64_t zxid;
+static uint64_t zxid, op;
 
 /* The batch is durable when the completion counts its last row. */
 static int64_t
@@ -33,7 +33,7 @@ log_batch(struct store *store, uint32_t rows)
 	struct pollfd wake = { .fd = store_wake_fd(store), .events = POLLIN };
 	int64_t began = measure_now_ns();
 	struct store_done done;
-	uint64_t durable = 0;
+	uint64_t durable = 0, hash;
 	uint32_t i;
 
 	for (i = 0; i < rows; i++) {
@@ -41,7 +41,7 @@ log_batch(struct store *store, uint32_t rows)
 			.zxid = zxid + 1, .prev_zxid = zxid, .payload = { bytes, ROW }
 		};
 
-		CHECK(store_append(store, &row) == 0);
+		CHECK(store_append(store, ++op, &row, &hash) == 0);
 		zxid++;
 	}
 	while (durable < zxid) {
@@ -50,7 +50,7 @@ log_batch(struct store *store, uint32_t rows)
 		while (store_poll(store, &done)) {
 			if (done.type == STORE_FULL)
 				errx(1, "the disk is full");
-			durable = done.zxid;
+			durable = done.durable.last_zxid;
 		}
 	}
 	return measure_now_ns() - began;
@@ -120,7 +120,7 @@ main(int argc, char **argv)
 	memset(bytes, 'x', sizeof bytes);
 	raw = raw_open(argv[1]);
 	store = store_found(argv[1]);
-	zxid = store_state(store)->last_zxid;
+	zxid = store_state(store)->durable.last_zxid;
 	n = blocks * BLOCK;
 	for (kind = 0; kind < BATCHES; kind++) {
 		ns[0][kind] = measure_room(n);
