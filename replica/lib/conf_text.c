@@ -100,8 +100,8 @@ conf_text(const char *path, char *err, size_t errlen)
 			at++;
 	}
 	if (text != NULL && at == NULL) {
-		snprintf(err, errlen, "%s:%d: a comment without an end", path,
-		    line_of(text, comment));
+		snprintf(
+		    err, errlen, "%s:%d: a comment without an end", path, line_of(text, comment));
 		free(text);
 		return NULL;
 	}
