@@ -88,7 +88,8 @@ replica="$build/zabfs-replica -f zabfs.conf -D data"
 {
 	refused 78 "zabfs-replica: zabfs.conf: member: none has id 2" "a member that isn't there" $replica -i 2 -d -I
 	refused 64 "zabfs-replica: -i one: not a member's id" "a member's id that is no number" $replica -i one -d -I
-	refused 64 "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]" "no member's id" $replica -d -I
+	refused 64 "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]
+       zabfs-replica -n -f CONF [-i ID]" "no member's id" $replica -d -I
 }
 
 # PEER WHY TEXT: a member 1 at PEER that is not alone.
