@@ -96,6 +96,18 @@ goes_on
 writer_stop killed 1 2 3
 is "$(snapshots "$killed")" 0 "  by what its log lacked, not by a snapshot"
 
+# The writer's own replica dies, too: fsd asks the next process again.
+writer_start 1 turns
+for id in 1 2 3 1 2 3; do
+	goes_on
+	member_end $id KILL
+	member_start $id
+	wait_for 20 serves $id
+	ok $? "replica $id is killed and started, and serves"
+done
+goes_on
+writer_stop turns 1 2 3
+
 stopped=$(leader)
 read -rd '' near far < <(other_than "$stopped")
 writer_start "$near" stopped
