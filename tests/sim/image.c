@@ -39,7 +39,7 @@ add(struct store_batch *batch)
 	CHECK(batch->rows != NULL);
 	memset(&batch->rows[batch->count], 0, sizeof *batch->rows);
 	/* A few rows make a batch: there shall be many. */
-	batch->bytes += 100000;
+	batch->bytes += 300000;
 	return &batch->rows[batch->count++];
 }
 

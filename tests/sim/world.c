@@ -64,10 +64,11 @@ options_draw(uint64_t seed, struct options *out)
 	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
 	out->wild = random_one_in(&dice, 4);
 	out->skew = random_one_in(&dice, 3);
-	out->big = random_one_in(&dice, 16);
+	out->big = random_one_in(&dice, 10);
 	if (out->big) {
 		out->keep_rows = 1;
 		out->delay_us = 50000;
+		out->kinds |= 1u << FAULT_CRASH_ALL;
 	}
 }
 
