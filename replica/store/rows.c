@@ -92,9 +92,9 @@ look_up(struct store *store, uint64_t zxid, struct link *at)
 
 	if (code != 0)
 		return code;
-	/* Nor may rows be missing between it and the next one. */
+	/* Nor may rows be missing between it and the next one, or the search have gone astray. */
 	if (find(store, ROW_ABOVE, zxid, at, &next))
-		return next.good ? 0 : ERR_IO;
+		return next.good && next.zxid > zxid ? 0 : ERR_IO;
 	return store->sync_op == 0 && at->zxid < store->durable && at->zxid < zxid ? ERR_IO : 0;
 }
 
@@ -132,7 +132,8 @@ read_rows(struct store *store, struct link at, uint64_t after,
 		zxid = db_number(statement, 0);
 		payload = db_blob(statement, 3);
 		at.hash = row_hash(at.hash, zxid, at.zxid, payload);
-		if (db_number(statement, 1) != at.zxid || db_number(statement, 2) != at.hash) {
+		if (zxid <= after || db_number(statement, 1) != at.zxid ||
+		    db_number(statement, 2) != at.hash) {
 			result = ERR_IO;
 			continue;
 		}

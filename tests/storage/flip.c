@@ -99,18 +99,26 @@ units(const struct content *file)
 	return file->len < WAL_HEADER ? 0 : 1 + (uint32_t)((file->len - WAL_HEADER) / FRAME);
 }
 
-/* Half of the bits are where a page describes itself. */
+/* A third of the bits are where a page describes itself, a third where its first rows are. */
 static uint64_t
 place(const struct content *file, uint32_t unit, uint64_t *seed)
 {
-	uint64_t at = (uint64_t)unit * PAGE, len = PAGE, head = 128;
+	uint64_t at = (uint64_t)unit * PAGE, len = PAGE, head = 24, tail = 600;
 
 	if (is_wal(file)) {
 		at = unit == 0 ? 0 : WAL_HEADER + (uint64_t)(unit - 1) * FRAME;
 		len = unit == 0 ? WAL_HEADER : FRAME;
-		head = unit == 0 ? WAL_HEADER : 64;
+		head = unit == 0 ? WAL_HEADER : 48;
+		tail = unit == 0 ? WAL_HEADER : tail;
 	}
-	return at + random_next(seed) % (random_next(seed) % 2 == 0 ? head : len);
+	switch (random_next(seed) % 3) {
+	case 0:
+		return at + random_next(seed) % head;
+	case 1:
+		return at + len - 1 - random_next(seed) % tail;
+	default:
+		return at + random_next(seed) % len;
+	}
 }
 
 static bool

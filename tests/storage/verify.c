@@ -19,7 +19,8 @@ struct recovered {
 	uint32_t nrows;
 	struct srow rows[ROWS_MAX + WORK_ROWS];
 	struct sslot slots[SLOTS];
-	bool bad;
+	uint64_t base_hash;
+	const char *bad; /* what nobody may have given it */
 };
 
 static bool
@@ -39,7 +40,7 @@ load_node(void *arg, const struct store_node *row)
 
 	if (slot >= SLOTS - 1 || row->mzxid % SLOTS != slot ||
 	    !same_bytes(row->value, row->mzxid, row->version)) {
-		recovered->bad = true;
+		recovered->bad = "a node has other bytes than it was given";
 		return 0;
 	}
 	recovered->slots[slot] = (struct sslot){ row->mzxid, row->version };
@@ -53,12 +54,12 @@ load_session(void *arg, const struct store_session *row)
 	uint32_t tag;
 
 	if (row->results.len < 16) {
-		recovered->bad = true;
+		recovered->bad = "a session is cut short";
 		return 0;
 	}
 	memcpy(&tag, row->results.data + 8, sizeof tag);
 	if (row->id != 99 || !same_bytes(row->results, row->acked, tag))
-		recovered->bad = true;
+		recovered->bad = "a session has other bytes than it was given";
 	recovered->slots[SLOTS - 1] = (struct sslot){ row->acked, tag };
 	return 0;
 }
@@ -70,14 +71,35 @@ read_row(void *arg, uint64_t zxid, struct blob payload)
 	struct srow *row = &recovered->rows[recovered->nrows];
 
 	if (payload.len < 16 || recovered->nrows == ROWS_MAX + WORK_ROWS) {
-		recovered->bad = true;
+		recovered->bad = "a row is cut short, or there are too many";
 		return false;
 	}
 	*row = (struct srow){ .zxid = zxid };
 	memcpy(&row->tag, payload.data + 8, sizeof row->tag);
-	recovered->bad |= !same_bytes(payload, zxid, row->tag);
+	if (!same_bytes(payload, zxid, row->tag))
+		recovered->bad = "a row has other bytes than it was given";
 	recovered->nrows++;
 	return true;
+}
+
+static int
+look_at_ends(struct store *store, struct recovered *recovered)
+{
+	const struct store_state *state = &recovered->state;
+	uint64_t zxid, hash;
+	int code = store_look_up(store, state->durable.last_zxid, &zxid, &hash);
+
+	if (code != 0)
+		return code;
+	if (zxid != state->durable.last_zxid || hash != state->last_hash)
+		recovered->bad = "the last row is another one when it is looked up";
+	code = store_look_up(store, state->base_zxid, &zxid, &recovered->base_hash);
+	if (zxid != state->base_zxid)
+		recovered->bad = "the base is another one when it is looked up";
+	/* A new image, and the script's passes and snapshots. */
+	if (state->next_id != 0 && state->next_id != 7 && state->next_id != 9)
+		recovered->bad = "the next id is made up";
+	return code;
 }
 
 /* What is there, or NULL and *error. */
@@ -106,6 +128,8 @@ open_it(const char *dir, bool replaceable, struct recovered *recovered, const ch
 		*error = "the image is damaged";
 	else if (store_read(store, recovered->state.base_zxid, read_row, recovered) != 0)
 		*error = "the log is damaged";
+	else if (look_at_ends(store, recovered) != 0)
+		*error = "the ends of the log are damaged";
 	if (*error != NULL) {
 		verify_refused = true;
 		store_close(store);
@@ -185,6 +209,8 @@ rows_match(const struct recovered *recovered, const struct sstate *state)
 			from++;
 		if (from++ == state->nrows)
 			return false;
+	} else if (recovered->base_hash != state->base_hash) {
+		return false;
 	}
 	if (recovered->nrows != state->nrows - from)
 		return false;
@@ -247,8 +273,8 @@ judge(const struct recovered *recovered, const struct expectation *e)
 	const struct store_state *state = &recovered->state;
 	uint32_t i;
 
-	if (recovered->bad)
-		return "a row has other bytes than it was given";
+	if (recovered->bad != NULL)
+		return recovered->bad;
 	if (state->durable.last_zxid != last_of(recovered))
 		return "the rows end elsewhere than it says";
 	for (i = e->last + 1; i-- > e->first;)
@@ -323,7 +349,7 @@ judge_work(
 {
 	uint32_t have = before->nrows + WORK_ROWS, skip, i;
 
-	if (after->bad || after->nrows > have || after->nrows < WORK_ROWS - 2)
+	if (after->bad != NULL || after->nrows > have || after->nrows < WORK_ROWS - 2)
 		return "after work: rows are missing, or differ";
 	skip = have - after->nrows;
 	for (i = 0; i < after->nrows && skip + i < before->nrows; i++)

@@ -413,6 +413,9 @@ first_life(struct world *world, struct store *store)
 	append(world, store, 4);
 	sync_rows(world, store, 2, 6, 2, true);
 	append(world, store, 12);
+	/* Nothing in their place: the log ends below what it had acknowledged. */
+	sync_rows(world, store, 2, 0, 2, true);
+	append(world, store, 2);
 	pass(world, store);
 	pass_aborted(world, store);
 	sync_rows(world, store, 1, 3, 2, false);
