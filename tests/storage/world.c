@@ -257,17 +257,20 @@ append(struct world *world, struct store *store, uint32_t count)
 	return settle(world, store);
 }
 
-static bool
+/* Again, where the disk was full: what follows is only right with them. */
+static void
 epochs(struct world *world, struct store *store, uint64_t accepted, uint64_t current)
 {
-	struct sstate *state = next(world);
+	struct sstate *state;
 
-	state->accepted = accepted;
-	state->sid = accepted * 7;
-	state->current = current;
-	issue(world, state);
-	store_set_epochs(store, state->op, accepted, accepted * 7, current);
-	return settle(world, store);
+	do {
+		state = next(world);
+		state->accepted = accepted;
+		state->sid = accepted * 7;
+		state->current = current;
+		issue(world, state);
+		store_set_epochs(store, state->op, accepted, accepted * 7, current);
+	} while (!settle(world, store));
 }
 
 static bool
