@@ -252,6 +252,8 @@ db_open(const char *dir, const char *file, int application, enum db_mode mode, s
 	sqlite3_extended_result_codes(db, 1);
 	if (code != SQLITE_OK) {
 		snprintf(err, errlen, "%s: %s", path, sqlite3_errmsg(db));
+		if (sqlite3_system_errno(db) == EIO)
+			code = SQLITE_IOERR;
 		sqlite3_close(db);
 		if ((code & 0xff) == SQLITE_IOERR)
 			return EX_IOERR;

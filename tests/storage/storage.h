@@ -52,6 +52,7 @@ struct world {
 	uint32_t nstates; /* asked for */
 	uint32_t acked;	  /* the last one that was reported */
 	uint64_t applied; /* of the last pass that was reported */
+	uint64_t shown;	  /* rows up to here may show in the image: they are committed */
 	uint32_t npromised;
 	struct srow promised[10]; /* rows that a snapshot shows and that are still to come */
 	uint32_t fulls;		  /* how often the disk was full for the log */

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SQLITE_PIECE 65536u
+
 const char *const call_names[CALLS] = { "open", "read", "write", "sync", "truncate", "delete",
 	"size", "shm", "dirsync", "rename" };
 
@@ -120,11 +122,15 @@ static void
 lose(struct file *file)
 {
 	struct undo *undo;
+	uint32_t done, part;
 
 	for (undo = file->undo; undo != NULL; undo = undo->next) {
-		if (undo->len != 0)
-			file->real->pMethods->xWrite(
-			    file->real, undo->data, (int)undo->len, (sqlite3_int64)undo->at);
+		/* SQLite's own VFS writes at most 128 KiB at once. */
+		for (done = 0; done < undo->len; done += part) {
+			part = undo->len - done < SQLITE_PIECE ? undo->len - done : SQLITE_PIECE;
+			CHECK(file->real->pMethods->xWrite(file->real, undo->data + done, (int)part,
+				  (sqlite3_int64)undo->at + done) == SQLITE_OK);
+		}
 		file->real->pMethods->xTruncate(file->real, (sqlite3_int64)undo->size);
 	}
 	forget(file);

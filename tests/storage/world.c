@@ -295,7 +295,8 @@ pass(struct world *world, struct store *store)
 	store_pass_put(store, world_batch(slots, 0, 3), applied);
 	append(world, store, 3);
 	world_slots(now(world), UINT64_MAX, slots);
-	store_pass_put(store, world_batch(slots, 3, SLOTS), last_of(now(world)));
+	world->shown = last_of(now(world));
+	store_pass_put(store, world_batch(slots, 3, SLOTS), world->shown);
 	store_pass_end(store, applied, 7, 0);
 	done_pass = done_full = false;
 	while (!done_pass)
@@ -313,7 +314,8 @@ pass_aborted(struct world *world, struct store *store)
 	struct sslot slots[SLOTS];
 
 	world_slots(now(world), UINT64_MAX, slots);
-	store_pass_put(store, world_batch(slots, 1, 4), last_of(now(world)));
+	world->shown = last_of(now(world));
+	store_pass_put(store, world_batch(slots, 1, 4), world->shown);
 	store_pass_abort(store);
 }
 
@@ -325,7 +327,10 @@ sync_rows(struct world *world, struct store *store, uint32_t back, uint32_t coun
 	struct sstate *state = next(world);
 	uint64_t zxid;
 
-	CHECK(state->nrows > back);
+	/* After a full disk there may be fewer: what is committed stays. */
+	while (back > 0 &&
+	       (state->nrows <= back || state->rows[state->nrows - 1 - back].zxid < world->shown))
+		back--;
 	state->nrows -= back;
 	world->tag++;
 	store_sync_begin(store, ++world->op, last_of(state));
@@ -381,6 +386,7 @@ snapshot(struct world *world, struct store *store, uint64_t zxid, uint64_t epoch
 	}
 	if (settle(world, store) && commit) {
 		world->applied = zxid;
+		world->shown = zxid;
 		changed(world);
 	}
 }
