@@ -95,6 +95,20 @@ ok $? "the log says so"
 # shellcheck disable=SC2154 # lib.sh sets it
 kill -0 "$replica_pid"
 ok $? "the replica lives"
+# What a transaction that failed gives back would be enough for a small one.
+filling() {
+	while [ -e filling ]; do
+		cat /dev/zero >>data/ballast2 2>/dev/null
+		read -r -t 0.02 <> <(:)
+	done
+}
+touch filling
+filling &
+filler=$!
+fails() {
+	[ "$(errno_of 'os.chmod("A/filler", 0o600 + os.urandom(1)[0] % 64)')" = ENOSPC ]
+}
+wait_for 30 fails
 is "$(errno_of 'os.mkdir("A/n")')" ENOSPC "mkdir: ENOSPC"
 is "$(errno_of 'os.write(os.open("B/value", os.O_WRONLY | os.O_TRUNC), b"new")')" ENOSPC "write: ENOSPC, from the other mount too"
 is "$(errno_of 'os.open("A/.zab/ephemeral/e", os.O_CREAT | os.O_WRONLY)')" ENOSPC "an ephemeral: ENOSPC"
@@ -105,6 +119,9 @@ old" "what was refused did not happen"
 ok $? "nor was anything made or removed"
 is "$(grep ^state A/.zab/session B/.zab/session | sort -u | wc -l)" 2 "both mounts have their sessions"
 is "$(grep ^id A/.zab/session)" "$session" "the same ones"
+
+rm filling
+wait "$filler"
 
 # Killed, and started on the full disk: it says so, unless the log's end, written
 # back, made room enough for it to begin its epoch.
@@ -117,7 +134,7 @@ says() {
 }
 wait_for 20 says
 ok $? "killed and started on the full disk, it says so, or serves"
-rm data/ballast
+rm data/ballast data/ballast2
 replica_leads
 ok $? "and begins when there is space"
 is "$(python3 check.py)" "" "nothing was lost"
