@@ -65,6 +65,13 @@ read_files(const char *dir)
 }
 
 static void
+forget_files(void)
+{
+	while (nfiles != 0)
+		free(files[--nfiles].data);
+}
+
+static void
 write_files(const char *dir)
 {
 	char path[4096];
@@ -212,6 +219,7 @@ flip_state(uint32_t event, const char *title, uint32_t number, uint32_t bits, ui
 	expectation.lost = true;
 	expectation.work = true;
 	good = flip_all(&expectation, bits, seed, progress);
+	forget_files();
 	printf("%s %u - %s: %u flips, %u found at once, the others did no harm\n",
 	    good ? "ok" : "not ok", number, title, progress->flips, progress->found);
 	fflush(stdout);
