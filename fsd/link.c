@@ -19,14 +19,6 @@ link_now_ns(void)
 }
 
 static void
-on_retry(evutil_socket_t fd, short events, void *arg)
-{
-	(void)fd;
-	(void)events;
-	link_connect(arg);
-}
-
-static void
 on_again(evutil_socket_t fd, short events, void *arg)
 {
 	struct link *link = arg;
@@ -51,16 +43,13 @@ link_new(struct event_base *base, const struct link_options *options,
 	link->handler = handler;
 	link->arg = arg;
 	link->timeout_ms = options->timeout_ms;
-	link->retry_ms = LINK_RETRY_MS_MIN;
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->wired);
 	TAILQ_INIT(&link->barriers);
-	link->retry = evtimer_new(base, on_retry, link);
 	link->again = evtimer_new(base, on_again, link);
+	CHECK(link->again != NULL);
+	link_open_init(link);
 	link_clock_init(link);
-	CHECK(link->retry != NULL && link->again != NULL && link->clock != NULL);
-	/* The first attempt is made by the loop: no callback comes from here. */
-	event_active(link->retry, EV_TIMEOUT, 1);
 	return link;
 }
 
@@ -76,13 +65,13 @@ link_free(struct link *link)
 {
 	if (link == NULL)
 		return;
-	link->phase = PHASE_DOWN;
+	link_open_free(link);
+	conn_free(link->conn);
+	link->conn = NULL;
 	link_unwire(link);
 	/* An answer may make a handler ask for more. */
 	while (!TAILQ_EMPTY(&link->waiting))
 		link_fail(link, all_dead);
-	conn_free(link->conn);
-	event_free(link->retry);
 	event_free(link->again);
 	event_free(link->clock);
 	JudyLFreeArray(&link->by_rid, PJE0);
@@ -116,7 +105,7 @@ link_forget(struct link *link, uint64_t id, uint32_t count)
 	 * Without a connection there is no interest: the next one's begins with what is known
 	 * then.
 	 */
-	if (link->phase == PHASE_UP)
+	if (link->conn != NULL)
 		conn_send(link->conn, &msg);
 }
 
@@ -125,7 +114,7 @@ link_interest(struct link *link, uint64_t id, uint32_t count)
 {
 	struct wire_msg msg = { .type = WIRE_T_INTEREST, .interest = { .id = id, .count = count } };
 
-	CHECK(link->phase == PHASE_HELLO);
+	CHECK(link->conn != NULL && !link->resumed);
 	conn_send(link->conn, &msg);
 }
 
@@ -149,7 +138,7 @@ link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), vo
 	link->closed_arg = arg;
 	link->close_ns = link_now_ns() + timeout_ms * NS_PER_MS;
 	/* Otherwise the opening that is under way ends with it, or the clock does. */
-	if (link->phase == PHASE_UP) {
+	if (link->conn != NULL) {
 		conn_send(link->conn, &msg);
 		conn_flush(link->conn);
 	}

@@ -1,10 +1,14 @@
 /*
- * The link to the replica: one session, kept over reconnects. Requests go in,
+ * The link to a replica: one session, kept over reconnects. Requests go in,
  * each is answered exactly once, whatever happens to the connection: what was
  * sent and not answered is sent again after a reattach (the replica knows a
  * write by its rid), what cannot be answered in time fails with the errno of
  * the table of errors in zabfs(7). The fsd handlers are its only users; echo and
  * invalidation hang on `change`.
+ *
+ * The session moves: to another replica when its own is gone, silent, or has
+ * had no word of a leader for long, and back to the first address as soon as
+ * that one takes it. The old connection serves until the new one is welcomed.
  *
  * Deadlines. The session's deadline starts at the moment the last answered
  * ping was *sent*. While it has not passed, reads wait for a reconnect; after
@@ -43,7 +47,8 @@ struct link_handler {
 };
 
 struct link_options {
-	const char *const *addresses; /* Unix socket paths, the local one first; borrowed */
+	/* As dial.h has them; the first one, the node's own replica, is preferred. Borrowed. */
+	const char *const *addresses;
 	size_t naddresses;
 	uint32_t timeout_ms;
 	const char *identity;

@@ -4,18 +4,14 @@
  */
 #include "fsd/link_internal.h"
 
+#include "replica/lib/check.h"
 #include "replica/lib/err.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define TICK_MS_MIN 10
-#define TICK_MS_MAX 250
-#define PING_MS_MAX 3000
-
-uint32_t
-link_ping_ms(const struct link *link)
-{
-	return link->timeout_ms / 3 < PING_MS_MAX ? link->timeout_ms / 3 : PING_MS_MAX;
-}
+#define TICK_MS_MAX 50
+#define PING_MS_MAX 250
+#define SILENT_PINGS 3
 
 static uint64_t
 timeout_ns(const struct link *link)
@@ -23,20 +19,35 @@ timeout_ns(const struct link *link)
 	return link->timeout_ms * NS_PER_MS;
 }
 
-/* A connection that has been silent for two intervals, a ping's answer included, is given up. */
+/* Each is answered twice: at once by the replica, and when the leader is heard of (wire.h). */
+static uint64_t
+ping_ns(const struct link *link)
+{
+	uint32_t ms = link->timeout_ms / 3 < PING_MS_MAX ? link->timeout_ms / 3 : PING_MS_MAX;
+
+	return ms * NS_PER_MS;
+}
+
+bool
+link_in_trouble(const struct link *link)
+{
+	uint64_t now_ns = link_now_ns();
+
+	if (link->conn == NULL)
+		return true;
+	/* A leader that is lost is missed everywhere: that takes longer to be our own trouble. */
+	return now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link) ||
+	       now_ns + timeout_ns(link) - link->deadline_ns > timeout_ns(link) / 3;
+}
+
 static void
 check_connection(struct link *link, uint64_t now_ns)
 {
-	uint64_t ping_ns = link_ping_ms(link) * NS_PER_MS;
 	struct wire_msg ping = { .type = WIRE_T_PING, .ping = { .sent_ns = now_ns } };
 
-	if (link->phase == PHASE_HELLO && now_ns - link->hello_ns > timeout_ns(link)) {
-		link_drop(link, "no WELCOME");
+	if (link->conn == NULL || now_ns - link->ping_ns < ping_ns(link))
 		return;
-	}
-	if (link->phase != PHASE_UP || now_ns - link->ping_ns < ping_ns)
-		return;
-	if (now_ns - link->heard_ns > 2 * ping_ns) {
+	if (now_ns - link->heard_ns > timeout_ns(link) / 3 * 2) {
 		link_drop(link, "silence");
 		return;
 	}
@@ -54,7 +65,7 @@ too_late(struct link *link, const struct link_request *request)
 	if (request->write)
 		return 0;
 	if (link->state == LINK_SUSPENDED)
-		return link->options.stale && link->phase == PHASE_UP ? 0 : ERR_NOQUORUM;
+		return link->options.stale && link->conn != NULL ? 0 : ERR_NOQUORUM;
 	/* Without a session there is no deadline but the request's own. */
 	return old && link->session == 0 ? ERR_NOQUORUM : 0;
 }
@@ -99,6 +110,8 @@ on_clock(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	event_add(link->clock, &next);
 	check_connection(link, now_ns);
+	link_open_check(link, now_ns);
+	link_seek(link);
 	check_session(link, now_ns);
 }
 
@@ -106,6 +119,6 @@ void
 link_clock_init(struct link *link)
 {
 	link->clock = evtimer_new(link->base, on_clock, link);
-	if (link->clock != NULL)
-		event_active(link->clock, EV_TIMEOUT, 1);
+	CHECK(link->clock != NULL);
+	event_active(link->clock, EV_TIMEOUT, 1);
 }

@@ -1,6 +1,7 @@
 /*
  * Shared by the link's files: link.c (the session and its interface),
- * link_conn.c (the connection and its opening), link_queue.c (requests and
+ * link_open.c (the way to a replica, until it welcomes us), link_conn.c (the
+ * connection that the session is attached to), link_queue.c (requests and
  * answers), link_clock.c (deadlines and pings). Nobody else includes it.
  *
  * A request is in `waiting` or, once it is on the present connection, in
@@ -12,12 +13,15 @@
 
 #include "fsd/link.h"
 #include "replica/lib/conn.h"
+#include "replica/lib/dial.h"
 
 #include <Judy.h>
 #include <bsd/sys/queue.h>
 
-#define LINK_RETRY_MS_MIN 10
+#define LINK_RETRY_MS_MIN 10 /* between rounds over the addresses, doubled each time */
 #define LINK_RETRY_MS_MAX 500
+#define LINK_HOME_MS 1000    /* between attempts to get back to the first address */
+#define LINK_ATTEMPT_MS 1000 /* for one address, doubled each round, at most the timeout */
 #define LINK_BUSY_MS 10 /* a write that the replica couldn't take is sent again after */
 #define LINK_UNSENT_MAX (256u << 20)	  /* the interest in FRONT_INTEREST_MAX nodes, and more */
 #define LINK_WIRED_MAX (32u << 20)	  /* half of what the replica keeps for who doesn't read */
@@ -44,7 +48,17 @@ struct link_request {
 };
 TAILQ_HEAD(link_requests, link_request);
 
-enum link_phase { PHASE_DOWN, PHASE_HELLO, PHASE_UP };
+/* On its way to be the session's connection. */
+struct link_opening {
+	size_t address;	   /* that is tried, or will be next */
+	struct dial *dial; /* connecting */
+	struct conn *conn; /* HELLO is sent; both NULL: the timer runs, or nobody else is wanted */
+	uint64_t hello_ns; /* sent */
+	uint32_t limit_ms; /* of an attempt */
+	uint32_t retry_ms; /* until the next round */
+	struct event *timer; /* the next attempt */
+	bool told;	     /* that there is no replica */
+};
 
 struct link {
 	struct event_base *base;
@@ -53,12 +67,10 @@ struct link {
 	void *arg;
 
 	enum link_state state;
-	enum link_phase phase;
-	struct conn *conn;
-	bool resumed; /* RESUMED has come on this connection */
-	size_t address;
-	uint32_t retry_ms;
-	bool told; /* that there is no connection */
+	struct link_opening opening;
+	struct conn *conn; /* that the session is attached by; NULL: none */
+	size_t address;	   /* its */
+	bool resumed;	   /* RESUMED has come on this connection */
 
 	uint64_t session;
 	uint8_t secret[WIRE_SECRET_LEN];
@@ -68,10 +80,8 @@ struct link {
 	bool seen_known; /* before the first WELCOME there is nothing to have seen */
 
 	uint64_t deadline_ns;
-	uint64_t hello_ns; /* sent */
-	uint64_t ping_ns;  /* sent */
+	uint64_t ping_ns; /* sent */
 	uint64_t heard_ns;
-	struct event *retry; /* connect again */
 	struct event *clock; /* deadlines, pings */
 	struct event *again; /* pump after ERR_BUSY */
 	bool busy;	     /* until then */
@@ -96,8 +106,19 @@ void link_set_state(struct link *link, enum link_state state);
 void link_saw(struct link *link, uint64_t zxid);
 void link_finished(struct link *link); /* link_close's callback, once */
 
+/* link_open.c */
+void link_open_init(struct link *link);
+void link_open_free(struct link *link);
+/* If another replica is wanted, and nobody is looking for one: now. */
+void link_seek(struct link *link);
+/* A new round over the addresses, after a moment. */
+void link_seek_again(struct link *link);
+/* An attempt that takes too long. */
+void link_open_check(struct link *link, uint64_t now_ns);
+
 /* link_conn.c */
-void link_connect(struct link *link);
+/* The opening's connection was welcomed: from now on it is the session's. */
+void link_attach(struct link *link, const struct wire_welcome *welcome);
 void link_drop(struct link *link, const char *why);
 void link_expire(struct link *link);
 
@@ -112,6 +133,7 @@ void link_fail(
 
 /* link_clock.c */
 void link_clock_init(struct link *link);
-uint32_t link_ping_ms(const struct link *link);
+/* Nothing is heard, or nothing of a leader, for so long that another replica may do better. */
+bool link_in_trouble(const struct link *link);
 
 #endif

@@ -277,7 +277,7 @@ link_pump(struct link *link)
 	struct link_request *request, *next;
 	bool writes = true;
 
-	if (link->phase != PHASE_UP || link->closed != NULL || link->busy)
+	if (link->conn == NULL || link->closed != NULL || link->busy)
 		return;
 	/*
 	 * Writes keep their order. What waits for a barrier holds nobody else up: its process sends

@@ -22,6 +22,7 @@
 #include "replica/lib/log.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -201,6 +202,26 @@ events_make(struct life *life)
 	CHECK(life->control != NULL && event_add(life->control, NULL) == 0);
 }
 
+/* The node's own replica, then the members, from one on that differs from mount to mount. */
+static size_t
+addresses_find(const struct life *life, const char *addresses[1 + CONF_MEMBERS_MAX])
+{
+	const struct conf *conf = life->conf;
+	const char *socket = life->options.socket != NULL ? life->options.socket : conf->socket;
+	static char path[PATH_MAX];
+	size_t n = 0, i, first = (size_t)getpid();
+
+	/* With a slash it is a path (dial.h). */
+	snprintf(path, sizeof path, "%s%s", strchr(socket, '/') == NULL ? "./" : "", socket);
+	addresses[n++] = path;
+	for (i = 0; i < conf->nmembers; i++) {
+		addresses[n] = conf->members[(first + i) % conf->nmembers].front;
+		if (addresses[n] != NULL)
+			n++;
+	}
+	return n;
+}
+
 static void
 rooms_make(struct life *life)
 {
@@ -208,9 +229,9 @@ rooms_make(struct life *life)
 		.last = on_echo_last };
 	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
 	static char identity[WIRE_IDENTITY_MAX];
-	static const char *address;
-	struct link_options link = { .addresses = &address,
-		.naddresses = 1,
+	static const char *addresses[1 + CONF_MEMBERS_MAX];
+	struct link_options link = { .addresses = addresses,
+		.naddresses = addresses_find(life, addresses),
 		.identity = identity,
 		.timeout_ms = life->options.timeout_ms,
 		.stale = life->options.stale };
@@ -219,7 +240,6 @@ rooms_make(struct life *life)
 
 	gethostname(host, sizeof host - 1);
 	snprintf(identity, sizeof identity, "%s:%s", host, life->options.mountpoint);
-	address = life->options.socket != NULL ? life->options.socket : life->conf->socket;
 
 	fsd->stale = life->options.stale;
 	fsd->root = (struct wire_stat){ .id = FUSE_ROOT_ID, .mode = S_IFDIR | 0755 };

@@ -100,6 +100,19 @@ open_links(struct event_base *base, struct replica *replica, char *err, size_t e
 	return links_open(base, &options, &replica_link_handler, replica, err, errlen);
 }
 
+/* Where mounts come to whose own replica is away; NULL: nowhere. */
+static const char *
+front_address(const struct replica *replica)
+{
+	const struct conf *conf = replica->conf;
+	size_t i;
+
+	for (i = 0; i < conf->nmembers; i++)
+		if (conf->members[i].id == replica->member)
+			return conf->members[i].front;
+	return NULL;
+}
+
 int
 loop_new(struct event_base *base, struct replica *replica, const struct replica_options *options,
     char *err, size_t errlen)
@@ -109,8 +122,8 @@ loop_new(struct event_base *base, struct replica *replica, const struct replica_
 	CHECK(loop != NULL);
 	loop->replica = replica;
 	replica->loop = loop;
-	replica->fronts =
-	    front_listen(base, options->socket, &replica_front_handler, replica, err, errlen);
+	replica->fronts = front_listen(base, options->socket, front_address(replica),
+	    &replica_front_handler, replica, err, errlen);
 	if (replica->fronts == NULL)
 		return EX_CANTCREAT;
 	replica->links = open_links(base, replica, err, errlen);

@@ -88,43 +88,44 @@ arguments_parse(int argc, char **argv, struct arguments *args)
 		usage();
 }
 
-/* Whether each address that a peer may lead to is this machine's own, and nobody else's. */
+/* Whether each address that the text may lead to is this machine's own, and nobody else's. */
 static bool
-is_loopback(const char *peer, char *err, size_t errlen)
+is_loopback(const char *text, char *err, size_t errlen)
 {
 	struct addrinfo *found, *at;
 	struct address address;
 	bool loopback = true;
 	int code;
 
-	if (!address_parse(peer, &address)) {
-		snprintf(err, errlen, "\"%s\" is not HOST:PORT", peer);
+	if (!address_parse(text, &address)) {
+		snprintf(err, errlen, "\"%s\" is not HOST:PORT", text);
 		return false;
 	}
 	code = address_resolve(&address, false, &found);
 	if (code != 0) {
-		snprintf(err, errlen, "%s: %s", peer, gai_strerror(code));
+		snprintf(err, errlen, "%s: %s", text, gai_strerror(code));
 		return false;
 	}
 	for (at = found; at != NULL; at = at->ai_next)
 		loopback = loopback && address_is_loopback(at->ai_addr);
 	freeaddrinfo(found);
 	snprintf(err, errlen,
-	    "%s is not loopback: what members say to each other could be read and changed on the "
-	    "network; plaintext = true allows it",
-	    peer);
+	    "%s is not loopback: what is said there could be read and changed on the network; "
+	    "plaintext = true allows it",
+	    text);
 	return loopback;
 }
 
+/* An address that this member listens at; NULL: it doesn't. */
 static void
-check_exposure(const char *path, const struct conf *conf, const struct conf_member *self)
+check_exposure(const char *path, const struct conf_member *self, const char *key, const char *text)
 {
 	char err[512];
 
-	if (conf->plaintext || conf->nmembers == 1 || is_loopback(self->peer, err, sizeof err))
+	if (text == NULL || is_loopback(text, err, sizeof err))
 		return;
-	fprintf(stderr, "zabfs-replica: %s: %s %u: peer: %s\n", path,
-	    self->observer ? "observer" : "member", (unsigned)self->id, err);
+	fprintf(stderr, "zabfs-replica: %s: %s %u: %s: %s\n", path,
+	    self->observer ? "observer" : "member", (unsigned)self->id, key, err);
 	exit(EX_CONFIG);
 }
 
@@ -149,7 +150,11 @@ conf_read(const struct arguments *args)
 		    (unsigned)args->member);
 		exit(EX_CONFIG);
 	}
-	check_exposure(args->conf, conf, &conf->members[i]);
+	if (conf->plaintext)
+		return conf;
+	if (conf->nmembers > 1)
+		check_exposure(args->conf, &conf->members[i], "peer", conf->members[i].peer);
+	check_exposure(args->conf, &conf->members[i], "front", conf->members[i].front);
 	return conf;
 }
 

@@ -113,21 +113,20 @@ void
 request_ping(struct replica *replica, struct front *front, const struct wire_ping *ping)
 {
 	struct attendance *attendance = attend_find(replica, front_session(front));
-	struct wire_msg pong = { .type = WIRE_T_PONG, .pong.sent_ns = ping->sent_ns };
+	struct wire_msg pong = { .type = WIRE_T_PONG,
+		.pong = { .sent_ns = ping->sent_ns, .zxid = tree_applied(replica->tree) } };
 	struct wire_msg msg = { .type = WIRE_T_PING, .ping = *ping };
 
 	if (attendance == NULL || attendance->front != front)
 		return;
-	if (!replica->serving) {
-		/*
-		 * The connection is alive; whether the session is, nobody here can say. Where
-		 * there is no other member it is: nobody could end it.
-		 */
-		pong.pong.zxid = tree_applied(replica->tree);
-		pong.pong.alive = replica->alone;
-		front_send(front, &pong);
+	/*
+	 * The connection is alive; whether the session is, only the leader can say. Where
+	 * there is no other member it is: nobody could end it.
+	 */
+	pong.pong.alive = !replica->serving && replica->alone;
+	front_send(front, &pong);
+	if (!replica->serving)
 		return;
-	}
 	if (replica->leading) {
 		lead_take(
 		    replica, replica->member, attendance->session, attendance->front_serial, &msg);

@@ -145,8 +145,6 @@ check_member(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "%s %ld: another member or observer has that id", kind, id);
 	else if (cfg_size(member, "peer") == 0 || cfg_getstr(member, "peer") == NULL)
 		cfg_error(cfg, "%s %ld: peer is missing", kind, id);
-	else if (cfg_getstr(member, "front") == NULL)
-		cfg_error(cfg, "%s %ld: front is missing", kind, id);
 	else if (cfg_size(cfg, kinds[0]) + cfg_size(cfg, kinds[1]) > CONF_MEMBERS_MAX)
 		cfg_error(cfg, "%s: more than %d", kind, CONF_MEMBERS_MAX);
 	else

@@ -15,7 +15,7 @@
 struct conf_member {
 	uint32_t id;
 	bool observer;
-	char *peer, *front, *http; /* HOST:PORT; http may be NULL */
+	char *peer, *front, *http; /* HOST:PORT; NULL: none, but for peer */
 };
 
 struct conf {

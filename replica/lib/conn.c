@@ -355,6 +355,12 @@ fail:
 }
 
 void
+conn_handle(struct conn *conn, const struct conn_handler *handler)
+{
+	conn->handler = handler;
+}
+
+void
 conn_free(struct conn *conn)
 {
 	if (conn == NULL || conn->freed)

@@ -42,6 +42,9 @@ struct conn_handler {
 struct conn *conn_new(struct event_base *base, int fd, const struct conn_handler *handler,
     void *arg, size_t unsent_max);
 
+/* From the next message on they go there, `arg` stays; also from inside message(). Borrowed. */
+void conn_handle(struct conn *conn, const struct conn_handler *handler);
+
 /* Closes the descriptor; unsent bytes are tried once. Safe inside the callbacks. NULL is fine. */
 void conn_free(struct conn *conn);
 

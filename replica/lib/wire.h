@@ -204,7 +204,10 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u64, zxid, 0)
 /* complete 0: the log no longer reaches back to `seen`; distrust all that is cached. */
 #define WIRE_RESUMED(F, S) F(S, u64, zxid, 0) F(S, u32, complete, 0)
-/* alive: the leader, confirmed after it got the ping, gives the session a full timeout from then. */
+/*
+ * A PING has two: one at once, because the replica is there, and one that is alive: the leader,
+ * confirmed after it got the ping, gives the session a full timeout from then.
+ */
 #define WIRE_PONG(F, S) F(S, u64, sent_ns, 0) F(S, u64, zxid, 0) F(S, u32, alive, 0)
 #define WIRE_BYE(F, S) F(S, i32, code, 0)
 

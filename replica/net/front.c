@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ROOT 1u /* TREE_ROOT; net/ does not know the tree */
@@ -57,8 +58,8 @@ front_kick(struct front *front, const char *why)
 {
 	if (front->state == ENDED)
 		return;
-	log_warn("front end dropped: pid=%d session=0x%" PRIx64 " state=%s why=\"%s\"",
-	    (int)front->pid, front->session, state_names[front->state], why);
+	log_warn("front end dropped: %s session=0x%" PRIx64 " state=%s why=\"%s\"",
+	    front->from, front->session, state_names[front->state], why);
 	front_end(front);
 }
 
@@ -250,8 +251,7 @@ on_closed(void *arg, int code, const char *why)
 	struct front *front = arg;
 
 	if (front->state != ENDED && code == 0)
-		log_debug(
-		    "front end left: pid=%d session=0x%" PRIx64, (int)front->pid, front->session);
+		log_debug("front end left: %s session=0x%" PRIx64, front->from, front->session);
 	else
 		front_kick(front, why);
 	front_gone(front);
@@ -260,7 +260,7 @@ on_closed(void *arg, int code, const char *why)
 static const struct conn_handler conn_handler = { on_message, on_closed };
 
 struct front *
-front_new(struct front_server *server, int fd, pid_t pid)
+front_new(struct front_server *server, int fd, const char *from)
 {
 	struct front *front = calloc(1, sizeof(*front));
 
@@ -269,7 +269,7 @@ front_new(struct front_server *server, int fd, pid_t pid)
 		return NULL;
 	}
 	front->server = server;
-	front->pid = pid;
+	memcpy(front->from, from, strnlen(from, sizeof front->from - 1));
 	front->end = event_new(server->base, -1, 0, on_end, front);
 	if (front->end == NULL) {
 		close(fd);

@@ -1,6 +1,6 @@
 /*
- * The replica's side of the front ends: the listening Unix socket, one
- * connection each, the order of the opening (HELLO, INTEREST…, RESUME), and
+ * The replica's side of the front ends: the listening Unix socket, the TCP one for
+ * those whose own replica is away, one connection each, the order of the opening (HELLO, INTEREST…, RESUME), and
  * the interest counts. It knows no tree and no session: replica.c decides.
  *
  * Misbehaviour (a broken frame, a message out of order, an unknown or
@@ -19,6 +19,7 @@
 #define FRONT_UNSENT_MAX (64u << 20)
 #define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000
+#define FRONT_SILENCE_MS 30000 /* what TCP has not brought by then is not brought any more */
 #define FRONT_INTEREST_MAX 4000000 /* nodes one connection may be interested in */
 
 struct front_server;
@@ -37,9 +38,9 @@ struct front_handler {
 
 /*
  * Listens on a Unix socket (mode 0600; a stale socket file is replaced, a live
- * one refused). NULL: err has a clear line.
+ * one refused), and at HOST:PORT, NULL: not. NULL: err has a clear line.
  */
-struct front_server *front_listen(struct event_base *base, const char *path,
+struct front_server *front_listen(struct event_base *base, const char *path, const char *address,
     const struct front_handler *handler, void *arg, char *err, size_t errlen);
 /* Closes every connection (gone is not called) and removes the socket file. */
 void front_server_free(struct front_server *server);

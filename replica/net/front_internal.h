@@ -5,14 +5,17 @@
 #ifndef ZABFS_NET_FRONT_INTERNAL_H
 #define ZABFS_NET_FRONT_INTERNAL_H
 
+#include "replica/lib/address.h"
 #include "replica/lib/conn.h"
+#include "replica/net/acceptor.h"
 #include "replica/net/front.h"
 #include "replica/net/unixsock.h"
 
 #include <Judy.h>
 #include <bsd/sys/queue.h>
-#include <event2/listener.h>
 #include <time.h>
+
+#define FRONT_FROM_MAX (ADDRESS_TEXT_MAX + 16) /* "pid=N uid=N", or "address=HOST:PORT" */
 
 enum front_state { OPENING, GREETED, WELCOMED, RESUMING, SERVING, ENDED };
 
@@ -22,7 +25,7 @@ struct front {
 	struct conn *conn;
 	struct event *end; /* a timer while the opening lasts; active: the end */
 	enum front_state state;
-	pid_t pid;
+	char from[FRONT_FROM_MAX]; /* for the log */
 	uint64_t session, seen;
 	Pvoid_t interests; /* JudyL: id -> count */
 	uint64_t ninterests;
@@ -34,8 +37,7 @@ struct front_server {
 	void *arg;
 	char *path;
 	struct unixsock sock;
-	struct evconnlistener *listener;
-	struct event *retry; /* after accept(2) failed */
+	struct acceptor *local, *remote;
 	TAILQ_HEAD(, front) fronts;
 	uint32_t nfronts;
 	msgpack_sbuffer stat; /* front_reply's, kept for its memory */
@@ -44,7 +46,7 @@ struct front_server {
 };
 
 /* Takes over an accepted descriptor as one of the server's fronts. NULL: no memory, fd closed. */
-struct front *front_new(struct front_server *server, int fd, pid_t pid);
+struct front *front_new(struct front_server *server, int fd, const char *from);
 /* Without gone(). Its connection goes with it. */
 void front_free(struct front *front);
 

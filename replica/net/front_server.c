@@ -8,9 +8,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define BACKLOG 128
@@ -18,7 +21,7 @@
 
 /* Closes a connection that is not wanted; one line a second says so. */
 static void
-refuse(struct front_server *server, int fd, pid_t pid, uid_t uid, const char *why)
+refuse(struct front_server *server, int fd, const char *from, const char *why)
 {
 	struct timespec now;
 
@@ -28,61 +31,73 @@ refuse(struct front_server *server, int fd, pid_t pid, uid_t uid, const char *wh
 	if (server->refused_logged.tv_sec != 0 &&
 	    now.tv_sec - server->refused_logged.tv_sec < LOG_EVERY_S)
 		return;
-	log_warn("front end refused: pid=%d uid=%d refused=%" PRIu64 " why=\"%s\"", (int)pid,
-	    (int)uid, server->refused, why);
+	log_warn("front end refused: %s refused=%" PRIu64 " why=\"%s\"", from, server->refused,
+	    why);
 	server->refused_logged = now;
 	server->refused = 0;
 }
 
 static void
-on_accept(
-    struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr, int len, void *arg)
+let_in(struct front_server *server, int fd, const char *from)
+{
+	if (server->nfronts >= FRONT_CONNECTIONS_MAX)
+		refuse(server, fd, from, "too many connections");
+	else if (front_new(server, fd, from) == NULL)
+		log_warn("front end refused: %s why=\"no memory\"", from);
+}
+
+static void
+on_local(void *arg, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct front_server *server = arg;
+	char from[FRONT_FROM_MAX];
+	bool trusted;
 	pid_t pid;
 	uid_t uid;
 
-	(void)listener;
 	(void)addr;
 	(void)len;
-	if (!unixsock_peer_trusted(fd, &pid, &uid)) {
-		refuse(server, fd, pid, uid, "neither root nor the replica's user");
-		return;
-	}
-	if (server->nfronts >= FRONT_CONNECTIONS_MAX) {
-		refuse(server, fd, pid, uid, "too many connections");
-		return;
-	}
-	if (front_new(server, fd, pid) == NULL)
-		log_warn("front end refused: pid=%d why=\"no memory\"", (int)pid);
-}
-
-/* Out of descriptors, most likely: what waits in the backlog would make us spin. */
-static void
-on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	static const struct timeval later = { LOG_EVERY_S, 0 };
-	struct front_server *server = arg;
-
-	log_warn("cannot accept front ends: why=\"%s\"", strerror(errno));
-	evconnlistener_disable(listener);
-	event_add(server->retry, &later);
+	trusted = unixsock_peer_trusted(fd, &pid, &uid);
+	snprintf(from, sizeof from, "pid=%d uid=%d", (int)pid, (int)uid);
+	if (!trusted)
+		refuse(server, fd, from, "neither root nor the replica's user");
+	else
+		let_in(server, fd, from);
 }
 
 static void
-on_retry(evutil_socket_t fd, short what, void *arg)
+on_remote(void *arg, int fd, const struct sockaddr *addr, socklen_t len)
 {
+	const int yes = 1, silence_ms = FRONT_SILENCE_MS, idle_s = FRONT_SILENCE_MS / 3000;
+	char from[FRONT_FROM_MAX], address[ADDRESS_TEXT_MAX];
 	struct front_server *server = arg;
 
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(server->listener);
+	address_text(addr, len, address);
+	snprintf(from, sizeof from, "address=%s", address);
+	/* A node that is gone says nothing: unread answers, and silence, are asked after. */
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms) != 0)
+		refuse(server, fd, from, strerror(errno));
+	else
+		let_in(server, fd, from);
+}
+
+static void
+on_failed(void *arg, const char *why)
+{
+	(void)arg;
+	log_warn("cannot accept front ends: why=\"%s\"", why);
 }
 
 struct front_server *
-front_listen(struct event_base *base, const char *path, const struct front_handler *handler,
-    void *arg, char *err, size_t errlen)
+front_listen(struct event_base *base, const char *path, const char *address,
+    const struct front_handler *handler, void *arg, char *err, size_t errlen)
 {
+	static const struct acceptor_handler local = { on_local, on_failed },
+					     remote = { on_remote, on_failed };
 	struct front_server *server = calloc(1, sizeof(*server));
 
 	if (server == NULL)
@@ -94,17 +109,19 @@ front_listen(struct event_base *base, const char *path, const struct front_handl
 	server->sock.fd = -1;
 	msgpack_sbuffer_init(&server->stat);
 	server->path = strdup(path);
-	server->retry = evtimer_new(base, on_retry, server);
-	if (server->path == NULL || server->retry == NULL)
+	if (server->path == NULL)
 		goto nomem;
 	if (!unixsock_listen(&server->sock, path, BACKLOG, err, errlen))
 		goto fail;
-	server->listener = evconnlistener_new(base, on_accept, server,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, server->sock.fd);
-	if (server->listener == NULL)
+	server->local = acceptor_new(base, server->sock.fd, &local, server);
+	if (server->local == NULL)
 		goto nomem;
-	evconnlistener_set_error_cb(server->listener, on_accept_error);
-	return server;
+	if (address == NULL)
+		return server;
+	server->remote = acceptor_listen(base, address, &remote, server, err, errlen);
+	if (server->remote != NULL)
+		return server;
+	goto fail;
 
 nomem:
 	snprintf(err, errlen, "%s: no memory", path);
@@ -124,12 +141,10 @@ front_server_free(struct front_server *server)
 		front_free(front);
 	if (server->sock.fd >= 0)
 		unixsock_remove(&server->sock, server->path);
-	if (server->listener != NULL)
-		evconnlistener_free(server->listener);
-	else if (server->sock.fd >= 0)
+	if (server->local == NULL && server->sock.fd >= 0)
 		close(server->sock.fd);
-	if (server->retry != NULL)
-		event_free(server->retry);
+	acceptor_free(server->local);
+	acceptor_free(server->remote);
 	msgpack_sbuffer_destroy(&server->stat);
 	free(server->path);
 	free(server);

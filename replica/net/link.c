@@ -28,10 +28,7 @@ shut(struct links *links)
 		conn_free(link->conn);
 		event_del(link->end);
 	}
-	if (links->listener != NULL)
-		evconnlistener_free(links->listener);
-	if (links->retry != NULL)
-		event_free(links->retry);
+	acceptor_free(links->acceptor);
 	for (size_t i = 0; i < links->npeers; i++)
 		link_dial_shut(&links->peers[i]);
 }
@@ -134,7 +131,6 @@ open_all(struct links *links, const struct links_options *options, char *err, si
 		peer->sid = member->sid;
 		peer->address = member->address;
 		peer->dials = options->self > member->sid;
-		peer->dial.fd = -1;
 		links->npeers++;
 		if (peer->dials && !link_dial_new(peer, err, errlen))
 			return false;

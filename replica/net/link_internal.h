@@ -1,9 +1,8 @@
 /*
  * Shared between the files of the members' connections (link.h): link.c opens
  * and closes all of it and is what callers call, link_conn.c is one connection,
- * link_listen.c accepts, link_dial.c dials, link_resolve.c asks for names
- * without waiting, link_log.c says what happens and not too often. Nobody else
- * includes it.
+ * link_listen.c accepts, link_dial.c dials, link_log.c says what happens and
+ * not too often. Nobody else includes it.
  *
  * Callbacks of the owner may call links_free. So whoever is called by libevent
  * or conn.c wraps itself in links_enter and links_leave, and looks at
@@ -15,10 +14,11 @@
 
 #include "replica/lib/address.h"
 #include "replica/lib/conn.h"
+#include "replica/lib/dial.h"
+#include "replica/net/acceptor.h"
 #include "replica/net/link.h"
 
 #include <bsd/sys/queue.h>
-#include <event2/listener.h>
 
 #define LINK_TOLD_MAX 16 /* reasons that are remembered for a peer */
 
@@ -51,13 +51,8 @@ struct link {
 /* The way to a peer that is dialed. */
 struct link_dial {
 	struct event *timer; /* the next attempt */
-	int fd;		     /* connecting; -1: none */
-	struct event *ready; /* of fd */
+	struct dial *dial;   /* the present one */
 	struct link *link;   /* connected, not yet up */
-	struct address name;
-	struct addrinfo *addresses, *next;
-	bool numeric; /* so that addresses are known once for all */
-	struct link_resolve *resolve;
 	uint64_t began_ms;
 };
 
@@ -85,8 +80,7 @@ struct links {
 
 	TAILQ_HEAD(, link) all;
 	uint32_t strangers; /* accepted, and have not said who they are */
-	struct evconnlistener *listener;
-	struct event *retry; /* after accept(2) failed */
+	struct acceptor *acceptor;
 	uint64_t refused;
 	struct link_told told; /* of whoever is not a peer */
 
@@ -120,16 +114,6 @@ bool link_dial_new(struct link_peer *peer, char *err, size_t errlen);
 /* The next attempt: at once, but not sooner than LINK_DIAL_MS after the last one. */
 void link_dial_again(struct link_peer *peer);
 void link_dial_shut(struct link_peer *peer);
-
-/*
- * Asks for a name's addresses on a thread of its own. found: once, from the
- * loop, unless canceled; 0 and addresses, now the callee's, or a number for
- * gai_strerror(3). NULL: no memory or no thread.
- */
-struct link_resolve *link_resolve(struct event_base *base, const struct address *name,
-    void (*found)(void *arg, int error, struct addrinfo *addresses), void *arg);
-/* NULL is fine. */
-void link_resolve_cancel(struct link_resolve *resolve);
 
 uint64_t link_now_ms(void);
 /*

@@ -46,7 +46,7 @@ bad_line "socket = \"/$(printf '%0107d' 0)\"" 'socket: the path is longer than 1
 bad_line 'cluster = ""' 'cluster: a name of 1 to 64 bytes is wanted' "an empty name"
 bad_line 'member 0 { peer = "a:1" front = "a:2" }' 'member: id "0" is not a number between 1 and 255' "member 0"
 bad_line 'member two { peer = "a:1" front = "a:2" }' 'member: id "two" is not a number between 1 and 255' "a member without a number"
-bad_line 'member 2 { peer = "a:1" }' 'member 2: front is missing' "a member without an address"
+bad_line 'member 2 { front = "a:1" }' 'member 2: peer is missing' "a member without an address"
 bad_line 'member 2 { peer = "a" front = "a:2" }' 'peer: "a" is not HOST:PORT' "an address without a port"
 bad_line 'member 2 { peer = "a:99999" front = "a:2" }' 'peer: "a:99999" is not HOST:PORT' "a port that is none"
 bad_line 'member 1 { peer = "a:1" front = "a:2" }' "found duplicate title '1'" "a member twice"
@@ -94,21 +94,21 @@ replica="$build/zabfs-replica -f zabfs.conf -D data"
 
 # PEER WHY TEXT: a member 1 at PEER that is not alone.
 exposed() {
-	printf 'cluster = "test"\nsocket = "%s/front.sock"\nmember 1 { peer = "%s" front = "a:2" }
-observer 2 { peer = "127.0.0.1:1" front = "a:2" }\n' "$T" "$1" >zabfs.conf
+	printf 'cluster = "test"\nsocket = "%s/front.sock"\nmember 1 { peer = "%s" front = "127.0.0.1:2" }
+observer 2 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }\n' "$T" "$1" >zabfs.conf
 	# shellcheck disable=SC2086 # words
 	refused 78 "zabfs-replica: zabfs.conf: member 1: peer: $1$2" "$3" $replica -i 1 -d -I
 	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>err
 	is "$? $(cat out err)" "78 zabfs-replica: zabfs.conf: member 1: peer: $1$2" "  -n -i 1 says the same"
 }
-readable=' is not loopback: what members say to each other could be read and changed on the network; plaintext = true allows it'
+readable=' is not loopback: what is said there could be read and changed on the network; plaintext = true allows it'
 exposed 0.0.0.0:1 "$readable" "links that a network could read"
 "$build/zabfs-replica" -n -f zabfs.conf -i 2 >out 2>&1
 is "$? $(cat out)" "0 " "  of the other one none could"
 exposed '[::]:1' "$readable" "likewise by IPv6"
 exposed '[::g]:1' ': Name or service not known' "where that is nobody can tell"
 for peer in 127.9.9.9:1 '[::1]:1' localhost:1; do
-	printf 'cluster = "test"\nmember 1 { peer = "%s" front = "a:2" }
+	printf 'cluster = "test"\nmember 1 { peer = "%s" }
 member 2 { peer = "192.0.2.1:1" front = "a:2" }\n' "$peer" >zabfs.conf
 	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
 	is "$? $(cat out)" "0 " "$peer is loopback"
@@ -116,9 +116,12 @@ done
 echo 'plaintext = true' >>zabfs.conf
 "$build/zabfs-replica" -n -f zabfs.conf -i 2 >out 2>&1
 is "$? $(cat out)" "0 " "plaintext = true: as it likes"
-printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" front = "a:2" }\n' >zabfs.conf
+printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" }\n' >zabfs.conf
 "$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
 is "$? $(cat out)" "0 " "who is alone listens to nobody"
+printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" front = "192.0.2.1:2" }\n' >zabfs.conf
+"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
+is "$? $(cat out)" "78 zabfs-replica: zabfs.conf: member 1: front: 192.0.2.1:2$readable" "but to mounts elsewhere, if it says so"
 printf '%s\n' "$good" >zabfs.conf
 
 mountd="$build/zabfs-mountd -d"

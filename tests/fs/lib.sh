@@ -26,7 +26,7 @@ declare -A mountd_pid member_pid
 watch_pids=()
 allowed=()
 replica_pid=
-members=('member 1 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }')
+members=('member 1 { peer = "127.0.0.1:1" }')
 count=0
 failed=0
 

@@ -239,7 +239,7 @@ listen_fresh(void **state)
 	memset(&replica, 0, sizeof(replica));
 	warnings = 0;
 	base = event_base_new();
-	server = front_listen(base, path, &handler, &replica, err, sizeof(err));
+	server = front_listen(base, path, NULL, &handler, &replica, err, sizeof(err));
 	if (server == NULL)
 		print_error("%s\n", err);
 	return server == NULL ? -1 : 0;

@@ -18,7 +18,7 @@ test_the_socket(void **state)
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
 
 	/* a live one is refused, and not disturbed */
-	assert_null(front_listen(base, path, &handler, &replica, err, sizeof(err)));
+	assert_null(front_listen(base, path, NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "another process listens"));
 	assert_int_equal(lstat(path, &st2), 0);
 	assert_true(st.st_ino == st2.st_ino);
@@ -30,7 +30,7 @@ test_the_socket(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd);
-	second = front_listen(base, other, &handler, &replica, err, sizeof(err));
+	second = front_listen(base, other, NULL, &handler, &replica, err, sizeof(err));
 	assert_non_null(second);
 	close(connect_to(other));
 
@@ -45,15 +45,15 @@ test_the_socket(void **state)
 
 	/* what isn't a socket is left alone */
 	assert_int_equal(symlink("nowhere", other), 0);
-	assert_null(front_listen(base, other, &handler, &replica, err, sizeof(err)));
+	assert_null(front_listen(base, other, NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "not a socket"));
 	unlink(other);
 
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_null(front_listen(base, longer, &handler, &replica, err, sizeof(err)));
+	assert_null(front_listen(base, longer, NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "1 to 107 bytes"));
-	assert_null(front_listen(base, "/nowhere/at/all", &handler, &replica, err, sizeof(err)));
+	assert_null(front_listen(base, "/nowhere/at/all", NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
 }
 
@@ -129,7 +129,7 @@ test_ended_by_the_server(void **state)
 	assert_int_equal(client.closed, 1);
 	assert_int_equal(replica.gone, 0);
 	conn_free(client.conn);
-	server = front_listen(base, path, &handler, &replica, err, sizeof(err));
+	server = front_listen(base, path, NULL, &handler, &replica, err, sizeof(err));
 	assert_non_null(server);
 }
 

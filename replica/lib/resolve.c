@@ -1,13 +1,14 @@
 /*
- * Names to addresses without waiting (link_internal.h): getaddrinfo(3) on a
- * thread for each question, because a resolver that does not answer takes
- * longer than an ensemble waits for a leader. Only names come here: an address
- * in numbers is one without asking.
+ * Names to addresses without waiting (resolve.h): getaddrinfo(3) on a thread
+ * for each question, because a resolver that does not answer takes longer than
+ * an ensemble waits for a leader.
  *
  * The thread's end is the end of a pipe. Loop and thread hold the question
  * together; whoever is last frees it, since nobody can interrupt the thread.
  */
-#include "replica/net/link_internal.h"
+#include "replica/lib/resolve.h"
+
+#include "replica/lib/address.h"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct link_resolve {
+struct resolve {
 	atomic_int holders;
 	int pipe[2]; /* [1] is the thread's */
 	struct address name;
@@ -30,7 +31,7 @@ struct link_resolve {
 };
 
 static void
-drop(struct link_resolve *resolve)
+drop(struct resolve *resolve)
 {
 	if (atomic_fetch_sub(&resolve->holders, 1) > 1)
 		return;
@@ -42,7 +43,7 @@ drop(struct link_resolve *resolve)
 static void *
 resolve_main(void *arg)
 {
-	struct link_resolve *resolve = arg;
+	struct resolve *resolve = arg;
 
 	resolve->error = address_resolve(&resolve->name, false, &resolve->addresses);
 	if (resolve->error != 0)
@@ -53,7 +54,7 @@ resolve_main(void *arg)
 }
 
 static void
-let_go(struct link_resolve *resolve)
+let_go(struct resolve *resolve)
 {
 	event_free(resolve->done);
 	close(resolve->pipe[0]);
@@ -63,7 +64,7 @@ let_go(struct link_resolve *resolve)
 static void
 on_done(evutil_socket_t fd, short what, void *arg)
 {
-	struct link_resolve *resolve = arg;
+	struct resolve *resolve = arg;
 	struct addrinfo *addresses = resolve->addresses;
 	void (*found)(void *, int, struct addrinfo *) = resolve->found;
 	void *found_arg = resolve->arg;
@@ -78,7 +79,7 @@ on_done(evutil_socket_t fd, short what, void *arg)
 
 /* Signals are the loop's. */
 static bool
-start(struct link_resolve *resolve)
+start(struct resolve *resolve)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -96,11 +97,11 @@ start(struct link_resolve *resolve)
 	return error == 0;
 }
 
-struct link_resolve *
-link_resolve(struct event_base *base, const struct address *name,
+struct resolve *
+resolve_new(struct event_base *base, const struct address *name,
     void (*found)(void *arg, int error, struct addrinfo *addresses), void *arg)
 {
-	struct link_resolve *resolve = calloc(1, sizeof(*resolve));
+	struct resolve *resolve = calloc(1, sizeof(*resolve));
 
 	if (resolve == NULL || pipe2(resolve->pipe, O_CLOEXEC) != 0) {
 		free(resolve);
@@ -122,7 +123,7 @@ link_resolve(struct event_base *base, const struct address *name,
 }
 
 void
-link_resolve_cancel(struct link_resolve *resolve)
+resolve_cancel(struct resolve *resolve)
 {
 	if (resolve != NULL)
 		let_go(resolve);

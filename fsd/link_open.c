@@ -1,0 +1,242 @@
+/*
+ * The way to a replica: the addresses in turn, each dialed and greeted, until
+ * one welcomes the session. It begins where there is no connection, or not a
+ * good one, or not the preferred one; what there is stays meanwhile. See
+ * link_internal.h.
+ */
+#include "fsd/link_internal.h"
+
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static bool
+wanted(const struct link *link, size_t address)
+{
+	if (link->conn == NULL)
+		return true;
+	if (address == link->address)
+		return false;
+	return address == 0 || link_in_trouble(link);
+}
+
+static bool
+under_way(const struct link *link)
+{
+	return link->opening.dial != NULL || link->opening.conn != NULL;
+}
+
+static void
+after(struct link *link, uint32_t ms)
+{
+	struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(link->opening.timer, &wait);
+}
+
+static uint32_t
+doubled(uint32_t ms, uint32_t max)
+{
+	return ms < max / 2 ? ms * 2 : max;
+}
+
+static void
+forget(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+
+	dial_cancel(opening->dial);
+	opening->dial = NULL;
+	conn_free(opening->conn);
+	opening->conn = NULL;
+}
+
+/* Patience: nobody is in a hurry for the preferred one while another serves. */
+static void
+round_over(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+	bool urgent = link_in_trouble(link);
+
+	opening->address = 0;
+	if (!urgent && link->address == 0)
+		return;
+	after(link, urgent ? opening->retry_ms : LINK_HOME_MS);
+	opening->retry_ms = doubled(opening->retry_ms, LINK_RETRY_MS_MAX);
+	opening->limit_ms = doubled(opening->limit_ms, link->timeout_ms);
+}
+
+static void
+failed(struct link *link, const char *why)
+{
+	struct link_opening *opening = &link->opening;
+	const char *address = link->options.addresses[opening->address];
+
+	if (link->conn == NULL && link->closed == NULL && !opening->told)
+		log_warn("no replica address=%s reason=\"%s\"", address, why);
+	else
+		log_debug("no replica address=%s reason=\"%s\"", address, why);
+	if (link->conn == NULL && opening->address + 1 == link->options.naddresses)
+		opening->told = true;
+	forget(link);
+	opening->address++;
+	after(link, 0);
+}
+
+static void
+welcomed(struct link *link, const struct wire_welcome *welcome)
+{
+	struct link_opening *opening = &link->opening;
+
+	if (welcome->code == ERR_EXPIRED && link->session != 0) {
+		link_expire(link);
+	} else if (welcome->code != ERR_OK) {
+		failed(link, err_text(welcome->code));
+	} else if (welcome->secret.len != WIRE_SECRET_LEN || welcome->session == 0 ||
+		   welcome->timeout_ms == 0) {
+		failed(link, "a broken WELCOME");
+	} else if (link->seen_known && welcome->zxid < link->seen) {
+		/* The old connection has brought more since the HELLO, and serves no more. */
+		forget(link);
+		link_drop(link, "the session was to move");
+	} else {
+		opening->told = false;
+		opening->retry_ms = LINK_RETRY_MS_MIN;
+		opening->limit_ms = LINK_ATTEMPT_MS;
+		link_attach(link, welcome);
+		opening->address = 0;
+	}
+}
+
+static void
+on_message(void *arg, const struct wire_msg *msg)
+{
+	struct link *link = arg;
+
+	if (msg->type == WIRE_T_WELCOME)
+		welcomed(link, &msg->welcome);
+	else
+		failed(link, "it does not begin with WELCOME");
+}
+
+static void
+on_closed(void *arg, int code, const char *why)
+{
+	(void)code;
+	failed(arg, why);
+}
+
+static void
+hello(struct link *link)
+{
+	struct wire_msg msg = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO,
+		    .session = link->session,
+		    .serial = link_now_ns(),
+		    .seen = link->seen,
+		    .timeout_ms = link->options.timeout_ms } };
+
+	if (link->session != 0)
+		msg.hello.secret = (struct blob){ link->secret, sizeof link->secret };
+	msg.hello.identity.data = (const uint8_t *)link->options.identity;
+	msg.hello.identity.len = (uint32_t)strnlen(link->options.identity, WIRE_IDENTITY_MAX);
+	link->opening.hello_ns = link_now_ns();
+	conn_send(link->opening.conn, &msg);
+}
+
+static void
+on_dialed(void *arg, int fd, const char *why)
+{
+	static const struct conn_handler handler = { .message = on_message, .closed = on_closed };
+	struct link *link = arg;
+
+	link->opening.dial = NULL;
+	if (fd < 0) {
+		failed(link, why);
+		return;
+	}
+	link->opening.conn = conn_new(link->base, fd, &handler, link, LINK_UNSENT_MAX);
+	CHECK(link->opening.conn != NULL);
+	hello(link);
+}
+
+/* With nobody else to ask, patience is all there is. */
+static uint32_t
+limit_ms(const struct link *link)
+{
+	bool alone = link->options.naddresses == 1 || link->opening.limit_ms > link->timeout_ms;
+
+	return alone ? link->timeout_ms : link->opening.limit_ms;
+}
+
+static void
+on_timer(evutil_socket_t fd, short events, void *arg)
+{
+	struct link *link = arg;
+	struct link_opening *opening = &link->opening;
+
+	(void)fd;
+	(void)events;
+	if (under_way(link))
+		return;
+	while (opening->address < link->options.naddresses && !wanted(link, opening->address))
+		opening->address++;
+	if (opening->address == link->options.naddresses)
+		round_over(link);
+	else
+		opening->dial = dial_new(link->base, link->options.addresses[opening->address],
+		    limit_ms(link), on_dialed, link);
+}
+
+void
+link_seek(struct link *link)
+{
+	bool enough = link->conn != NULL && link->address == 0 && !link_in_trouble(link);
+
+	if (!enough && !under_way(link) && !evtimer_pending(link->opening.timer, NULL))
+		after(link, 0);
+}
+
+void
+link_seek_again(struct link *link)
+{
+	/* One that is greeted already goes on, unless it is for a session that is no more. */
+	if (under_way(link) && link->session != 0)
+		return;
+	forget(link);
+	link->opening.address = 0;
+	after(link, LINK_RETRY_MS_MIN);
+}
+
+void
+link_open_check(struct link *link, uint64_t now_ns)
+{
+	const struct link_opening *opening = &link->opening;
+
+	if (opening->conn != NULL && now_ns - opening->hello_ns > limit_ms(link) * NS_PER_MS)
+		failed(link, "no WELCOME");
+}
+
+void
+link_open_init(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+
+	opening->retry_ms = LINK_RETRY_MS_MIN;
+	opening->limit_ms = LINK_ATTEMPT_MS;
+	opening->timer = evtimer_new(link->base, on_timer, link);
+	CHECK(opening->timer != NULL);
+	/* The first attempt is made by the loop: no callback comes from here. */
+	after(link, 0);
+}
+
+void
+link_open_free(struct link *link)
+{
+	forget(link);
+	event_free(link->opening.timer);
+}
