@@ -64,8 +64,8 @@ acceptor_new(struct event_base *base, int fd, const struct acceptor_handler *han
 	acceptor->arg = arg;
 	acceptor->retry = evtimer_new(base, on_retry, acceptor);
 	if (acceptor->retry != NULL)
-		acceptor->listener = evconnlistener_new(
-		    base, on_accept, acceptor, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+		acceptor->listener = evconnlistener_new(base, on_accept, acceptor,
+		    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (acceptor->listener == NULL) {
 		acceptor_free(acceptor);
 		return NULL;

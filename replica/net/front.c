@@ -58,8 +58,8 @@ front_kick(struct front *front, const char *why)
 {
 	if (front->state == ENDED)
 		return;
-	log_warn("front end dropped: %s session=0x%" PRIx64 " state=%s why=\"%s\"",
-	    front->from, front->session, state_names[front->state], why);
+	log_warn("front end dropped: %s session=0x%" PRIx64 " state=%s why=\"%s\"", front->from,
+	    front->session, state_names[front->state], why);
 	front_end(front);
 }
 

@@ -19,7 +19,7 @@
 #define FRONT_UNSENT_MAX (64u << 20)
 #define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000
-#define FRONT_SILENCE_MS 30000 /* what TCP has not brought by then is not brought any more */
+#define FRONT_SILENCE_MS 30000	   /* what TCP has not brought by then is not brought any more */
 #define FRONT_INTEREST_MAX 4000000 /* nodes one connection may be interested in */
 
 struct front_server;

@@ -31,8 +31,8 @@ refuse(struct front_server *server, int fd, const char *from, const char *why)
 	if (server->refused_logged.tv_sec != 0 &&
 	    now.tv_sec - server->refused_logged.tv_sec < LOG_EVERY_S)
 		return;
-	log_warn("front end refused: %s refused=%" PRIu64 " why=\"%s\"", from, server->refused,
-	    why);
+	log_warn(
+	    "front end refused: %s refused=%" PRIu64 " why=\"%s\"", from, server->refused, why);
 	server->refused_logged = now;
 	server->refused = 0;
 }

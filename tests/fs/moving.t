@@ -96,7 +96,7 @@ for round in 1 2 3 4 5 6; do
 	ok $? "  and is back"
 done
 
-echo held >&8
+(echo held >&8) 2>>errors
 ok $? "the open file on the held node is good"
 is "$(cat m2/held)" held "  as others see"
 touch stop

@@ -230,6 +230,8 @@ client_serve(struct client *client)
 	return replica.last;
 }
 
+static const char *tcp; /* where it listens, too; NULL: nowhere */
+
 static inline int
 listen_fresh(void **state)
 {
@@ -239,7 +241,7 @@ listen_fresh(void **state)
 	memset(&replica, 0, sizeof(replica));
 	warnings = 0;
 	base = event_base_new();
-	server = front_listen(base, path, NULL, &handler, &replica, err, sizeof(err));
+	server = front_listen(base, path, tcp, &handler, &replica, err, sizeof(err));
 	if (server == NULL)
 		print_error("%s\n", err);
 	return server == NULL ? -1 : 0;

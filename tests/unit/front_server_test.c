@@ -4,6 +4,8 @@
  */
 #include "tests/unit/front_peer.h"
 
+#include <arpa/inet.h>
+
 static void
 test_the_socket(void **state)
 {
@@ -53,7 +55,8 @@ test_the_socket(void **state)
 	longer[sizeof(longer) - 1] = '\0';
 	assert_null(front_listen(base, longer, NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "1 to 107 bytes"));
-	assert_null(front_listen(base, "/nowhere/at/all", NULL, &handler, &replica, err, sizeof(err)));
+	assert_null(
+	    front_listen(base, "/nowhere/at/all", NULL, &handler, &replica, err, sizeof(err)));
 	assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
 }
 
@@ -133,6 +136,46 @@ test_ended_by_the_server(void **state)
 	assert_non_null(server);
 }
 
+/* Who is far away comes over TCP, and is a front end like any other. */
+static void
+test_from_elsewhere(void **state)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	struct client client = { 0 };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char address[32], err[256];
+	struct front_server *second;
+
+	/* A port that is free. */
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	close(fd);
+	snprintf(address, sizeof(address), "127.0.0.1:%d", ntohs(addr.sin_port));
+	tcp = address;
+	assert_int_equal(listen_fresh(state), 0);
+	tcp = NULL;
+	client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(client.fd, (struct sockaddr *)&addr, len), 0);
+	client.conn = conn_new(base, client.fd, &client_handler, &client, 1 << 20);
+	client_send(&client, WIRE_T_HELLO);
+	settle();
+	client_send(&client, WIRE_T_RESUME);
+	settle();
+	assert_true(front_resumed(replica.last));
+	front_reply(replica.last, 9, ERR_NONODE, 77, NULL, NULL, false);
+	settle();
+	assert_true(client.reply.rid == 9);
+
+	second =
+	    front_listen(base, "/tmp/front_other", address, &handler, &replica, err, sizeof(err));
+	assert_null(second);
+	assert_non_null(strstr(err, "cannot listen at 127.0.0.1:"));
+	conn_free(client.conn);
+	assert_int_equal(unlisten(state), 0);
+}
+
 static void
 test_replies(void **state)
 {
@@ -178,6 +221,7 @@ main(void)
 		TEST(test_the_opening_has_a_time_limit),
 		TEST(test_at_most_so_many_connections),
 		TEST(test_ended_by_the_server),
+		cmocka_unit_test(test_from_elsewhere),
 		TEST(test_replies),
 	};
 

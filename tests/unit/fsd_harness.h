@@ -430,17 +430,24 @@ h_open(uint64_t zxid)
 	h_until_state(LINK_CONNECTED);
 }
 
+static inline int
+h_listen_at(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	unlink(path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof sun), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
 static inline void
 h_listen(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
 	snprintf(h.path, sizeof h.path, "%s/s", h.dir);
-	unlink(h.path);
-	memcpy(sun.sun_path, h.path, strlen(h.path) + 1);
-	h.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(h.listener, (struct sockaddr *)&sun, sizeof sun), 0);
-	assert_int_equal(listen(h.listener, 8), 0);
+	h.listener = h_listen_at(h.path);
 }
 
 static inline void
@@ -474,13 +481,13 @@ h_init(void)
 	return h_request(FUSE_INIT, 0, &in, sizeof in);
 }
 
-/* Everything but the connection. */
+/* Everything but the connection. second: another replica's address, NULL: there is none. */
 static inline void
-h_begin(uint32_t timeout_ms, bool stale)
+h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 {
-	static const char *address;
-	struct link_options options = { .addresses = &address,
-		.naddresses = 1,
+	static const char *addresses[2];
+	struct link_options options = { .addresses = addresses,
+		.naddresses = second == NULL ? 1 : 2,
 		.timeout_ms = timeout_ms,
 		.identity = "test",
 		.stale = stale };
@@ -509,10 +516,17 @@ h_begin(uint32_t timeout_ms, bool stale)
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
 	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
-	address = h.path;
+	addresses[0] = h.path;
+	addresses[1] = second;
 	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);
 	assert_int_equal(h_answer(h_init()), 0);
 	assert_true(h.ready);
+}
+
+static inline void
+h_begin(uint32_t timeout_ms, bool stale)
+{
+	h_begin_with(timeout_ms, stale, NULL);
 }
 
 static inline int
