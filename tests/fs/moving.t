@@ -116,7 +116,7 @@ ok $? "closed, the held node goes"
 # A node without a replica of its own: the members' front addresses are enough.
 mount_start far -s "$T/nobody.sock" -o timeout=5s || exit 1
 is "$(cat far/appended | md5sum)" "$(md5sum <acks)" "a node without a replica mounts, too"
-mkdir far/made && [ -d m2/made ]
+mkdir far/made && timeout 20 sync m2 && [ -d m2/made ]
 ok $? "  and writes"
 
 # Cut off from the leader, all it knows is old: it moves before its deadline.
