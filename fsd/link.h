@@ -46,9 +46,14 @@ struct link_handler {
 	void (*interests)(void *arg, struct link *link);
 };
 
+struct link_address {
+	const char *text; /* as dial.h has it; borrowed */
+	uint32_t member;  /* whose it is; 0: not known */
+};
+
 struct link_options {
-	/* As dial.h has them; the first one, the node's own replica, is preferred. Borrowed. */
-	const char *const *addresses;
+	/* The first one, the node's own replica, is preferred. Borrowed. */
+	const struct link_address *addresses;
 	size_t naddresses;
 	uint32_t timeout_ms;
 	const char *identity;

@@ -167,7 +167,7 @@ link_attach(struct link *link, const struct wire_welcome *welcome)
 
 	log_info("session %s session=0x%llx replica=%u address=%s timeout_ms=%u",
 	    link->session == 0 ? "opened" : "goes on", (unsigned long long)welcome->session,
-	    (unsigned)welcome->replica, link->options.addresses[opening->address],
+	    (unsigned)welcome->replica, link->options.addresses[opening->address].text,
 	    (unsigned)welcome->timeout_ms);
 	disconnect(link);
 	link->conn = opening->conn;

@@ -20,9 +20,9 @@
 
 #define LINK_RETRY_MS_MIN 10 /* between rounds over the addresses, doubled each time */
 #define LINK_RETRY_MS_MAX 500
-#define LINK_HOME_MS 1000    /* between attempts to get back to the first address */
-#define LINK_ATTEMPT_MS 1000 /* for one address, doubled each round, at most the timeout */
-#define LINK_BUSY_MS 10	     /* a write that the replica couldn't take is sent again after */
+#define LINK_HOME_MS 1000   /* between attempts to get back to the first address */
+#define LINK_ATTEMPT_MS 500 /* for one address, doubled each round, at most the timeout */
+#define LINK_BUSY_MS 10	    /* a write that the replica couldn't take is sent again after */
 #define LINK_UNSENT_MAX (256u << 20)	  /* the interest in FRONT_INTEREST_MAX nodes, and more */
 #define LINK_WIRED_MAX (32u << 20)	  /* half of what the replica keeps for who doesn't read */
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */

@@ -19,7 +19,7 @@ wanted(const struct link *link, size_t address)
 {
 	if (link->conn == NULL)
 		return true;
-	if (address == link->address)
+	if (address == link->address || link->options.addresses[address].member == link->replica)
 		return false;
 	return address == 0 || link_in_trouble(link);
 }
@@ -74,7 +74,7 @@ static void
 failed(struct link *link, const char *why)
 {
 	struct link_opening *opening = &link->opening;
-	const char *address = link->options.addresses[opening->address];
+	const char *address = link->options.addresses[opening->address].text;
 
 	if (link->conn == NULL && link->closed == NULL && !opening->told)
 		log_warn("no replica address=%s reason=\"%s\"", address, why);
@@ -188,7 +188,7 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	if (opening->address == link->options.naddresses)
 		round_over(link);
 	else
-		opening->dial = dial_new(link->base, link->options.addresses[opening->address],
+		opening->dial = dial_new(link->base, link->options.addresses[opening->address].text,
 		    limit_ms(link), on_dialed, link);
 }
 

@@ -337,15 +337,17 @@ late(struct link *link, uint64_t rid)
 }
 
 /*
- * The replica did not execute the write: not now (it is sent again), or no longer in this
- * session. What it says of a write that another connection may have brought is no proof.
+ * The replica did not execute the write, or the sync: not now (it is sent again), or no longer in
+ * this session. What it says of a write that another connection may have brought is no proof.
  */
 static bool
 not_executed(struct link *link, struct link_request *request, int code)
 {
 	static const struct timeval after = { .tv_usec = LINK_BUSY_MS * 1000 };
 
-	if (!request->write || (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED))
+	if (!request->write && request->msg.type != WIRE_T_SYNC)
+		return false;
+	if (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED)
 		return false;
 	if (!request->doubtful)
 		request->number = 0;

@@ -204,7 +204,7 @@ events_make(struct life *life)
 
 /* The node's own replica, then the members, from one on that differs from mount to mount. */
 static size_t
-addresses_find(const struct life *life, const char *addresses[1 + CONF_MEMBERS_MAX])
+addresses_find(const struct life *life, struct link_address addresses[1 + CONF_MEMBERS_MAX])
 {
 	const struct conf *conf = life->conf;
 	const char *socket = life->options.socket != NULL ? life->options.socket : conf->socket;
@@ -213,11 +213,12 @@ addresses_find(const struct life *life, const char *addresses[1 + CONF_MEMBERS_M
 
 	/* With a slash it is a path (dial.h). */
 	snprintf(path, sizeof path, "%s%s", strchr(socket, '/') == NULL ? "./" : "", socket);
-	addresses[n++] = path;
+	addresses[n++].text = path;
 	for (i = 0; i < conf->nmembers; i++) {
-		addresses[n] = conf->members[(first + i) % conf->nmembers].front;
-		if (addresses[n] != NULL)
-			n++;
+		const struct conf_member *member = &conf->members[(first + i) % conf->nmembers];
+
+		if (member->front != NULL)
+			addresses[n++] = (struct link_address){ member->front, member->id };
 	}
 	return n;
 }
@@ -229,7 +230,7 @@ rooms_make(struct life *life)
 		.last = on_echo_last };
 	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
 	static char identity[WIRE_IDENTITY_MAX];
-	static const char *addresses[1 + CONF_MEMBERS_MAX];
+	static struct link_address addresses[1 + CONF_MEMBERS_MAX];
 	struct link_options link = { .addresses = addresses,
 		.naddresses = addresses_find(life, addresses),
 		.identity = identity,

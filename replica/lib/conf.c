@@ -253,7 +253,7 @@ parser_new(void)
 		CFG_STR("socket", "/run/zabfs/front.sock", CFGF_NONE),
 		CFG_INT("tick", 200, CFGF_NONE),
 		CFG_INT("init_limit", 10, CFGF_NONE),
-		CFG_INT("sync_limit", 5, CFGF_NONE),
+		CFG_INT("sync_limit", 4, CFGF_NONE),
 		CFG_INT("value_max", WIRE_VALUE_MAX, CFGF_NONE),
 		CFG_INT("log_rows_min", 100000, CFGF_NONE),
 		CFG_INT("log_tree_percent", 10, CFGF_NONE),

@@ -485,7 +485,7 @@ h_init(void)
 static inline void
 h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 {
-	static const char *addresses[2];
+	static struct link_address addresses[2];
 	struct link_options options = { .addresses = addresses,
 		.naddresses = second == NULL ? 1 : 2,
 		.timeout_ms = timeout_ms,
@@ -516,8 +516,8 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
 	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
-	addresses[0] = h.path;
-	addresses[1] = second;
+	addresses[0].text = h.path;
+	addresses[1].text = second;
 	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);
 	assert_int_equal(h_answer(h_init()), 0);
 	assert_true(h.ready);

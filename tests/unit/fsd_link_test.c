@@ -225,6 +225,20 @@ test_busy(void **state)
 	mkdir_done(a, 10);
 }
 
+/* fsync(2) waits for the next leader as a write does, */
+static void
+test_sync_without_a_leader(void **state)
+{
+	struct fuse_fsync_in in = { 0 };
+	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in);
+
+	(void)state;
+	h_reply(h_expect(WIRE_T_SYNC)->sync.rid, ERR_NOQUORUM, 0x100, NULL, NULL);
+	h_reply(h_expect(WIRE_T_SYNC)->sync.rid, ERR_BUSY, 0x100, NULL, NULL);
+	h_reply(h_expect(WIRE_T_SYNC)->sync.rid, ERR_OK, 0x100, NULL, NULL);
+	assert_int_equal(h_answer(a), 0);
+}
+
 static int
 setup_short(void **state)
 {
@@ -232,6 +246,30 @@ setup_short(void **state)
 	h_begin(150, false);
 	h_open(0x100);
 	return 0;
+}
+
+/* and no longer than the session lives. */
+static void
+test_sync_without_a_quorum(void **state)
+{
+	struct fuse_fsync_in in = { 0 };
+	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in);
+	struct wire_msg pong = { .type = WIRE_T_PONG };
+
+	(void)state;
+	while (!h_packet()) {
+		if (!h_take()) {
+			h_turn();
+		} else if (h.msg.type == WIRE_T_PING) {
+			pong.pong.sent_ns = h.msg.ping.sent_ns;
+			h_tell(&pong);
+		} else {
+			assert_int_equal(h.msg.type, WIRE_T_SYNC);
+			h_reply(h.msg.sync.rid, ERR_NOQUORUM, 0x100, NULL, NULL);
+		}
+	}
+	assert_int_equal(answer.head.unique, a);
+	assert_int_equal(answer.head.error, -EHOSTUNREACH);
 }
 
 /* What the first connection took with it may have been executed, whatever is said of the second. */
@@ -453,6 +491,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_bytes, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_sync_without_a_leader, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_sync_without_a_quorum, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
