@@ -39,12 +39,15 @@ SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
 SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
 STORAGE_SRC = $(wildcard tests/storage/*.c)
+CLUSTER_CLIENT_SRC = $(wildcard tests/cluster/client*.c)
+CLUSTER_VERIFY_SRC = $(filter-out $(CLUSTER_CLIENT_SRC),$(wildcard tests/cluster/*.c))
 CASES_SRC = $(wildcard tests/cases/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
+CLUSTER = $(O)/tests/cluster-client $(O)/tests/cluster-verify
 STORAGE = $(addprefix $(O)/tests/storage-,crash fault flip)
 BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
 
@@ -93,6 +96,13 @@ $(O)/tests/storage-%: $(O)/tests/storage/%.o $(STORAGE_OBJ) $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ $(LIBS_REPLICA)
 
+$(O)/tests/cluster-client: $(call obj,$(CLUSTER_CLIENT_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+$(O)/tests/cluster-verify: $(call obj,$(CLUSTER_VERIFY_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+
 $(O)/tests/zabfs-sim: $(call obj,$(SIM_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(SIM_WRAP) -o $@ $^ $(LIBS_REPLICA)
@@ -111,7 +121,7 @@ all-installed:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory all
 
-tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(STORAGE) $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
+tests-build: $(PROGRAMS) $(UNIT) $(FUZZERS) $(STORAGE) $(CLUSTER) $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 
 test:
 	$(Q)tests/install
@@ -178,7 +188,7 @@ clean:
 	$(Q)[ ! -d run ] || tests/node stop
 	$(Q)rm -rf build build-san build-fuzz build-cov run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
 .PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench install clean
 .SECONDARY:

@@ -314,12 +314,21 @@ go_on() {
 	done
 }
 
+# For who has more to end than this file knows of: before the mounts end, and after the daemons.
+cleanup_first() {
+	:
+}
+cleanup_last() {
+	:
+}
+
 cleanup_done=
 cleanup() {
 	local name pid
 	[ -z "$cleanup_done" ] || return 0
 	cleanup_done=1
 	go_on
+	cleanup_first
 	watch_stop
 	for name in "${!mountd_pid[@]}"; do
 		mount_stop "$name"
@@ -329,6 +338,7 @@ cleanup() {
 		member_end "$name" TERM
 	done
 	umount -q "$T/data" 2>/dev/null
+	cleanup_last
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null
 	done
