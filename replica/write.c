@@ -41,47 +41,41 @@ write_answer(struct replica *replica, struct front *front, uint64_t rid, int cod
 
 /* Each write begins with its rid (wire.h). */
 static void
-refuse(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+answer(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg, int code, uint64_t zxid)
 {
-	struct wire_answer answer = { .session = session,
+	struct wire_answer message = { .session = session,
 		.serial = serial,
 		.type = WIRE_T_REPLY,
 		.rid = msg->setattr.rid,
 		.code = code,
 		.zxid = zxid };
 
-	lead_answer(replica, member, &answer);
+	lead_answer(replica, member, &message);
 }
 
 void
 write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
-	const struct session_result *result;
+	bool full = replica->proposed_bytes > PROPOSED_BYTES_MAX;
+	uint64_t zxid = full ? 0 : zab_next_zxid(replica->zab);
 	struct txn txn;
 	int code = 0;
 
-	result = session_result(tree_session(replica->tree, session), msg->setattr.rid);
-	if (result != NULL) {
-		refuse(replica, member, session, serial, msg, ERR_OK, result->zxid);
-		return;
-	}
-	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX) {
-		refuse(replica, member, session, serial, msg, ERR_BUSY, 0);
-		return;
-	}
 	switch (prep_write(replica->prep, session, msg, zxid, write_time_ns(replica),
 	    replica->conf->value_max, replica->zone, &txn, &code)) {
 	case PREP_PROPOSE:
 		order_propose(replica, zxid, &txn);
 		break;
 	case PREP_DONE:
+		answer(replica, member, session, serial, msg, ERR_OK,
+		    session_result(tree_session(replica->tree, session), msg->setattr.rid)->zxid);
+		break;
 	case PREP_WAIT:
 		break;
 	case PREP_REFUSE:
-		refuse(replica, member, session, serial, msg, code, 0);
+		answer(replica, member, session, serial, msg, code, 0);
 		break;
 	}
 	msgpack_zone_clear(replica->zone);

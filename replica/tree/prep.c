@@ -8,21 +8,16 @@
 #include "replica/lib/err.h"
 #include "replica/tree/prep_internal.h"
 
+#include <Judy.h>
 #include <bsd/sys/queue.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
-struct request_key {
-	uint64_t session, rid;
-};
-
 /* A write, or a session's opening or end (rid 0), that is proposed and not applied. */
 struct flight {
 	TAILQ_ENTRY(flight) next; /* in order of zxid */
-	UT_hash_handle hh;
-	uint64_t zxid;
-	struct request_key key;
+	uint64_t zxid, session, rid;
 	bool opening, closing;
 	bool ephemeral; /* a creation */
 };
@@ -33,13 +28,13 @@ struct pending {
 	UT_hash_handle hh;
 	uint64_t session;
 	uint64_t acked;
-	uint32_t flights, ephemerals;
+	Pvoid_t flights; /* JudyL: rid -> flight */
+	uint32_t ephemerals;
 };
 
 struct prep {
 	const struct tree *tree;
 	struct view *view;
-	struct flight *by_key;
 	struct pending *by_session;
 	struct flights order;
 	size_t count;
@@ -65,16 +60,6 @@ prep_free(struct prep *prep)
 	free(prep);
 }
 
-static struct flight *
-flight_find(const struct prep *prep, uint64_t session, uint64_t rid)
-{
-	struct request_key key = { session, rid };
-	struct flight *flight;
-
-	HASH_FIND(hh, prep->by_key, &key, sizeof key, flight);
-	return flight;
-}
-
 static struct pending *
 pending_find(const struct prep *prep, uint64_t session)
 {
@@ -82,6 +67,15 @@ pending_find(const struct prep *prep, uint64_t session)
 
 	HASH_FIND(hh, prep->by_session, &session, sizeof session, pending);
 	return pending;
+}
+
+static struct flight *
+flight_find(const struct prep *prep, uint64_t session, uint64_t rid)
+{
+	const struct pending *pending = pending_find(prep, session);
+	PPvoid_t slot = pending == NULL ? NULL : JudyLGet(pending->flights, rid, PJE0);
+
+	return slot == NULL ? NULL : *slot;
 }
 
 static struct pending *
@@ -102,30 +96,31 @@ static struct flight *
 flight_add(struct prep *prep, uint64_t session, uint64_t rid, uint64_t zxid)
 {
 	struct flight *flight = calloc(1, sizeof *flight);
+	PPvoid_t slot = JudyLIns(&pending_get(prep, session)->flights, rid, PJE0);
 
-	CHECK(flight != NULL);
-	flight->key = (struct request_key){ session, rid };
+	CHECK(flight != NULL && slot != NULL && slot != PPJERR && *slot == NULL);
+	*slot = flight;
+	flight->session = session;
+	flight->rid = rid;
 	flight->zxid = zxid;
-	HASH_ADD(hh, prep->by_key, key, sizeof flight->key, flight);
 	TAILQ_INSERT_TAIL(&prep->order, flight, next);
 	prep->count++;
-	pending_get(prep, session)->flights++;
 	return flight;
 }
 
 static void
 flight_remove(struct prep *prep, struct flight *flight)
 {
-	struct pending *pending = pending_find(prep, flight->key.session);
+	struct pending *pending = pending_find(prep, flight->session);
 
 	if (flight->ephemeral)
 		pending->ephemerals--;
-	if (--pending->flights == 0) {
+	JudyLDel(&pending->flights, flight->rid, PJE0);
+	if (pending->flights == NULL) {
 		HASH_DELETE(hh, prep->by_session, pending);
 		free(pending);
 	}
 	TAILQ_REMOVE(&prep->order, flight, next);
-	HASH_DELETE(hh, prep->by_key, flight);
 	prep->count--;
 	free(flight);
 }
@@ -186,7 +181,7 @@ is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t 
     enum prep_verdict *verdict, int *code)
 {
 	const struct pending *pending = pending_find(prep, session_id(session));
-	uint32_t inflight = pending == NULL ? 0 : pending->flights;
+	uint32_t inflight = 0;
 
 	if (acked < session_acked(session))
 		acked = session_acked(session);
@@ -205,7 +200,12 @@ is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t 
 		return false;
 	}
 	*code = ERR_BUSY;
-	/* This request takes what it acknowledges off: so there is a way out of a full table. */
+	/*
+	 * This request takes what it acknowledges off: so there is a way out of a full table. What
+	 * was answered elsewhere may still be in flight here, where the disk is slower.
+	 */
+	if (pending != NULL)
+		inflight = (uint32_t)JudyLCount(pending->flights, acked + 1, UINT64_MAX, PJE0);
 	return session_results_above(session, acked) + inflight < WIRE_OUTSTANDING_MAX;
 }
 
@@ -250,6 +250,9 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 		return PREP_REFUSE;
 	if (!is_new(prep, session, head->rid, head->acked, &verdict, code))
 		return verdict;
+	*code = ERR_BUSY;
+	if (zxid == 0)
+		return PREP_REFUSE;
 	*out = (struct txn){ .zxid = zxid };
 	out->head.session = session_id_;
 	out->head.rid = head->rid;

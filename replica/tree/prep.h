@@ -27,7 +27,8 @@ enum prep_verdict {
 };
 
 /*
- * msg: a write (wire_is_write). zxid: the one that the proposal will get.
+ * msg: a write (wire_is_write). zxid: the one that the proposal will get; 0: there is no room
+ * for one, and what is neither done nor in flight is refused (ERR_BUSY).
  * time_ns: the leader's clock, made not to go backwards by the caller.
  * value_max: bytes, the configured limit. out: ops and blobs live in `zone`, or are borrowed
  * from msg.

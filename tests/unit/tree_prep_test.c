@@ -403,6 +403,44 @@ again(struct fixture *f, uint64_t rid, uint64_t acked, int *code)
 	return world_request(f->world, f->session, &msg, code);
 }
 
+/* Without room for a proposal: what is in flight may not be called refused. */
+static void
+test_no_room(void **state)
+{
+	struct wire_msg msg = { .type = WIRE_T_WRITE, .write = { .id = TREE_ROOT, .version = -1 } };
+	struct fixture *f = *state;
+	struct txn txn;
+	uint64_t rid;
+	int code;
+
+	assert_int_equal(again(f, 1, 0, &code), PREP_PROPOSE);
+	world_apply_all(f->world);
+	assert_int_equal(again(f, 2, 0, &code), PREP_PROPOSE);
+	for (rid = 1; rid <= 3; rid++) {
+		static const enum prep_verdict verdicts[] = { PREP_DONE, PREP_WAIT, PREP_REFUSE };
+
+		set_rid(&msg, rid, 0);
+		assert_int_equal(prep_write(f->world->prep, f->session, &msg, 0, 0, WIRE_VALUE_MAX,
+				     &f->world->zone, &txn, &code),
+		    verdicts[rid - 1]);
+	}
+	assert_int_equal(code, ERR_BUSY);
+}
+
+/* What others have answered already does not count where it is still in flight. */
+static void
+test_slow_leader(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t rid;
+	int code;
+
+	for (rid = 1; rid <= 3 * WIRE_OUTSTANDING_MAX; rid++)
+		assert_int_equal(again(f, rid, rid < 100 ? 0 : rid - 100, &code), PREP_PROPOSE);
+	world_apply_all(f->world);
+	assert_int_equal(session_results(tree_session(f->world->tree, f->session)), 100);
+}
+
 static void
 test_retry(void **state)
 {
@@ -557,6 +595,8 @@ main(void)
 		RULES(test_setattr),
 		RULES(test_rename),
 		RULES(test_rename_meant),
+		RULES(test_no_room),
+		RULES(test_slow_leader),
 		RULES(test_retry),
 		RULES(test_bound),
 		RULES(test_close),
