@@ -211,11 +211,15 @@ lead_open(struct replica *replica, uint32_t member, const struct wire_open *open
 static void
 confirmed(struct replica *replica, const struct doubt *doubt, uint64_t committed)
 {
+	const struct attendance *attendance = attend_find(replica, doubt->session);
 	struct wire_answer message = { .session = doubt->session,
 		.serial = doubt->serial,
 		.type = doubt->type,
 		.rid = doubt->rid };
 
+	/* Its end is proposed: nobody may tell its owner that it lives. The end is the answer. */
+	if (doubt->type != WIRE_T_SYNC && (attendance == NULL || attendance->closing))
+		return;
 	if (doubt->type == WIRE_T_ATTACHED) {
 		attached(replica, doubt->member, doubt->session, doubt->serial, ERR_OK);
 		return;
