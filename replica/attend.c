@@ -86,6 +86,7 @@ take_front(
 	request_free(replica, attendance);
 	attendance->front = front;
 	attendance->front_serial = serial;
+	write_forget_refused(&attendance->front_refused);
 	attendance->welcomed = false;
 }
 
@@ -294,6 +295,8 @@ static void
 attendance_free(struct replica *replica, struct attendance *attendance)
 {
 	request_free(replica, attendance);
+	write_forget_refused(&attendance->refused);
+	write_forget_refused(&attendance->front_refused);
 	HASH_DELETE(hh, replica->attendances, attendance);
 	free(attendance);
 }
@@ -348,6 +351,7 @@ rearm_all(struct replica *replica)
 		attendance->closing = false;
 		attendance->member = 0;
 		attendance->serial = 0;
+		write_forget_refused(&attendance->refused);
 		attend_rearm(replica, attendance);
 	}
 }

@@ -52,6 +52,9 @@ is_current(struct replica *replica, struct attendance *attendance, uint32_t memb
 		moved.serial = attendance->serial;
 		lead_answer(replica, attendance->member, &moved);
 	}
+	/* A new connection begins with the first request that has no answer. */
+	if (serial != attendance->serial)
+		write_forget_refused(&attendance->refused);
 	attendance->member = member;
 	attendance->serial = serial;
 	attend_rearm(replica, attendance);

@@ -24,6 +24,7 @@
 #include "replica/tree/prep.h"
 #include "replica/zab/zab.h"
 
+#include <Judy.h>
 #include <bsd/sys/queue.h>
 #include <event2/event.h>
 #include <uthash.h>
@@ -32,6 +33,7 @@
 #define PROPOSED_BYTES_MAX (STORE_QUEUE_BYTES_MAX / 2)
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
+#define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define REQUESTS_BYTES_MAX (256u << 20)
 
 /* A logged row between its log order and its application. */
@@ -74,12 +76,14 @@ struct attendance {
 	uint64_t deadline_ns; /* monotonic; the session is closed when it has passed */
 	uint32_t member;      /* where it is attached; 0: not known */
 	uint64_t serial;      /* the greatest that was heard of: what has a smaller one is void */
+	Pvoid_t refused;      /* Judy1: rids of writes that there was no room for (write.c) */
 	bool closing;
 
 	/* Of the one that is attached here. */
 	struct front *front; /* NULL: it isn't */
 	uint64_t front_serial;
-	bool welcomed; /* the leader knows it */
+	Pvoid_t front_refused; /* likewise (request.c) */
+	bool welcomed;	       /* the leader knows it */
 	struct requests requests;
 	uint32_t nrequests;
 };
@@ -288,6 +292,14 @@ void lead_run(struct replica *replica); /* what had to wait */
 void lead_drop(struct replica *replica);
 
 /* write.c */
+/*
+ * FIFO: a write that was refused for want of room is not overtaken by a later one of its session,
+ * until it comes again, or `acked` says that it never will. Who refuses keeps the rids, at most
+ * REFUSED_MAX: who has more outstanding than wire.h allows is promised nothing.
+ */
+bool write_overtakes(Pvoid_t *refused, uint64_t rid, uint64_t acked);
+void write_refused(Pvoid_t *refused, uint64_t rid, bool is_refused);
+void write_forget_refused(Pvoid_t *refused);
 void write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg);
 void write_deliver(struct replica *replica, uint64_t zxid, struct blob payload);

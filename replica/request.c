@@ -54,20 +54,57 @@ refuse(struct replica *replica, struct front *front, enum wire_type type, uint64
 		front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
 }
 
+/* One that was refused and comes again goes before later ones that will be refused, too. */
+static struct request *
+place_of(struct attendance *attendance, const struct request *request)
+{
+	struct request *at = TAILQ_LAST(&attendance->requests, requests), *place = NULL;
+
+	if (!wire_is_write(request->type))
+		return NULL;
+	for (; at != NULL; at = TAILQ_PREV(at, requests, next)) {
+		if (!wire_is_write(at->type))
+			continue;
+		if (at->rid < request->rid)
+			break;
+		place = at;
+	}
+	return place;
+}
+
 static void
 keep(struct replica *replica, struct attendance *attendance, const struct wire_msg *msg,
     struct blob packed)
 {
-	struct request *request = malloc(sizeof *request + packed.len);
+	struct request *request = malloc(sizeof *request + packed.len), *place;
 
 	CHECK(request != NULL);
 	request->type = msg->type;
 	request->rid = rid_of(msg);
 	request->len = packed.len;
 	memcpy(request->packed, packed.data, packed.len);
-	TAILQ_INSERT_TAIL(&attendance->requests, request, next);
+	place = place_of(attendance, request);
+	if (place != NULL)
+		TAILQ_INSERT_BEFORE(place, request, next);
+	else
+		TAILQ_INSERT_TAIL(&attendance->requests, request, next);
 	attendance->nrequests++;
 	replica->requests_bytes += packed.len;
+}
+
+/* 0, or why it is certainly not executed now. */
+static int
+admissible(struct replica *replica, struct attendance *attendance, const struct wire_msg *msg)
+{
+	bool overtakes = wire_is_write(msg->type) && write_overtakes(&attendance->front_refused,
+							 msg->setattr.rid, msg->setattr.acked);
+
+	if (!replica->serving)
+		return replica->disk_full ? ERR_NOSPC : ERR_NOQUORUM;
+	if (overtakes || attendance->nrequests >= REQUESTS_MAX ||
+	    replica->requests_bytes > REQUESTS_BYTES_MAX)
+		return ERR_BUSY;
+	return 0;
 }
 
 void
@@ -77,6 +114,7 @@ request_take(struct replica *replica, struct front *front, const struct wire_msg
 	const struct session_result *result;
 	const struct session *session;
 	struct blob packed;
+	int code;
 
 	if (attendance == NULL || attendance->front != front)
 		return; /* it is being closed */
@@ -88,13 +126,11 @@ request_take(struct replica *replica, struct front *front, const struct wire_msg
 		write_answer(replica, front, result->rid, result->code, result->zxid, result->node);
 		return;
 	}
-	if (!replica->serving) {
-		refuse(replica, front, msg->type, rid_of(msg),
-		    replica->disk_full ? ERR_NOSPC : ERR_NOQUORUM);
-		return;
-	}
-	if (attendance->nrequests >= REQUESTS_MAX || replica->requests_bytes > REQUESTS_BYTES_MAX) {
-		refuse(replica, front, msg->type, rid_of(msg), ERR_BUSY);
+	code = admissible(replica, attendance, msg);
+	if (wire_is_write(msg->type))
+		write_refused(&attendance->front_refused, rid_of(msg), code != 0);
+	if (code != 0) {
+		refuse(replica, front, msg->type, rid_of(msg), code);
 		return;
 	}
 	msgpack_sbuffer_clear(&replica->scratch);
@@ -140,6 +176,15 @@ request_ping(struct replica *replica, struct front *front, const struct wire_pin
 }
 
 static void
+take_out(struct replica *replica, struct attendance *attendance, struct request *request)
+{
+	TAILQ_REMOVE(&attendance->requests, request, next);
+	attendance->nrequests--;
+	replica->requests_bytes -= request->len;
+	free(request);
+}
+
+static void
 lead_again(struct replica *replica, const struct attendance *attendance, struct blob packed)
 {
 	msgpack_zone *zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
@@ -160,20 +205,19 @@ request_again(struct replica *replica, struct attendance *attendance)
 	TAILQ_FOREACH_SAFE (request, &attendance->requests, next, next) {
 		struct blob packed = { request->packed, request->len };
 
+		/* What the last leader refused is with the front end, and has to come first. */
+		if (wire_is_write(request->type) &&
+		    write_overtakes(&attendance->front_refused, request->rid, 0)) {
+			write_refused(&attendance->front_refused, request->rid, true);
+			refuse(replica, attendance->front, request->type, request->rid, ERR_BUSY);
+			take_out(replica, attendance, request);
+			continue;
+		}
 		if (replica->leading)
 			lead_again(replica, attendance, packed);
 		else
 			forward(replica, attendance, packed);
 	}
-}
-
-static void
-take_out(struct replica *replica, struct attendance *attendance, struct request *request)
-{
-	TAILQ_REMOVE(&attendance->requests, request, next);
-	attendance->nrequests--;
-	replica->requests_bytes -= request->len;
-	free(request);
 }
 
 bool
@@ -246,6 +290,8 @@ say(struct replica *replica, const struct wire_answer *answer)
 	} else if (answer->type == WIRE_T_REPLY && answer->code == ERR_OK) {
 		executed_before(replica, attendance, answer->rid);
 	} else if (request_done(replica, attendance, answer->rid)) {
+		if (answer->type == WIRE_T_REPLY && answer->code == ERR_BUSY)
+			write_refused(&attendance->front_refused, answer->rid, true);
 		front_reply(attendance->front, answer->rid, answer->code,
 		    tree_applied(replica->tree), NULL, NULL, false);
 	}

@@ -54,17 +54,48 @@ answer(struct replica *replica, uint32_t member, uint64_t session, uint64_t seri
 	lead_answer(replica, member, &message);
 }
 
+bool
+write_overtakes(Pvoid_t *refused, uint64_t rid, uint64_t acked)
+{
+	Word_t first = 0;
+
+	while (Judy1First(*refused, &first, PJE0) == 1 && first <= acked)
+		Judy1Unset(refused, first, PJE0);
+	return *refused != NULL && first < rid;
+}
+
+void
+write_refused(Pvoid_t *refused, uint64_t rid, bool is_refused)
+{
+	if (!is_refused)
+		Judy1Unset(refused, rid, PJE0);
+	else if (Judy1Count(*refused, 0, UINT64_MAX, PJE0) < REFUSED_MAX)
+		CHECK(Judy1Set(refused, rid, PJE0) != JERR);
+}
+
+void
+write_forget_refused(Pvoid_t *refused)
+{
+	Judy1FreeArray(refused, PJE0);
+}
+
 void
 write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg)
 {
-	bool full = replica->proposed_bytes > PROPOSED_BYTES_MAX;
+	struct attendance *attendance = attend_find(replica, session);
+	bool full = replica->proposed_bytes > PROPOSED_BYTES_MAX ||
+		    write_overtakes(&attendance->refused, msg->setattr.rid, msg->setattr.acked);
 	uint64_t zxid = full ? 0 : zab_next_zxid(replica->zab);
+	enum prep_verdict verdict;
 	struct txn txn;
 	int code = 0;
 
-	switch (prep_write(replica->prep, session, msg, zxid, write_time_ns(replica),
-	    replica->conf->value_max, replica->zone, &txn, &code)) {
+	verdict = prep_write(replica->prep, session, msg, zxid, write_time_ns(replica),
+	    replica->conf->value_max, replica->zone, &txn, &code);
+	write_refused(
+	    &attendance->refused, msg->setattr.rid, verdict == PREP_REFUSE && code == ERR_BUSY);
+	switch (verdict) {
 	case PREP_PROPOSE:
 		order_propose(replica, zxid, &txn);
 		break;

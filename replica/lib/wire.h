@@ -20,10 +20,13 @@
  * off. While the count is positive the node's changes are sent. The root
  * always counts.
  *
- * Exactly once: a write carries `rid`, unique in the session, and `acked`: the
- * promise that no request with an id at or below it will be sent or resent. A
- * write that was already executed, or is under way, is answered with its first
- * result (fsd/README.md, fact 11: the kernel's request ids serve as rid).
+ * Exactly once: a write carries `rid`, greater than those of the session's
+ * writes before it, and `acked`: the promise that no request with an id at or
+ * below it will be sent or resent. A write that was already executed, or is
+ * under way, is answered with its first result (fsd/README.md, fact 11: the
+ * kernel's request ids serve as rid). One that is refused (ERR_BUSY,
+ * ERR_NOQUORUM, ERR_NOSPC) is not executed, and no later one is before it comes
+ * again or `acked` has passed it.
  */
 #ifndef ZABFS_LIB_WIRE_H
 #define ZABFS_LIB_WIRE_H

@@ -354,7 +354,6 @@ refused(struct world *world, struct client *client, struct pending *pending, int
 		return;
 	}
 	pending->sent = pending->once = false; /* again, with the clock */
-	done->refused = true;
 }
 
 void
@@ -380,6 +379,27 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 	    (unsigned long long)reply->rid);
 }
 
+/* Each time it is sent a write promises what can be promised by now. */
+static void
+promise(struct world *world, struct client *client, struct pending *pending)
+{
+	msgpack_zone *zone;
+	msgpack_sbuffer packed;
+	struct wire_msg msg;
+
+	if (!wire_is_write(world->dones[pending->done - 1].type))
+		return;
+	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	CHECK(zone != NULL);
+	CHECK(wire_unpack(pending->bytes->data, pending->bytes->len, zone, &msg) == 0);
+	msg.create.acked = acked(world, client);
+	msgpack_sbuffer_init(&packed);
+	wire_pack(&packed, &msg);
+	pending->bytes = bytes_new(world, packed.data, packed.size);
+	msgpack_sbuffer_destroy(&packed);
+	msgpack_zone_free(zone);
+}
+
 /* In the order of the requests. */
 void
 client_resend(struct world *world, struct client *client)
@@ -401,6 +421,8 @@ client_resend(struct world *world, struct client *client)
 		}
 		again = next != NULL;
 		if (again) {
+			if (!next->once)
+				promise(world, client, next);
 			next->sent = true;
 			client_send_bytes(world, client, next->bytes);
 		}

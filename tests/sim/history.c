@@ -172,7 +172,7 @@ fact_of(const struct world *world, const struct done *done)
 	return NULL;
 }
 
-/* FIFO: behind all that the session had asked for before, but what was refused meanwhile. */
+/* FIFO: behind all that the session had asked for before. */
 static void
 check_order(struct world *world, const struct done *done, const struct fact *fact)
 {
@@ -184,8 +184,7 @@ check_order(struct world *world, const struct done *done, const struct fact *fac
 	if (fact->zxid < client->ordered)
 		fail(world, "request %llx of client %u was executed before an earlier one",
 		    (unsigned long long)done->rid, done->client);
-	if (!done->refused)
-		client->ordered = fact->zxid;
+	client->ordered = fact->zxid;
 }
 
 static void

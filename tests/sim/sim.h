@@ -239,7 +239,6 @@ struct done {
 	uint64_t parent;	    /* of a look-up */
 	bool synced;		    /* a read that began after a sync of the same client */
 	bool given_up;		    /* it was not executed, nor will be */
-	bool refused;		    /* once: who came later may have overtaken it */
 };
 
 struct pending {
