@@ -19,7 +19,12 @@ enum ino_kind {
 	INO_EPHEMERAL = 5, /* DIR/.zab/ephemeral */
 	INO_HELD = 6,	   /* DIR/.zab/held */
 	INO_ALIAS = 7,	   /* a znode reached through a modifier: facts 17, 18 */
-	INO_SESSION = 8,   /* .zab/session; root only */
+	INO_SESSION = 8,   /* .zab/session; root only, as all that follow */
+	INO_CLUSTER = 9,   /* .zab/cluster */
+	INO_MEMBERS = 10,  /* .zab/cluster/members */
+	INO_LEADER = 11,   /* .zab/cluster/leader */
+	INO_EPOCH = 12,	   /* .zab/cluster/epoch */
+	INO_METRICS = 13,  /* .zab/metrics */
 };
 
 #define INO_NODE_MASK ((UINT64_C(1) << 56) - 1)

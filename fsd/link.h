@@ -15,7 +15,8 @@
  * it they fail with ERR_NOQUORUM. A write waits up to the session timeout from
  * its own start: then ERR_NOQUORUM if it was never sent, ERR_UNKNOWN if it was.
  * At most WIRE_OUTSTANDING_MAX writes are on the wire, and 32 MiB in each
- * direction; others wait here.
+ * direction; others wait here. A REPORT needs a replica, and no session: it waits up to the
+ * timeout from its own start, whatever the deadline.
  */
 #ifndef ZABFS_FSD_LINK_H
 #define ZABFS_FSD_LINK_H

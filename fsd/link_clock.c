@@ -64,6 +64,8 @@ too_late(struct link *link, const struct link_request *request)
 		return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
 	if (request->write)
 		return 0;
+	if (request->msg.type == WIRE_T_REPORT)
+		return old ? ERR_NOQUORUM : 0;
 	if (link->state == LINK_SUSPENDED)
 		return link->options.stale && link->conn != NULL ? 0 : ERR_NOQUORUM;
 	/* Without a session there is no deadline but the request's own. */

@@ -125,6 +125,9 @@ void link_expire(struct link *link);
 /* link_queue.c */
 void link_pump(struct link *link);
 void link_reply(struct link *link, const struct wire_reply *reply);
+/* What is asked without a session, by a connection that has said no HELLO yet; and the answer. */
+void link_ask(struct link *link, struct conn *conn);
+void link_told(struct link *link, const struct wire_reply *reply);
 /* Everything that was on the connection waits again. */
 void link_unwire(struct link *link);
 /* Ends those for which `dead` says a code. */

@@ -119,6 +119,8 @@ on_message(void *arg, const struct wire_msg *msg)
 
 	if (msg->type == WIRE_T_WELCOME)
 		welcomed(link, &msg->welcome);
+	else if (msg->type == WIRE_T_REPLY)
+		link_told(link, &msg->reply);
 	else
 		failed(link, "it does not begin with WELCOME");
 }
@@ -145,6 +147,7 @@ hello(struct link *link)
 	msg.hello.identity.data = (const uint8_t *)link->options.identity;
 	msg.hello.identity.len = (uint32_t)strnlen(link->options.identity, WIRE_IDENTITY_MAX);
 	link->opening.hello_ns = link_now_ns();
+	link_ask(link, link->opening.conn);
 	conn_send(link->opening.conn, &msg);
 }
 

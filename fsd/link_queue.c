@@ -256,7 +256,7 @@ may_send(const struct link *link, const struct link_request *request)
 {
 	if (request->write && request->number == 0)
 		return !window_full(link) && !behind_barrier(link, request);
-	if (request->write)
+	if (request->write || request->msg.type == WIRE_T_REPORT)
 		return true;
 	return (link->state != LINK_SUSPENDED || link->options.stale) &&
 	       !behind_barrier(link, request);
@@ -293,6 +293,29 @@ link_pump(struct link *link)
 		else if (request->write)
 			writes = false;
 	}
+}
+
+/* They go on to wait: for a connection of the session, if the answer doesn't come. */
+void
+link_ask(struct link *link, struct conn *conn)
+{
+	struct link_request *request;
+
+	TAILQ_FOREACH (request, &link->waiting, next)
+		if (request->msg.type == WIRE_T_REPORT)
+			conn_send(conn, &request->msg);
+}
+
+void
+link_told(struct link *link, const struct wire_reply *reply)
+{
+	struct link_request *request = find(link, reply->rid);
+
+	if (request == NULL || request->msg.type != WIRE_T_REPORT)
+		return;
+	take_out(link, request);
+	request->done(request->arg, reply);
+	free(request);
 }
 
 /* Back among the waiting, at its place in the order. */

@@ -110,7 +110,7 @@ getattr_at_once(fuse_req_t req, uint64_t ino)
 	struct wire_stat stat = fsd->root;
 	struct stat attr;
 
-	if (ino_kind(ino) == INO_SESSION ||
+	if (zab_alone(ino) ||
 	    (ino_node(ino) != FUSE_ROOT_ID && !inode_last(fsd, ino_node(ino), &stat)))
 		return false;
 	zab_attr(ino, &stat, &attr);

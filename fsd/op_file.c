@@ -132,7 +132,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		echo_op_open(fsd->echo, req, ino, fi);
 		return;
 	}
-	if (zab_made(ino) && writes(fi->flags)) {
+	if (zab_made(ino) && !zab_writable(ino) && writes(fi->flags)) {
 		fuse_reply_err(req, EACCES);
 		return;
 	}
@@ -261,7 +261,10 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t of
 	call->flags = fi->flags;
 	call->size = size;
 	call->offset = offset;
-	send_write(call, handle, data);
+	if (zab_writable(ino))
+		zab_write(call, data);
+	else
+		send_write(call, handle, data);
 }
 
 static void
@@ -382,7 +385,7 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 * Nobody waits for the answer; what follows is sent before the same process's next
 	 * request.
 	 */
-	if (fi->fh != ECHO_FH)
+	if (fi->fh != ECHO_FH && !zab_made(ino))
 		release(fsd, handle, ino, fi->fh);
 	if (handle != NULL)
 		handle_free(fsd, handle);

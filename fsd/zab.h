@@ -1,8 +1,8 @@
 /*
  * The virtual tree, `.zab` in every directory (ino.h has its numbers). Two
  * directories below it qualify an operation on the directory's own names:
- * ephemeral and held. zabdir.c finds and lists, zabfile.c makes contents; the
- * handlers ask here first.
+ * ephemeral and held. zabdir.c finds and lists, zabfile.c makes contents,
+ * zabcluster.c has them made by the replica; the handlers ask here first.
  */
 #ifndef ZABFS_FSD_ZAB_H
 #define ZABFS_FSD_ZAB_H
@@ -23,12 +23,20 @@ void zab_getattr(struct call *call, uint64_t ino);
 /* A directory's listing. Answers the request. */
 void zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus);
 
-/* Contents that are made: INO_STAT and INO_SESSION. */
+/* Whether it stands alone: its attributes are nobody's but its own. */
+bool zab_alone(uint64_t ino);
+
+/* Contents that are made: INO_STAT, INO_SESSION and what is reported. */
 bool zab_made(uint64_t ino);
+/* Whether OPEN for writing may succeed: what is written is a command. */
+bool zab_writable(uint64_t ino);
 /* OPEN of such a file. */
 void zab_open(struct call *call, struct handle *handle);
 /* READ of it: at offset 0 the content is made anew. */
 void zab_read(struct call *call, struct handle *handle);
+
+/* WRITE of what is writable; call->size bytes. */
+void zab_write(struct call *call, const char *data);
 
 /*
  * Where an operation on a name below `parent` really goes: the directory's id,
@@ -43,6 +51,10 @@ struct zab_target {
 int zab_target(uint64_t parent, const char *name, struct zab_target *target);
 /* WIRE_ECHO for a node that is reached through a modifier. */
 uint32_t zab_flags(uint64_t ino);
+
+/* zabcluster.c: whether the replica makes the content; asks for it. */
+bool zab_reported(uint64_t ino);
+void zab_report(struct call *call, uint64_t ino, call_done done);
 
 /* zabfile.c, also for sizes. Returns the length; text is cut at len. */
 size_t zab_stat_text(const struct wire_stat *stat, char *text, size_t len);

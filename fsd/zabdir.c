@@ -20,19 +20,42 @@
 static const struct zab_entry {
 	const char *name;
 	enum ino_kind kind;
-	uint32_t type;
+	uint32_t mode; /* permissions: of what stands alone */
 } entries[] = {
-	{ "data", INO_DATA, S_IFREG }, { "self", INO_STAT, S_IFREG },
-	{ "stat", INO_STATS, S_IFDIR }, { "ephemeral", INO_EPHEMERAL, S_IFDIR },
+	{ "data", INO_DATA, S_IFREG },
+	{ "self", INO_STAT, S_IFREG },
+	{ "stat", INO_STATS, S_IFDIR },
+	{ "ephemeral", INO_EPHEMERAL, S_IFDIR },
 	{ "held", INO_HELD, S_IFDIR },
-	{ "session", INO_SESSION, S_IFREG }, /* root only: the last */
+	/* root only: */
+	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
+	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
+	{ "cluster", INO_CLUSTER, S_IFDIR | 0555 },
+}, cluster[] = {
+	{ "members", INO_MEMBERS, S_IFREG | READ_ONLY },
+	{ "leader", INO_LEADER, S_IFREG | 0644 },
+	{ "epoch", INO_EPOCH, S_IFREG | READ_ONLY },
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
+#define ROOT_ENTRIES 3
+#define CLUSTER (sizeof cluster / sizeof cluster[0])
 
-static size_t
-entries_of(uint64_t dir)
+/* The fixed entries of a directory. */
+static const struct zab_entry *
+entries_of(uint64_t ino, size_t *count)
 {
-	return dir == FUSE_ROOT_ID ? ENTRIES : ENTRIES - 1;
+	*count = 0;
+	if (ino_kind(ino) == INO_CLUSTER)
+		*count = CLUSTER;
+	else if (ino_kind(ino) == INO_ZAB)
+		*count = ino_node(ino) == FUSE_ROOT_ID ? ENTRIES : ENTRIES - ROOT_ENTRIES;
+	return ino_kind(ino) == INO_CLUSTER ? cluster : entries;
+}
+
+bool
+zab_alone(uint64_t ino)
+{
+	return ino_kind(ino) == INO_SESSION || ino_kind(ino) == INO_CLUSTER || zab_reported(ino);
 }
 
 bool
@@ -74,17 +97,25 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 	attr->st_ino = ino;
 }
 
+/* The size of what the replica makes is 0, as in proc(5): it is made when it is opened. */
 static void
-session_attr(const struct fsd *fsd, struct stat *attr)
+alone_attr(const struct fsd *fsd, uint64_t ino, struct stat *attr)
 {
 	char text[ZAB_TEXT_MAX];
+	size_t i;
 
 	memset(attr, 0, sizeof *attr);
-	attr->st_ino = ino_make(INO_SESSION, FUSE_ROOT_ID);
-	attr->st_mode = S_IFREG | READ_ONLY;
+	attr->st_ino = ino;
 	attr->st_nlink = 1;
-	attr->st_size = (off_t)zab_session_text(fsd, text, sizeof text);
 	attr->st_blksize = REPLY_BLKSIZE;
+	for (i = 0; i < ENTRIES; i++)
+		if (entries[i].kind == ino_kind(ino))
+			attr->st_mode = entries[i].mode;
+	for (i = 0; i < CLUSTER; i++)
+		if (cluster[i].kind == ino_kind(ino))
+			attr->st_mode = cluster[i].mode;
+	if (ino_kind(ino) == INO_SESSION)
+		attr->st_size = (off_t)zab_session_text(fsd, text, sizeof text);
 }
 
 static void
@@ -120,25 +151,27 @@ name_found(struct call *call, const struct wire_reply *reply, const struct wire_
 }
 
 static void
-lookup_entry(struct call *call, uint64_t dir, const char *name)
+lookup_entry(struct call *call, uint64_t parent, const char *name)
 {
+	const struct zab_entry *all;
 	struct stat attr;
-	size_t i;
+	size_t i, count;
 
-	for (i = 0; i < entries_of(dir); i++)
-		if (strcmp(entries[i].name, name) == 0)
+	all = entries_of(parent, &count);
+	for (i = 0; i < count; i++)
+		if (strcmp(all[i].name, name) == 0)
 			break;
-	if (i == entries_of(dir)) {
+	if (i == count) {
 		reply_err(call, ENOENT);
 		call_free(call);
 		return;
 	}
-	call->ino = ino_make(entries[i].kind, dir);
-	if (entries[i].kind != INO_SESSION) {
-		call_getattr(call, dir, found);
+	call->ino = ino_make(all[i].kind, ino_node(parent));
+	if (!zab_alone(call->ino)) {
+		call_getattr(call, ino_node(parent), found);
 		return;
 	}
-	session_attr(call->fsd, &attr);
+	alone_attr(call->fsd, call->ino, &attr);
 	reply_entry_zab(call, call->ino, &attr, 0);
 	call_free(call);
 }
@@ -156,7 +189,8 @@ zab_lookup(struct call *call, uint64_t parent, const char *name)
 		call_getattr(call, dir, found);
 		break;
 	case INO_ZAB:
-		lookup_entry(call, dir, name);
+	case INO_CLUSTER:
+		lookup_entry(call, parent, name);
 		break;
 	case INO_STATS:
 	case INO_EPHEMERAL:
@@ -192,11 +226,11 @@ zab_getattr(struct call *call, uint64_t ino)
 
 	call->ino = ino;
 	call->root = ino == ino_make(INO_ZAB, FUSE_ROOT_ID);
-	if (ino_kind(ino) != INO_SESSION) {
+	if (!zab_alone(ino)) {
 		call_getattr(call, ino_node(ino), got_attr);
 		return;
 	}
-	session_attr(call->fsd, &attr);
+	alone_attr(call->fsd, ino, &attr);
 	reply_attr(call, &attr, 0);
 	call_free(call);
 }
@@ -208,21 +242,23 @@ zab_getattr(struct call *call, uint64_t ino)
 void
 zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 {
-	size_t n = 2 + (ino_kind(ino) == INO_ZAB ? entries_of(ino_node(ino)) : 0), used = 0, len;
 	struct fuse_entry_param param;
 	char *buffer = malloc(size);
+	const struct zab_entry *all;
+	size_t i, n, used = 0, len;
 	const char *name;
-	size_t i;
 
 	if (buffer == NULL) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
+	all = entries_of(ino, &n);
+	n += 2;
 	for (i = (size_t)offset; i < n; i++) {
 		memset(&param, 0, sizeof param);
-		name = i == 0 ? "." : i == 1 ? ".." : entries[i - 2].name;
-		param.attr.st_mode = i < 2 ? S_IFDIR : entries[i - 2].type;
-		param.attr.st_ino = i < 2 ? ino : ino_make(entries[i - 2].kind, ino_node(ino));
+		name = i == 0 ? "." : i == 1 ? ".." : all[i - 2].name;
+		param.attr.st_mode = i < 2 ? S_IFDIR : all[i - 2].mode & S_IFMT;
+		param.attr.st_ino = i < 2 ? ino : ino_make(all[i - 2].kind, ino_node(ino));
 		len = plus ? fuse_add_direntry_plus(
 				 req, buffer + used, size - used, name, &param, (off_t)i + 1)
 			   : fuse_add_direntry(

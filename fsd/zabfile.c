@@ -1,6 +1,6 @@
 /*
  * Contents that are made on the fly: metadata and the session, one `key value`
- * a line. See zab.h. A content is made at OPEN, and anew by a read at offset 0
+ * a line, and what the replica makes (zabcluster.c). See zab.h. A content is made at OPEN, and anew by a read at offset 0
  * that is not the first.
  */
 #include "fsd/zab.h"
@@ -8,6 +8,7 @@
 #include "fsd/reply.h"
 #include "replica/lib/err.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,13 @@ zab_session_text(const struct fsd *fsd, char *text, size_t len)
 bool
 zab_made(uint64_t ino)
 {
-	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_SESSION;
+	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_SESSION || zab_reported(ino);
+}
+
+bool
+zab_writable(uint64_t ino)
+{
+	return ino_kind(ino) == INO_LEADER;
 }
 
 /* Pins the text; stat is that of the znode, or nothing. */
@@ -129,6 +136,10 @@ make(struct handle *handle, const struct wire_reply *reply, const struct wire_st
 
 	if (reply->code != ERR_OK)
 		return reply->code;
+	if (zab_reported(handle->ino))
+		return pin(handle, NULL, (const char *)reply->data.data, reply->data.len)
+			   ? ERR_OK
+			   : ERR_NOMEM;
 	if (stat == NULL)
 		return ERR_PROTO;
 	return pin(handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
@@ -170,6 +181,10 @@ zab_open(struct call *call, struct handle *handle)
 	call->fh = handle->fh;
 	if (ino_kind(handle->ino) == INO_SESSION)
 		opened(call, handle, make_session(call, handle));
+	else if ((handle->flags & O_ACCMODE) == O_WRONLY)
+		opened(call, handle, ERR_OK);
+	else if (zab_reported(handle->ino))
+		zab_report(call, handle->ino, open_answered);
 	else
 		call_getattr(call, ino_node(handle->ino), open_answered);
 }
@@ -201,6 +216,8 @@ zab_read(struct call *call, struct handle *handle)
 	call->fh = handle->fh;
 	if (anew && ino_kind(handle->ino) == INO_SESSION)
 		read_done(call, handle, make_session(call, handle));
+	else if (anew && zab_reported(handle->ino))
+		zab_report(call, handle->ino, read_answered);
 	else if (anew)
 		call_getattr(call, ino_node(handle->ino), read_answered);
 	else

@@ -143,6 +143,9 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 		if (!attendance->closing && !attend_close(replica, session, false))
 			refuse(replica, member, session, serial, msg, ERR_BUSY);
 		break;
+	case WIRE_T_HAND_OVER:
+		handover_take(replica, member, session, serial, &msg->hand_over);
+		break;
 	default:
 		write_prepare(replica, member, session, serial, msg);
 	}
@@ -297,5 +300,6 @@ lead_drop(struct replica *replica)
 		free(early);
 	}
 	replica->nearly = 0;
+	handover_drop(replica);
 	replica->round_confirmed = replica->round_asked;
 }

@@ -229,6 +229,7 @@ look_after(struct replica *replica)
 	replica->looking_after = true;
 	if (replica->changed) {
 		replica->changed = false;
+		status_changed(replica);
 		attend_changed(replica);
 	}
 	request_applied(replica);

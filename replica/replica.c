@@ -45,8 +45,11 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 {
 	if (msg->type == WIRE_T_PING)
 		request_ping(arg, front, &msg->ping);
-	else if (wire_is_write(msg->type) || msg->type == WIRE_T_SYNC || msg->type == WIRE_T_CLOSE)
+	else if (wire_is_write(msg->type) || msg->type == WIRE_T_SYNC ||
+		 msg->type == WIRE_T_CLOSE || msg->type == WIRE_T_HAND_OVER)
 		request_take(arg, front, msg);
+	else if (msg->type == WIRE_T_REPORT)
+		report_request(arg, front, &msg->report);
 	else
 		read_request(arg, front, msg);
 }
@@ -74,6 +77,7 @@ on_up(void *arg, uint32_t sid, uint64_t conn)
 
 	outbox_clear(peer);
 	peer->conn = conn;
+	status_up(replica, peer);
 	order_connected(replica, peer, conn);
 }
 
@@ -109,7 +113,8 @@ to_leader(struct replica *replica, uint32_t sid, const struct wire_msg *msg)
 	CHECK(zone != NULL);
 	if (wire_unpack(msg->forward.request.data, msg->forward.request.len, zone, &request) != 0 ||
 	    !(wire_is_write(request.type) || request.type == WIRE_T_SYNC ||
-		request.type == WIRE_T_CLOSE || request.type == WIRE_T_PING)) {
+		request.type == WIRE_T_CLOSE || request.type == WIRE_T_PING ||
+		request.type == WIRE_T_HAND_OVER)) {
 		msgpack_zone_free(zone);
 		return false;
 	}
@@ -137,6 +142,7 @@ on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, s
 	struct replica *replica = arg;
 	struct peer *peer = replica_peer(replica, sid);
 
+	peer->spoke = true;
 	switch (msg->type) {
 	case WIRE_T_ZAB:
 		order_message(replica, peer, conn, &msg->zab, payload);
@@ -150,6 +156,10 @@ on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, s
 		if (!to_leader(replica, sid, msg))
 			links_close(replica->links, sid, conn, "a request that is none");
 		break;
+	case WIRE_T_STATUS:
+		if (!status_take(replica, peer, &msg->status))
+			links_close(replica->links, sid, conn, "a status that is none");
+		break;
 	default:
 		from_leader(replica, sid, msg);
 	}
@@ -161,8 +171,10 @@ on_heard(void *arg, uint32_t sid, uint64_t conn)
 	struct replica *replica = arg;
 	struct peer *peer = replica_peer(replica, sid);
 
-	if (peer->conn == conn)
-		order_heard(replica, peer);
+	if (peer->conn != conn)
+		return;
+	peer->spoke = true;
+	order_heard(replica, peer);
 }
 
 static void
@@ -193,7 +205,9 @@ replica_tick(struct replica *replica)
 	uint64_t now_ns = replica_now_ns();
 
 	attend_tick(replica, now_ns);
+	handover_tick(replica);
 	imager_tick(replica, now_ns);
+	status_tick(replica, now_ns);
 }
 
 void
@@ -240,6 +254,7 @@ replica_new(const struct replica_options *options, struct replica **out, char *e
 	STAILQ_INIT(&replica->answers);
 	STAILQ_INIT(&replica->doubts);
 	STAILQ_INIT(&replica->early);
+	STAILQ_INIT(&replica->hand_overs);
 	members(replica, options->conf);
 	order_init(replica);
 

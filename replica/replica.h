@@ -8,7 +8,7 @@
  *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, sessions attend.c, snapshots between members snap.c, the
+ * Reads are read.c, what an operator reads report.c, sessions attend.c, snapshots between members snap.c, the
  * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
  * and clock.c tie it to sockets and clocks: the simulator has its own of those
  * two, of net/ and of store/. Internal to the replica's top folder.
@@ -51,10 +51,29 @@ TAILQ_HEAD(parcels, parcel);
 struct snap_out;
 struct snap_in;
 
+/* What a member does (status.c). Its numbers travel. */
+enum status_doing {
+	STATUS_RECOVERING, /* the log finishes or undoes what it was asked for */
+	STATUS_ELECTING,
+	STATUS_SYNCING,	 /* an epoch begins, or the leader's rows come in */
+	STATUS_SNAPSHOT, /* its whole tree does */
+	STATUS_SERVING,
+	STATUS_DISK_FULL,
+	STATUS_DOINGS
+};
+#define STATUS_UNKNOWN UINT64_MAX /* a lag */
+
 struct peer {
 	uint32_t sid;
 	uint64_t conn; /* 0: none */
 	struct parcels outbox;
+
+	/* What it has told of itself on this connection (status.c). */
+	bool told;
+	bool spoke; /* since the last tick, whatever it said */
+	struct wire_status status;
+	uint64_t heard_ns;
+	uint64_t lag; /* the leader's: transactions that it is behind */
 };
 
 /* A request of a front end that the ensemble has to answer (request.c). */
@@ -120,6 +139,9 @@ struct early {
 	uint8_t packed[];
 };
 
+/* Asked of the leader: another shall lead (handover.c). */
+struct hand_over;
+
 struct replica_options {
 	const struct conf *conf; /* borrowed */
 	uint32_t member;
@@ -170,6 +192,8 @@ struct replica {
 	struct peer peers[CONF_MEMBERS_MAX];
 	uint32_t npeers;
 	struct snap_in *snap; /* being received */
+	uint64_t told_ns;     /* when the others were last told of this one */
+	uint64_t lag;	      /* behind the leader, as it said last */
 
 	/* Sessions. */
 	struct attendance *attendances;
@@ -180,6 +204,8 @@ struct replica {
 	uint64_t round_asked, round_confirmed;
 	STAILQ_HEAD(, early) early;
 	uint32_t nearly;
+	STAILQ_HEAD(, hand_over) hand_overs;
+	uint32_t nhand_overs;
 	uint64_t tick_ns;
 
 	struct image_pass *pass;
@@ -253,6 +279,25 @@ void outbox_clear(struct peer *peer);
 void outbox_run(struct replica *replica, struct peer *peer);
 bool outbox_snapping(const struct replica *replica);
 
+/* status.c: what members tell each other of themselves. */
+void status_up(struct replica *replica, struct peer *peer); /* a connection */
+void status_changed(struct replica *replica);		    /* the role */
+/* False: no member says that. */
+bool status_take(struct replica *replica, struct peer *peer, const struct wire_status *status);
+void status_tick(struct replica *replica, uint64_t now_ns);
+void status_own(const struct replica *replica, struct wire_status *out);
+/* False: unreachable. */
+bool status_of(const struct replica *replica, const struct peer *peer, struct wire_status *out);
+
+/* report.c: what this member knows, as text. */
+void report_request(struct replica *replica, struct front *front, const struct wire_report *msg);
+
+/* handover.c: the leader's part in handing over to a named member. */
+void handover_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_hand_over *msg);
+void handover_tick(struct replica *replica);
+void handover_drop(struct replica *replica);
+
 /* snap.c: the tree in pieces. */
 struct snap_out *snap_out_new(uint64_t attempt);
 void snap_out_free(struct snap_out *snap);
@@ -263,7 +308,8 @@ void snap_in_piece(
     struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_piece *piece);
 /* Whether every piece is there. */
 bool snap_in_complete(const struct replica *replica);
-void snap_in_more(struct replica *replica); /* the disk has taken some */
+uint32_t snap_in_percent(const struct replica *replica); /* 100: only once it is in force */
+void snap_in_more(struct replica *replica);		 /* the disk has taken some */
 void snap_in_force(struct replica *replica);
 void snap_in_abort(struct replica *replica);
 

@@ -53,6 +53,7 @@ struct snap_in {
 	uint64_t conn, attempt, zxid;
 	struct tree *tree;
 	uint64_t upto, rows, said_ns;
+	uint64_t total;	 /* rows, about */
 	int64_t time_ns; /* of the latest change in it */
 	bool complete, paused;
 };
@@ -125,6 +126,7 @@ snap_out_next(struct replica *replica, struct snap_out *snap, const struct peer 
 	msg.piece.last = !more;
 	msg.piece.upto = tree_applied(replica->tree);
 	msg.piece.next_id = tree_next_id(replica->tree);
+	msg.piece.total = tree_nodes(replica->tree);
 	msg.piece.rows = (struct blob){ (const uint8_t *)rows.data, (uint32_t)rows.size };
 	links_send(replica->links, peer->sid, peer->conn, &msg, (struct blob){ 0 });
 	msgpack_sbuffer_destroy(&rows);
@@ -198,7 +200,7 @@ progress(struct snap_in *snap)
 	if (now_ns - snap->said_ns < PROGRESS_NS)
 		return;
 	snap->said_ns = now_ns;
-	log_info("snapshot comes in rows=%" PRIu64, snap->rows);
+	log_info("snapshot comes in rows=%" PRIu64 " of=%" PRIu64, snap->rows, snap->total);
 }
 
 void
@@ -218,6 +220,7 @@ snap_in_piece(
 		return;
 	}
 	store_snap_put(replica->store, batch);
+	snap->total = piece->total;
 	progress(snap);
 	if (piece->last) {
 		image_load_done(snap->tree, snap->zxid, piece->next_id);
@@ -246,6 +249,17 @@ bool
 snap_in_complete(const struct replica *replica)
 {
 	return replica->snap->complete;
+}
+
+uint32_t
+snap_in_percent(const struct replica *replica)
+{
+	const struct snap_in *snap = replica->snap;
+
+	if (snap->total == 0)
+		return 0;
+	/* The rest is for the disk. */
+	return snap->rows >= snap->total ? 99 : (uint32_t)(snap->rows * 99 / snap->total);
 }
 
 static void

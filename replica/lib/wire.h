@@ -111,6 +111,17 @@ struct wire_stat {
 	F(S, u32, plus, 0)
 /* A quorum round that begins after the request; the reply's zxid is its end. */
 #define WIRE_SYNC(F, S) F(S, u64, rid, 0)
+/*
+ * What this member knows, as text in the reply's data (whose zxid is 0: it says nothing of the
+ * tree). In place of HELLO, too, any number of times: who has no session asks as well.
+ */
+enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
+#define WIRE_REPORT(F, S) F(S, u64, rid, 0) F(S, u32, what, 0)
+/*
+ * That member is to lead. Answered when it does, or: ERR_INVAL, it is no voter; ERR_BUSY, it was
+ * not up to date in time, and nothing has changed.
+ */
+#define WIRE_HAND_OVER(F, S) F(S, u64, rid, 0) F(S, u32, member, 0)
 /* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
 #define WIRE_STATFS(F, S) F(S, u64, rid, 0)
 
@@ -282,6 +293,8 @@ struct wire_entry {
 	M(LIST, list, 13)                                                                          \
 	M(SYNC, sync, 14)                                                                          \
 	M(STATFS, statfs, 15)                                                                      \
+	M(REPORT, report, 16)                                                                      \
+	M(HAND_OVER, hand_over, 17)                                                                \
 	M(CREATE, create, 20)                                                                      \
 	M(DELETE, delete, 21)                                                                      \
 	M(WRITE, write, 22)                                                                        \

@@ -15,12 +15,14 @@
  * attaches to a member is announced by ATTACH; `serial` is HELLO's: it grows
  * with each connection of the session, and what comes with a smaller one than
  * the leader has seen was sent before the session moved: ERR_MOVED.
- *   member -> leader   OPEN, ATTACH, FORWARD (a packed write, PING, CLOSE or SYNC)
+ *   member -> leader   OPEN, ATTACH, FORWARD (a packed write, PING, CLOSE, SYNC or HAND_OVER)
  *   leader -> member   OPENED (a refusal only), ATTACHED, ANSWER
  * A write's answer is its transaction, delivered to every member. ANSWER says
  * the rest, for the front end, once everything up to `zxid` is applied there;
  * rid: of the request, or PING's sent_ns. type: REPLY to a write (ERR_OK: it was
- * executed before, its result is in the session's retry table), SYNC, PONG or BYE.
+ * executed before, its result is in the session's retry table), SYNC, HAND_OVER, PONG or BYE.
+ *
+ * What each is doing: STATUS, to all, about once a second and when the role changes.
  */
 #ifndef ZABFS_LIB_WIRE_MEMBER_H
 #define ZABFS_LIB_WIRE_MEMBER_H
@@ -55,12 +57,16 @@
 	F(S, blob, payload, WIRE_PART_MAX)
 #define WIRE_PART(F, S) F(S, blob, payload, WIRE_PART_MAX)
 
-/* last: the image is complete; upto: rows up to it may show in the image; next_id: the tree's. */
+/*
+ * last: the image is complete; upto: rows up to it may show in the image; next_id: the tree's;
+ * total: rows that all pieces have, about.
+ */
 #define WIRE_PIECE(F, S)                                                                           \
 	F(S, u64, attempt, 0)                                                                      \
 	F(S, u32, last, 0)                                                                         \
 	F(S, u64, upto, 0)                                                                         \
 	F(S, u64, next_id, 0)                                                                      \
+	F(S, u64, total, 0)                                                                        \
 	F(S, blob, rows, WIRE_PIECE_MAX)
 
 #define WIRE_OPEN(F, S)                                                                            \
@@ -92,6 +98,20 @@
 	F(S, i32, code, 0)                                                                         \
 	F(S, u64, zxid, 0)
 
+/*
+ * role: of enum zab_role; doing: of enum status_doing (replica/replica.h); percent: of a snapshot
+ * that comes in; zxid: applied; lag: transactions behind the leader, as it said last; yours: as the
+ * leader says now of the one that is told. UINT64_MAX: not known.
+ */
+#define WIRE_STATUS(F, S)                                                                          \
+	F(S, u32, role, 0)                                                                         \
+	F(S, u32, doing, 0)                                                                        \
+	F(S, u32, percent, 0)                                                                      \
+	F(S, u64, epoch, 0)                                                                        \
+	F(S, u64, zxid, 0)                                                                         \
+	F(S, u64, lag, 0)                                                                          \
+	F(S, u64, yours, 0)
+
 #define WIRE_ALL_MEMBER(M)                                                                         \
 	M(LINK, link, 60)                                                                          \
 	M(ZAB, zab, 61)                                                                            \
@@ -102,6 +122,7 @@
 	M(ATTACH, attach, 66)                                                                      \
 	M(ATTACHED, attached, 67)                                                                  \
 	M(FORWARD, forward, 68)                                                                    \
-	M(ANSWER, answer, 69)
+	M(ANSWER, answer, 69)                                                                      \
+	M(STATUS, status, 70)
 
 #endif

@@ -162,6 +162,10 @@ take_hello(struct front *front, const struct wire_msg *msg)
 {
 	char why[64];
 
+	if (msg->type == WIRE_T_REPORT) {
+		front->server->handler->request(front->server->arg, front, msg);
+		return;
+	}
 	if (msg->type != WIRE_T_HELLO) {
 		kick_out_of_order(front, msg);
 		return;
@@ -211,6 +215,8 @@ take_serving(struct front *front, const struct wire_msg *msg)
 	case WIRE_T_LIST:
 	case WIRE_T_SYNC:
 	case WIRE_T_STATFS:
+	case WIRE_T_REPORT:
+	case WIRE_T_HAND_OVER:
 		front->server->handler->request(front->server->arg, front, msg);
 		return;
 	default:

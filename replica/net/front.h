@@ -30,7 +30,7 @@ struct front_handler {
 	void (*hello)(void *arg, struct front *front, const struct wire_hello *hello);
 	/* The front end has named its interests; front_resume_done ends the opening. */
 	void (*resume)(void *arg, struct front *front);
-	/* LOOKUP … RENAME, PING, CLOSE; only after RESUME. Borrowed until return. */
+	/* LOOKUP … RENAME, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
 	void (*request)(void *arg, struct front *front, const struct wire_msg *msg);
 	/* The connection is gone; `front` is freed after return. */
 	void (*gone)(void *arg, struct front *front);

@@ -21,7 +21,7 @@ item_new(struct store *store, enum item_type type, uint64_t op, uint32_t len)
 	struct item *item = calloc(1, sizeof *item + len);
 
 	CHECK(item != NULL);
-	CHECK(op > store->called);
+	CHECK(op > store->called || (op == store->called && type == ITEM_ABORT));
 	store->called = op;
 	item->type = type;
 	item->generation = store->generation;

@@ -479,6 +479,7 @@ zab_status(const struct zab *zab, struct zab_status *out)
 		.committed = zab->committed,
 		.delivered = zab->delivered,
 		.round = zab->round,
+		.heir = zab->heir,
 		.generation = zab->generation,
 		.voter = zab->voter };
 	if (zab->role == ZAB_LEADING)

@@ -177,6 +177,7 @@ struct zab_status {
 	uint64_t accepted_epoch, current_epoch;
 	uint64_t last_logged, last_proposed, committed, delivered;
 	uint64_t round;
+	uint32_t heir;	     /* the leader hands over to it; 0: nobody */
 	uint64_t generation; /* of the last ZAB_RECOVER */
 	bool voter;
 };

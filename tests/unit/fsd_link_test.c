@@ -465,6 +465,39 @@ test_close_unanswered(void **state)
 }
 
 /* Rubbish, or messages out of order: another connection, the same session. */
+/* What the replica knows of the ensemble is asked whatever has become of the session. */
+static void
+test_report_without_session(void **state)
+{
+	uint64_t open, ino = ino_make(INO_EPOCH, 1);
+
+	(void)state;
+	h_begin(1000, false);
+	h_open(0x100);
+	close(h.listener);
+	unlink(h.path);
+	lose_connection();
+	h_until_state(LINK_SUSPENDED);
+	h_listen();
+	open = h_open_send(ino, O_RDONLY);
+	h_wait_accept();
+	/* Before HELLO: a member without a quorum refuses that. */
+	assert_int_equal(h_expect(WIRE_T_REPORT)->report.what, WIRE_EPOCH);
+	h_reply(h.msg.report.rid, ERR_OK, 0, NULL, "7\n");
+	assert_int_equal(h_answer(open), 0);
+	assert_int_equal(link_zxid(h.fsd.link), 0x100);
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_NOQUORUM, 0, 0);
+	/* Nobody answers: not for ever. */
+	close(h.listener);
+	unlink(h.path);
+	close(h.replica);
+	h.replica = -1;
+	assert_int_equal(h_answer(h_open_send(ino, O_RDONLY)), -EHOSTUNREACH);
+	h_listen();
+	h_teardown(NULL);
+}
+
 static void
 test_misbehaving_replica(void **state)
 {
@@ -502,6 +535,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close_unanswered, h_setup, h_teardown),
+		cmocka_unit_test(test_report_without_session),
 		cmocka_unit_test_setup_teardown(test_misbehaving_replica, h_setup, h_teardown),
 	};
 

@@ -125,6 +125,74 @@ test_session_text(void **state)
 	h_body_is("id 0x77\nstate connected\ntimeout_ms 10000\nreplica 1\nzxid 0x100\n");
 }
 
+/* The replica makes the text, when it is opened and at each read from the start. */
+static void
+test_cluster(void **state)
+{
+	uint64_t cluster = ino_make(INO_CLUSTER, 1), ino = ino_make(INO_MEMBERS, 1), unique, fh;
+
+	(void)state;
+	assert_int_equal(h_answer(h_lookup_send(ZAB, "cluster")), -ENOENT);
+	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_ZAB, 1), "cluster")), 0);
+	assert_int_equal(entry()->nodeid, cluster);
+	assert_int_equal(entry()->attr.mode, S_IFDIR | 0555);
+	assert_int_equal(h_answer(h_lookup_send(cluster, "members")), 0);
+	assert_int_equal(entry()->nodeid, ino);
+	assert_int_equal(entry()->attr.mode, S_IFREG | 0444);
+	assert_int_equal(entry()->attr.uid, 0);
+	assert_int_equal(h_answer(h_lookup_send(cluster, "nothing")), -ENOENT);
+	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_ZAB, 1), "metrics")), 0);
+	assert_int_equal(entry()->nodeid, ino_make(INO_METRICS, 1));
+
+	assert_int_equal(h_answer(h_open_send(ino, O_RDWR)), -EACCES);
+	unique = h_open_send(ino, O_RDONLY);
+	assert_int_equal(h_expect(WIRE_T_REPORT)->report.what, WIRE_MEMBERS);
+	h_reply(h.msg.report.rid, ERR_OK, 0, NULL, "# ID\n1\n");
+	assert_int_equal(h_answer(unique), 0);
+	fh = h_fh();
+	assert_int_equal(h_answer(h_read_send(ino, fh, 0, 4096)), 0);
+	h_body_is("# ID\n1\n");
+	assert_int_equal(h_answer(h_read_send(ino, fh, 7, 4096)), 0);
+	h_body_is("");
+	unique = h_read_send(ino, fh, 0, 4096);
+	h_reply(h_expect(WIRE_T_REPORT)->report.rid, ERR_OK, 0, NULL, "# ID\n2\n");
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is("# ID\n2\n");
+	assert_int_equal(h_answer(h_release_send(ino, fh, O_RDONLY)), 0);
+}
+
+/* What is written there is a command: a voter's number. */
+static void
+test_hand_over(void **state)
+{
+	static const char *const wrong[] = { "", "\n", "0", "x", "1 2", "-1", "1x", "9999999999" };
+	static const struct {
+		int code, errnum;
+	} answers[] = { { ERR_OK, 0 }, { ERR_INVAL, -EINVAL }, { ERR_BUSY, -EBUSY },
+		{ ERR_NOQUORUM, -EHOSTUNREACH } };
+	uint64_t ino = ino_make(INO_LEADER, 1), unique, fh;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_CLUSTER, 1), "leader")), 0);
+	assert_int_equal(entry()->attr.mode, S_IFREG | 0644);
+	assert_int_equal(h_answer(h_open_send(ino, O_WRONLY | O_TRUNC)), 0);
+	fh = h_fh();
+	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		assert_int_equal(
+		    h_answer(h_write_send(ino, fh, O_WRONLY, 0, wrong[i], strlen(wrong[i]))),
+		    -EINVAL);
+	for (i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		unique = h_write_send(ino, fh, O_WRONLY, 0, " 12\n", 4);
+		assert_int_equal(h_expect(WIRE_T_HAND_OVER)->hand_over.member, 12);
+		h_reply(h.msg.hand_over.rid, answers[i].code, 0x101, NULL, NULL);
+		assert_int_equal(h_answer(unique), answers[i].errnum);
+	}
+	/* What was truncated and not written is nobody's value. */
+	assert_int_equal(h_answer(h_release_send(ino, fh, O_WRONLY)), 0);
+	h_nothing_sent(2);
+}
+
 static void
 test_data(void **state)
 {
@@ -346,6 +414,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_listing, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_stat_text, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_session_text, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_cluster, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_hand_over, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_data, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_ephemeral, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_ephemeral_again, h_setup, h_teardown),

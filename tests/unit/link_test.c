@@ -54,13 +54,14 @@ test_every_message_both_ways(void **state)
 	struct wire_msg all[] = {
 		{ .type = WIRE_T_ZAB,
 		    .zab = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, UINT64_MAX, 13, { NULL, 0 } } },
-		{ .type = WIRE_T_PIECE, .piece = { 1, 1, 3, 4, { NULL, 0 } } },
+		{ .type = WIRE_T_PIECE, .piece = { 1, 1, 3, 4, 5, { NULL, 0 } } },
 		{ .type = WIRE_T_OPEN, .open = { 1, { NULL, 0 }, 3, { NULL, 0 } } },
 		{ .type = WIRE_T_OPENED, .opened = { 1, { NULL, 0 }, -3 } },
 		{ .type = WIRE_T_ATTACH, .attach = { 1, 2, 3 } },
 		{ .type = WIRE_T_ATTACHED, .attached = { 1, 2, 3, -4 } },
 		{ .type = WIRE_T_FORWARD, .forward = { 1, 2, 3, { NULL, 0 } } },
 		{ .type = WIRE_T_ANSWER, .answer = { 1, 2, 3, WIRE_T_REPLY, 5, -6, 7 } },
+		{ .type = WIRE_T_STATUS, .status = { 1, 2, 3, 4, 5, UINT64_MAX, 7 } },
 	};
 	struct node *one, *two;
 
@@ -77,8 +78,8 @@ test_every_message_both_ways(void **state)
 	}
 	say(one, two, &all[0], payload_of(1000));
 	UNTIL(all_heard(one, two) && all_heard(two, one));
-	assert_int_equal(two->sides[1].messages, 9);
-	assert_int_equal(one->sides[2].messages, 8);
+	assert_int_equal(two->sides[1].messages, 10);
+	assert_int_equal(one->sides[2].messages, 9);
 }
 
 static void

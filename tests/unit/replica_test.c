@@ -54,6 +54,8 @@ struct client {
 	char heard[HEARD_MAX + 1]; /* c: CHANGE, r: REPLY */
 	struct wire_reply reply;   /* the last */
 	uint64_t node;		   /* its stat's id */
+	struct blob wanted;	   /* data that its data is compared with */
+	bool as_wanted;
 };
 
 static void
@@ -90,6 +92,9 @@ on_message(void *arg, const struct wire_msg *msg)
 	case WIRE_T_REPLY:
 		client->replies++;
 		client->reply = msg->reply;
+		client->as_wanted =
+		    msg->reply.data.len == client->wanted.len &&
+		    memcmp(msg->reply.data.data, client->wanted.data, client->wanted.len) == 0;
 		client->node = wire_stat_unpack(msg->reply.stat, &stat) == 0 ? stat.id : 0;
 		hear(client, 'r');
 		break;
@@ -436,6 +441,66 @@ test_too_much_to_resume(void **state)
 
 /* The rest of the disk. */
 static void
+report(struct client *client, uint32_t what, int code, const char *wanted)
+{
+	struct wire_msg msg = { .type = WIRE_T_REPORT, .report = { .rid = 77, .what = what } };
+	size_t replies = client->replies;
+
+	client->wanted = text(wanted);
+	conn_send(client->conn, &msg);
+	UNTIL(client->replies > replies);
+	assert_int_equal(client->reply.code, code);
+	assert_int_equal(client->reply.rid, 77);
+	assert_int_equal(client->reply.zxid, 0);
+	assert_true(client->as_wanted);
+}
+
+/* Whoever is connected may ask, with a session or without. */
+static void
+test_reports(void **state)
+{
+	struct client client = { 0 };
+
+	(void)state;
+	client_connect(&client);
+	report(&client, WIRE_LEADER, ERR_OK, "1\n");
+	report(&client, WIRE_EPOCH, ERR_OK, "1\n");
+	report(&client, 99, ERR_NOTSUP, "");
+	conn_free(client.conn);
+	client_open(&client);
+	report(&client, WIRE_MEMBERS, ERR_OK,
+	    "# ID ROLE      STATE         ZXID               LAG      ADDRESS\n"
+	    "1    leader    serving       0x100000001        0        127.0.0.1:1\n");
+	conn_free(client.conn);
+}
+
+static void
+hand_over(struct client *client, uint32_t to, int code)
+{
+	struct wire_msg msg = { .type = WIRE_T_HAND_OVER,
+		.hand_over = { .rid = 78, .member = to } };
+	size_t replies = client->replies;
+
+	conn_send(client->conn, &msg);
+	UNTIL(client->replies > replies);
+	assert_int_equal(client->reply.rid, 78);
+	assert_int_equal(client->reply.code, code);
+}
+
+static void
+test_hand_over_alone(void **state)
+{
+	struct client client;
+
+	(void)state;
+	client_open(&client);
+	hand_over(&client, 1, ERR_OK);
+	hand_over(&client, 2, ERR_INVAL);
+	hand_over(&client, 0, ERR_INVAL);
+	conn_free(client.conn);
+}
+
+static void
 fill(const char *path)
 {
 	static const char zeros[65536];
@@ -494,6 +559,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reports, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hand_over_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_on_a_full_disk, setup, teardown),
 	};
 
