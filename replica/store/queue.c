@@ -30,6 +30,13 @@ item_new(struct store *store, enum item_type type, uint64_t op, uint32_t len)
 	return item;
 }
 
+bool
+queue_crowded(const struct store *store)
+{
+	return store->queued_rows >= STORE_CROWDED_ROWS ||
+	       store->queued_bytes >= STORE_CROWDED_BYTES;
+}
+
 static void
 enqueue(struct store *store, struct item *item)
 {
@@ -66,6 +73,17 @@ store_append(struct store *store, uint64_t op, const struct store_row *row, uint
 		memcpy(item->payload, row->payload.data, row->payload.len);
 	enqueue(store, item);
 	return 0;
+}
+
+bool
+store_crowded(struct store *store)
+{
+	bool crowded;
+
+	pthread_mutex_lock(&store->log_mutex);
+	crowded = queue_crowded(store);
+	pthread_mutex_unlock(&store->log_mutex);
+	return crowded;
 }
 
 static void

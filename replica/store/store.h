@@ -89,6 +89,8 @@ const struct store_state *store_state(const struct store *store);
  */
 #define STORE_QUEUE_ROWS_MAX 65536 /* beyond: store_append says ERR_BUSY */
 #define STORE_QUEUE_BYTES_MAX (256u << 20)
+#define STORE_CROWDED_ROWS (STORE_QUEUE_ROWS_MAX / 8)
+#define STORE_CROWDED_BYTES (STORE_QUEUE_BYTES_MAX / 8)
 
 struct store_row {
 	uint64_t zxid;
@@ -101,6 +103,11 @@ struct store_row {
  * the last appended one's (CHECK).
  */
 int store_append(struct store *store, uint64_t op, const struct store_row *row, uint64_t *hash);
+/*
+ * Whether one of the above is queued: who takes rows from another member, which may have any
+ * number of them, waits. `wake` becomes readable when it is so no more.
+ */
+bool store_crowded(struct store *store);
 void store_set_epochs(
     struct store *store, uint64_t op, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
 /* This member is synchronised: it is a voter from now on. */
