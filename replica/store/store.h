@@ -117,8 +117,8 @@ void store_set_voter(struct store *store, uint64_t op);
  * A synchronisation: what is between store_sync_begin or store_snap_begin and
  * store_sync_commit (rows only) becomes durable with the commit, as ONE
  * transaction, and is not reported before. store_sync_abort, instead of the
- * commit, undoes it (`op` is then reported with what was durable before); with
- * none open it only reports.
+ * commit, undoes it (`op`, which may be that of its last call, is then reported
+ * with what was durable before); with none open it only reports.
  *
  * store_sync_begin: the rows above zxid go first; zxid is a durable row's, or
  * the base's.
