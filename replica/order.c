@@ -58,7 +58,7 @@ append(struct replica *replica, const struct zab_action *action, struct blob pay
 	};
 	uint64_t hash;
 
-	/* ZAB_OUTSTANDING_MAX and PROPOSED_BYTES_MAX keep its queue below its bounds. */
+	/* A leader's bounds are below the queue's, and what a learner gets is held back. */
 	CHECK(store_append(replica->store, action->op, &row, &hash) == 0);
 	rows_add(replica, &row, hash);
 }
@@ -379,6 +379,8 @@ order_message(struct replica *replica, struct peer *peer, uint64_t conn, const s
 		return;
 	}
 	run(replica, &event, payload);
+	if (msg->type == ZAB_ROW)
+		rows_hold_back(replica, peer, conn);
 }
 
 void

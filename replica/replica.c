@@ -214,6 +214,7 @@ void
 replica_completions(struct replica *replica)
 {
 	order_completions(replica);
+	rows_go_on(replica);
 	snap_in_more(replica);
 	/* A batch of the pass may have been written: the next one. */
 	if (replica->pass != NULL)

@@ -179,7 +179,9 @@ struct replica {
 
 	/* The log. */
 	struct proposals proposals;
-	size_t proposed_bytes; /* payloads in `proposals`, at most PROPOSED_BYTES_MAX */
+	size_t proposed_bytes; /* payloads in `proposals`, at most PROPOSED_BYTES_MAX and one */
+	struct peer *held;     /* nothing is read from it until the log has taken more; or NULL */
+	uint64_t held_conn;
 	struct store_durable durable;
 	uint64_t op_asked, op_done;
 	uint64_t sync_op; /* of the last synchronisation's commit */
@@ -262,6 +264,9 @@ void order_completions(struct replica *replica);
 /* rows.c: the log as this member has it, what is on its way included. */
 void rows_add(struct replica *replica, const struct store_row *row, uint64_t hash);
 void rows_drop(struct replica *replica);
+/* A row came in: whoever sends more of them than the log takes has to wait. */
+void rows_hold_back(struct replica *replica, struct peer *peer, uint64_t conn);
+void rows_go_on(struct replica *replica); /* the log has taken some */
 /* The greatest row at or below zxid, and its chained hash; false: it is below the base. */
 bool rows_look_up(struct replica *replica, uint64_t zxid, uint64_t *found, uint64_t *hash);
 /* Each row above `after` until row() says false. False: they are gone already. */

@@ -1,7 +1,9 @@
 /*
  * The log as this member has it: rows on their way to the disk and rows that
  * are not applied yet are in memory, `proposals`, in order; what is before them
- * is in the store. Called by order.c and outbox.c.
+ * is in the store. A learner keeps no more of them than a leader may: those
+ * that wait longest are read back when they are committed. Called by order.c,
+ * outbox.c and replica.c.
  */
 #include "replica/replica.h"
 
@@ -12,6 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+
+static void
+take_out(struct replica *replica, struct proposal *proposal)
+{
+	TAILQ_REMOVE(&replica->proposals, proposal, next);
+	replica->proposed_bytes -= proposal->len;
+}
+
+static void
+drop_first(struct replica *replica)
+{
+	struct proposal *proposal = TAILQ_FIRST(&replica->proposals);
+
+	take_out(replica, proposal);
+	free(proposal);
+}
 
 void
 rows_add(struct replica *replica, const struct store_row *row, uint64_t hash)
@@ -26,24 +44,38 @@ rows_add(struct replica *replica, const struct store_row *row, uint64_t hash)
 	memcpy(proposal->payload, row->payload.data, row->payload.len);
 	TAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
 	replica->proposed_bytes += proposal->len;
-}
-
-static void
-take_out(struct replica *replica, struct proposal *proposal)
-{
-	TAILQ_REMOVE(&replica->proposals, proposal, next);
-	replica->proposed_bytes -= proposal->len;
+	/* A leader's own bound is below. The last one is looked up. */
+	while (!replica->leading && replica->proposed_bytes > PROPOSED_BYTES_MAX &&
+	       TAILQ_FIRST(&replica->proposals) != proposal)
+		drop_first(replica);
 }
 
 void
 rows_drop(struct replica *replica)
 {
-	struct proposal *proposal;
+	while (!TAILQ_EMPTY(&replica->proposals))
+		drop_first(replica);
+}
 
-	while ((proposal = TAILQ_FIRST(&replica->proposals)) != NULL) {
-		take_out(replica, proposal);
-		free(proposal);
-	}
+void
+rows_hold_back(struct replica *replica, struct peer *peer, uint64_t conn)
+{
+	if (!store_crowded(replica->store))
+		return;
+	if (replica->held != NULL && (replica->held != peer || replica->held_conn != conn))
+		links_pause(replica->links, replica->held->sid, replica->held_conn, false);
+	replica->held = peer;
+	replica->held_conn = conn;
+	links_pause(replica->links, peer->sid, conn, true);
+}
+
+void
+rows_go_on(struct replica *replica)
+{
+	if (replica->held == NULL || store_crowded(replica->store))
+		return;
+	links_pause(replica->links, replica->held->sid, replica->held_conn, false);
+	replica->held = NULL;
 }
 
 static _Noreturn void

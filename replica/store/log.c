@@ -243,10 +243,17 @@ take(struct store *store, struct work *work)
 static void
 written(struct store *store, const struct work *work)
 {
+	bool crowded;
+
 	pthread_mutex_lock(&store->log_mutex);
+	crowded = queue_crowded(store);
 	store->queued_rows -= work->rows;
 	store->queued_bytes -= work->bytes;
+	crowded = crowded && !queue_crowded(store);
 	pthread_mutex_unlock(&store->log_mutex);
+	/* In a synchronisation no completion would say so. */
+	if (crowded)
+		store_wake(store);
 }
 
 static void

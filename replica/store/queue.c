@@ -21,13 +21,21 @@ item_new(struct store *store, enum item_type type, uint64_t op, uint32_t len)
 	struct item *item = calloc(1, sizeof *item + len);
 
 	CHECK(item != NULL);
-	CHECK(op > store->called || (op == store->called && type == ITEM_ABORT));
+	/* What is undone has no call of its own. */
+	CHECK(op > store->called || (type == ITEM_ABORT && op == store->called));
 	store->called = op;
 	item->type = type;
 	item->generation = store->generation;
 	item->op = op;
 	item->len = len;
 	return item;
+}
+
+bool
+queue_crowded(const struct store *store)
+{
+	return store->queued_rows >= STORE_CROWDED_ROWS ||
+	       store->queued_bytes >= STORE_CROWDED_BYTES;
 }
 
 static void
@@ -66,6 +74,17 @@ store_append(struct store *store, uint64_t op, const struct store_row *row, uint
 		memcpy(item->payload, row->payload.data, row->payload.len);
 	enqueue(store, item);
 	return 0;
+}
+
+bool
+store_crowded(struct store *store)
+{
+	bool crowded;
+
+	pthread_mutex_lock(&store->log_mutex);
+	crowded = queue_crowded(store);
+	pthread_mutex_unlock(&store->log_mutex);
+	return crowded;
 }
 
 static void

@@ -89,6 +89,8 @@ const struct store_state *store_state(const struct store *store);
  */
 #define STORE_QUEUE_ROWS_MAX 65536 /* beyond: store_append says ERR_BUSY */
 #define STORE_QUEUE_BYTES_MAX (256u << 20)
+#define STORE_CROWDED_ROWS (STORE_QUEUE_ROWS_MAX / 8)
+#define STORE_CROWDED_BYTES (STORE_QUEUE_BYTES_MAX / 8)
 
 struct store_row {
 	uint64_t zxid;
@@ -101,6 +103,11 @@ struct store_row {
  * the last appended one's (CHECK).
  */
 int store_append(struct store *store, uint64_t op, const struct store_row *row, uint64_t *hash);
+/*
+ * Whether one of the above is queued: who takes rows from another member, which may have any
+ * number of them, waits. `wake` becomes readable when it is so no more.
+ */
+bool store_crowded(struct store *store);
 void store_set_epochs(
     struct store *store, uint64_t op, uint64_t accepted, uint64_t accepted_sid, uint64_t current);
 /* This member is synchronised: it is a voter from now on. */
@@ -110,8 +117,8 @@ void store_set_voter(struct store *store, uint64_t op);
  * A synchronisation: what is between store_sync_begin or store_snap_begin and
  * store_sync_commit (rows only) becomes durable with the commit, as ONE
  * transaction, and is not reported before. store_sync_abort, instead of the
- * commit, undoes it (`op`, of the last call or above, is then reported with what
- * was durable before); with none open it only reports.
+ * commit, undoes it (`op`, which may be that of its last call, is then reported
+ * with what was durable before); with none open it only reports.
  *
  * store_sync_begin: the rows above zxid go first; zxid is a durable row's, or
  * the base's.

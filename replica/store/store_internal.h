@@ -222,6 +222,8 @@ void store_done_push(struct store *store, const struct done *done);
 
 /* queue.c: what a completion means for the calls to come. */
 void queue_reported(struct store *store, const struct done *done);
+/* store_crowded; the mutex is held. */
+bool queue_crowded(const struct store *store);
 
 /* log.c */
 void log_thread_start(struct store *store);

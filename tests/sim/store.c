@@ -110,6 +110,13 @@ store_append(struct store *store, uint64_t op, const struct store_row *row, uint
 	return 0;
 }
 
+bool
+store_crowded(struct store *store)
+{
+	(void)store;
+	return false;
+}
+
 void
 store_set_epochs(
     struct store *store, uint64_t op, uint64_t accepted, uint64_t accepted_sid, uint64_t current)

@@ -379,6 +379,32 @@ test_a_full_disk(void **state)
 	store_close(store);
 }
 
+/* Nothing is reported before its end, but who waits for room in the queue hears of it. */
+static void
+test_a_crowd_in_a_synchronisation(void **state)
+{
+	static uint8_t bytes[1u << 20];
+	struct store *store = open_store(true);
+	struct pollfd fd = { .fd = store_wake_fd(store), .events = POLLIN };
+	struct store_row row = { .payload = { bytes, sizeof bytes } };
+	struct store_done done;
+	uint64_t hash;
+
+	(void)state;
+	append_rows(store, 1, 1);
+	store_sync_begin(store, ++op, 1);
+	while (!store_crowded(store)) {
+		row.zxid = op;
+		row.prev_zxid = op - 1;
+		assert_int_equal(store_append(store, ++op, &row, &hash), 0);
+	}
+	while (store_crowded(store)) {
+		assert_int_equal(poll(&fd, 1, DEADLINE_MS), 1);
+		assert_false(store_poll(store, &done));
+	}
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -398,6 +424,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_9, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_crowd_in_a_synchronisation, setup, teardown),
 	};
 	int failed;
 
