@@ -254,6 +254,18 @@ run_rounds(struct replica *replica)
 		order_confirm(replica, ++replica->round_asked);
 }
 
+/* In their order, but none waits for another session's opening. */
+static struct early *
+early_due(const struct replica *replica)
+{
+	struct early *early;
+
+	STAILQ_FOREACH (early, &replica->early, next)
+		if (early->session <= tree_applied(replica->tree))
+			break;
+	return early;
+}
+
 static void
 run_early(struct replica *replica)
 {
@@ -261,9 +273,8 @@ run_early(struct replica *replica)
 	struct early *early;
 	struct wire_msg msg;
 
-	while ((early = STAILQ_FIRST(&replica->early)) != NULL &&
-	       early->session <= tree_applied(replica->tree)) {
-		STAILQ_REMOVE_HEAD(&replica->early, next);
+	while ((early = early_due(replica)) != NULL) {
+		STAILQ_REMOVE(&replica->early, early, early, next);
 		replica->nearly--;
 		zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
 		CHECK(zone != NULL);
