@@ -3,7 +3,7 @@
 
 CC = gcc
 PREFIX = /usr/local
-PKGS_REPLICA = libevent_core libevent_pthreads msgpack sqlite3 libconfuse libxxhash
+PKGS_REPLICA = libevent_core libevent_extra libevent_pthreads msgpack sqlite3 libconfuse libxxhash
 PKGS_FSD = fuse3 libevent_core libevent_pthreads msgpack libconfuse libxxhash
 O = build$(if $(SAN),-san)$(if $(FUZZ),-fuzz)$(if $(COV),-cov)
 
@@ -35,7 +35,7 @@ FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC = $(wildcard tests/bench/*.c)
 # What ships, but for what the simulator stands in for.
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
-	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c \
+	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c replica/lib/metrics.c \
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
 SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
 STORAGE_SRC = $(wildcard tests/storage/*.c)

@@ -154,6 +154,7 @@ enqueue(struct echo *echo, struct echo_job *job)
 {
 	struct echo_job *latest;
 
+	echo->pushed++;
 	pthread_mutex_lock(&echo->mutex);
 	HASH_FIND(hh, echo->waiting, &job->ino, sizeof job->ino, latest);
 	if (latest != NULL && latest->kind == job->kind &&
@@ -161,6 +162,7 @@ enqueue(struct echo *echo, struct echo_job *job)
 		latest->has_stat = job->has_stat;
 		latest->stat = job->stat;
 		latest->mode = job->mode;
+		echo->coalesced++;
 		pthread_mutex_unlock(&echo->mutex);
 		free(job);
 		return;
@@ -252,6 +254,18 @@ echo_own(struct echo *echo, uint64_t ino)
 				job->cancelled = true;
 	}
 	pthread_mutex_unlock(&echo->mutex);
+}
+
+uint64_t
+echo_pushed(const struct echo *echo)
+{
+	return echo->pushed;
+}
+
+uint64_t
+echo_coalesced(const struct echo *echo)
+{
+	return echo->coalesced;
 }
 
 uint64_t

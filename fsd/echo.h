@@ -66,6 +66,9 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
  */
 void echo_own(struct echo *echo, uint64_t ino);
 
+/* Changes so far: queued, those that were one with another that waited, those that were lost. */
+uint64_t echo_pushed(const struct echo *echo);
+uint64_t echo_coalesced(const struct echo *echo);
 uint64_t echo_overflows(const struct echo *echo);
 uint32_t echo_queued(struct echo *echo);
 

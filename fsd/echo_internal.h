@@ -69,7 +69,7 @@ struct echo {
 	struct echo_jobs queue;
 	struct echo_job *waiting;
 	uint32_t queued;
-	uint64_t overflows;
+	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
 

@@ -85,6 +85,12 @@ inode_count(const struct fsd *fsd)
 	return fsd->inodes->count;
 }
 
+uint64_t
+inode_value_bytes(const struct fsd *fsd)
+{
+	return fsd->inodes->value_bytes;
+}
+
 /* Ends the interest in a znode that the kernel doesn't know, and the entry. */
 static void
 release(struct fsd *fsd, struct inode *inode)

@@ -20,6 +20,7 @@ struct inodes;
 struct inodes *inodes_new(struct fsd *fsd);
 void inodes_free(struct inodes *inodes);
 uint64_t inode_count(const struct fsd *fsd);
+uint64_t inode_value_bytes(const struct fsd *fsd); /* of cached values */
 
 /* An entry for ino was given to the kernel; `arg` of echo_new's ref is the fsd. */
 void inode_ref(struct fsd *fsd, uint64_t ino);

@@ -145,6 +145,22 @@ link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), vo
 	event_active(link->clock, EV_TIMEOUT, 1);
 }
 
+struct link_figures
+link_figures(const struct link *link)
+{
+	struct link_figures figures = { .requests = link->orders,
+		.attachments = link->attachments };
+	const struct link_request *request;
+
+	TAILQ_FOREACH (request, &link->waiting, next)
+		figures.waiting++;
+	TAILQ_FOREACH (request, &link->wired, next) {
+		figures.waiting++;
+		figures.writes += request->write;
+	}
+	return figures;
+}
+
 enum link_state
 link_get_state(const struct link *link)
 {

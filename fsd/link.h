@@ -100,6 +100,13 @@ void link_interest(struct link *link, uint64_t id, uint32_t count);
  */
 void link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), void *arg);
 
+struct link_figures {
+	uint64_t requests;    /* since the start */
+	uint64_t attachments; /* connections that the session was attached by */
+	uint32_t waiting;     /* requests without an answer */
+	uint32_t writes;      /* those on their way that change something */
+};
+struct link_figures link_figures(const struct link *link);
 enum link_state link_get_state(const struct link *link);
 uint64_t link_session(const struct link *link);	   /* 0: none yet */
 uint64_t link_zxid(const struct link *link);	   /* last seen */

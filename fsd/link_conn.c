@@ -170,6 +170,7 @@ link_attach(struct link *link, const struct wire_welcome *welcome)
 	    (unsigned)welcome->replica, link->options.addresses[opening->address].text,
 	    (unsigned)welcome->timeout_ms);
 	disconnect(link);
+	link->attachments++;
 	link->conn = opening->conn;
 	link->address = opening->address;
 	opening->conn = NULL;

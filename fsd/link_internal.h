@@ -94,6 +94,7 @@ struct link {
 	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
 	uint64_t orders, numbers, reads;
+	uint64_t attachments;
 	uint64_t rid_last;
 
 	void (*closed)(void *arg);

@@ -56,6 +56,9 @@ uint32_t zab_flags(uint64_t ino);
 bool zab_reported(uint64_t ino);
 void zab_report(struct call *call, uint64_t ino, call_done done);
 
+/* figures.c: this mount's own, behind the replica's. */
+void figures_text(const struct fsd *fsd, msgpack_sbuffer *out);
+
 /* zabfile.c, also for sizes. Returns the length; text is cut at len. */
 size_t zab_stat_text(const struct wire_stat *stat, char *text, size_t len);
 size_t zab_session_text(const struct fsd *fsd, char *text, size_t len);

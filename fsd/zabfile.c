@@ -1,11 +1,12 @@
 /*
  * Contents that are made on the fly: metadata and the session, one `key value`
- * a line, and what the replica makes (zabcluster.c). See zab.h. A content is made at OPEN, and anew by a read at offset 0
- * that is not the first.
+ * a line, and what the replica makes (zabcluster.c). See zab.h. A content is
+ * made at OPEN, and anew by a read at offset 0 that is not the first.
  */
 #include "fsd/zab.h"
 
 #include "fsd/reply.h"
+#include "replica/lib/check.h"
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
@@ -128,18 +129,33 @@ pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_
 	return true;
 }
 
+static int
+make_report(const struct fsd *fsd, struct handle *handle, struct blob text)
+{
+	msgpack_sbuffer out;
+	bool pinned;
+
+	msgpack_sbuffer_init(&out);
+	if (text.len != 0)
+		CHECK(msgpack_sbuffer_write(&out, (const char *)text.data, text.len) == 0);
+	if (ino_kind(handle->ino) == INO_METRICS)
+		figures_text(fsd, &out);
+	pinned = pin(handle, NULL, out.data, out.size);
+	msgpack_sbuffer_destroy(&out);
+	return pinned ? ERR_OK : ERR_NOMEM;
+}
+
 /* ERR_OK, or why there is no content. */
 static int
-make(struct handle *handle, const struct wire_reply *reply, const struct wire_stat *stat)
+make(struct call *call, struct handle *handle, const struct wire_reply *reply,
+    const struct wire_stat *stat)
 {
 	char text[ZAB_TEXT_MAX];
 
 	if (reply->code != ERR_OK)
 		return reply->code;
 	if (zab_reported(handle->ino))
-		return pin(handle, NULL, (const char *)reply->data.data, reply->data.len)
-			   ? ERR_OK
-			   : ERR_NOMEM;
+		return make_report(call->fsd, handle, reply->data);
 	if (stat == NULL)
 		return ERR_PROTO;
 	return pin(handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
@@ -172,7 +188,7 @@ open_answered(struct call *call, const struct wire_reply *reply, const struct wi
 {
 	struct handle *handle = handle_find(call->fsd, call->fh);
 
-	opened(call, handle, make(handle, reply, stat));
+	opened(call, handle, make(call, handle, reply, stat));
 }
 
 void
@@ -204,7 +220,7 @@ read_answered(struct call *call, const struct wire_reply *reply, const struct wi
 {
 	struct handle *handle = call->req == NULL ? NULL : handle_find(call->fsd, call->fh);
 
-	read_done(call, handle, handle == NULL ? ERR_INTR : make(handle, reply, stat));
+	read_done(call, handle, handle == NULL ? ERR_INTR : make(call, handle, reply, stat));
 }
 
 void

@@ -10,12 +10,12 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 #define BATCH_BYTES (256u << 10)
-#define BATCHES_QUEUED_MAX 4u
 
 static void
 begin(struct replica *replica)
 {
 	replica->pass = image_pass_begin(replica->tree);
+	replica->figures.pass_ns = replica_now_ns();
 	log_debug("pass begins rows=%llu", (unsigned long long)image_dirty(replica->tree));
 }
 
@@ -26,7 +26,7 @@ feed(struct replica *replica)
 	struct store_batch *batch;
 	bool more = true;
 
-	while (more && store_pass_queued(replica->store) < BATCHES_QUEUED_MAX) {
+	while (more && store_pass_queued(replica->store) < IMAGER_BATCHES_MAX) {
 		batch = store_batch_new();
 		more = image_pass_next(replica->tree, replica->pass, batch, BATCH_BYTES);
 		store_pass_put(replica->store, batch, tree_applied(replica->tree));
@@ -71,7 +71,13 @@ imager_abort(struct replica *replica)
 void
 imager_done(struct replica *replica, bool ok)
 {
-	replica->pass_next_ns = replica_now_ns() + replica->conf->pass_interval * NS_PER_S;
+	uint64_t now_ns = replica_now_ns();
+
+	replica->pass_next_ns = now_ns + replica->conf->pass_interval * NS_PER_S;
+	if (ok)
+		metrics_observe(&replica->figures.passes, now_ns - replica->figures.pass_ns);
+	else
+		replica->figures.passes_failed++;
 	if (!ok) {
 		log_warn("disk full, the image pass will be tried again");
 		if (replica->pass != NULL)

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EARLY_MAX 4096
-
 static const struct blob nothing;
 
 void
@@ -101,7 +99,7 @@ is_early(struct replica *replica, uint32_t member, uint64_t session, uint64_t se
 	struct early *early;
 
 	if (tree_session(replica->tree, session) != NULL ||
-	    session <= tree_applied(replica->tree) || replica->nearly >= EARLY_MAX)
+	    session <= tree_applied(replica->tree) || replica->nearly >= LEAD_EARLY_MAX)
 		return false;
 	msgpack_sbuffer_clear(&replica->scratch);
 	wire_pack(&replica->scratch, msg);

@@ -100,35 +100,39 @@ open_links(struct event_base *base, struct replica *replica, char *err, size_t e
 	return links_open(base, &options, &replica_link_handler, replica, err, errlen);
 }
 
-/* Where mounts come to whose own replica is away; NULL: nowhere. */
-static const char *
-front_address(const struct replica *replica)
+static const struct conf_member *
+self(const struct replica *replica)
 {
-	const struct conf *conf = replica->conf;
-	size_t i;
+	const struct conf_member *member = replica->conf->members;
 
-	for (i = 0; i < conf->nmembers; i++)
-		if (conf->members[i].id == replica->member)
-			return conf->members[i].front;
-	return NULL;
+	while (member->id != replica->member)
+		member++;
+	return member;
 }
 
 int
 loop_new(struct event_base *base, struct replica *replica, const struct replica_options *options,
     char *err, size_t errlen)
 {
+	struct http_options http = { .address = self(replica)->http };
 	struct loop *loop = calloc(1, sizeof *loop);
 
 	CHECK(loop != NULL);
 	loop->replica = replica;
 	replica->loop = loop;
-	replica->fronts = front_listen(base, options->socket, front_address(replica),
+	replica->fronts = front_listen(base, options->socket, self(replica)->front,
 	    &replica_front_handler, replica, err, errlen);
 	if (replica->fronts == NULL)
 		return EX_CANTCREAT;
 	replica->links = open_links(base, replica, err, errlen);
 	if (replica->links == NULL)
 		return EX_CANTCREAT;
+	if (http.address != NULL) {
+		replica->http =
+		    http_listen(base, &http, &replica_http_handler, replica, err, errlen);
+		if (replica->http == NULL)
+			return EX_CANTCREAT;
+	}
 	if (events_add(loop, base))
 		return 0;
 	snprintf(err, errlen, "no events: out of memory");
@@ -138,6 +142,7 @@ loop_new(struct event_base *base, struct replica *replica, const struct replica_
 void
 loop_free(struct loop *loop)
 {
+	http_free(loop->replica->http);
 	if (loop->replica->fronts != NULL)
 		front_server_free(loop->replica->fronts);
 	if (loop->replica->links != NULL)

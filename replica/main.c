@@ -155,6 +155,7 @@ conf_read(const struct arguments *args)
 	if (conf->nmembers > 1)
 		check_exposure(args->conf, &conf->members[i], "peer", conf->members[i].peer);
 	check_exposure(args->conf, &conf->members[i], "front", conf->members[i].front);
+	check_exposure(args->conf, &conf->members[i], "http", conf->members[i].http);
 	return conf;
 }
 

@@ -16,7 +16,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define FINALIZE_NS (50 * NS_PER_MS)
 
-static const char *const reasons[ZAB_REASONS] = { "-", "start", "leader-gone", "leader-silent",
+const char *const order_reasons[ZAB_REASONS] = { "-", "start", "leader-gone", "leader-silent",
 	"leader-resigned", "old-epoch", "no-quorum", "timeout", "storage", "rollover", "hand-over",
 	"epoch-behind", "protocol", "synchronised" };
 
@@ -35,7 +35,7 @@ changed(struct replica *replica, const struct zab_action *action)
 		/* While the disk is full it tries again and again; that was said once. */
 		if (action->role == ZAB_RECOVERING && (was_serving || !replica->disk_full))
 			log_info("looking zxid=0x%llx reason=%s", (unsigned long long)action->zxid,
-			    reasons[action->reason]);
+			    order_reasons[action->reason]);
 		return;
 	}
 	/* A leader that a quorum follows has all that was committed. */
@@ -146,6 +146,7 @@ act(struct replica *replica, const struct zab_action *action, const struct zab_e
 				: replica_peer(replica, action->peer);
 
 	check_durable(replica, action);
+	figures_action(replica, action);
 	switch (action->type) {
 	case ZAB_SEND:
 		outbox_message(replica, peer, action->conn, &action->message);
@@ -246,7 +247,7 @@ run(struct replica *replica, struct zab_event *event, struct blob payload)
 
 	CHECK(!replica->stepping);
 	replica->stepping = true;
-	event->now_ns = replica_now_ns();
+	event->now_ns = replica->step_ns = replica_now_ns();
 	zab_step(replica->zab, event, &out);
 	for (i = 0; i < out.count; i++)
 		act(replica, &out.actions[i], event, payload);
@@ -316,6 +317,7 @@ order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn)
 	txn_pack(&replica->scratch, txn);
 	payload.data = (const uint8_t *)replica->scratch.data;
 	payload.len = (uint32_t)replica->scratch.size;
+	replica->figures.proposed++;
 	run(replica, &event, payload);
 }
 
@@ -408,6 +410,8 @@ logged(struct replica *replica, const struct store_done *done)
 
 	replica->durable = done->durable;
 	replica->op_done = done->op;
+	if (done->sync_ns != 0)
+		metrics_observe(&replica->figures.fsyncs, done->sync_ns);
 	/* The tree is the snapshot's before the core hears of it. */
 	if (replica->snap != NULL && !replica->in_sync && done->op >= replica->sync_op)
 		snap_in_force(replica);

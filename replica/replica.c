@@ -41,6 +41,15 @@ on_resume(void *arg, struct front *front)
 }
 
 static void
+read_timed(struct replica *replica, struct front *front, const struct wire_msg *msg)
+{
+	uint64_t begun_ns = replica_now_ns();
+
+	read_request(replica, front, msg);
+	metrics_observe(&replica->figures.reads, replica_now_ns() - begun_ns);
+}
+
+static void
 on_request(void *arg, struct front *front, const struct wire_msg *msg)
 {
 	if (msg->type == WIRE_T_PING)
@@ -51,7 +60,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 	else if (msg->type == WIRE_T_REPORT)
 		report_request(arg, front, &msg->report);
 	else
-		read_request(arg, front, msg);
+		read_timed(arg, front, msg);
 }
 
 static void
@@ -204,6 +213,7 @@ replica_tick(struct replica *replica)
 {
 	uint64_t now_ns = replica_now_ns();
 
+	figures_tick(replica, now_ns);
 	attend_tick(replica, now_ns);
 	handover_tick(replica);
 	imager_tick(replica, now_ns);
@@ -241,6 +251,7 @@ int
 replica_new(const struct replica_options *options, struct replica **out, char *err, size_t errlen)
 {
 	struct replica *replica = calloc(1, sizeof *replica);
+	uint64_t begun_ns = replica_now_ns();
 	int code;
 
 	CHECK(replica != NULL);
@@ -265,6 +276,7 @@ replica_new(const struct replica_options *options, struct replica **out, char *e
 		return code;
 	}
 	replica->prep = prep_new(replica->tree);
+	figures_started(replica, begun_ns);
 	*out = replica;
 	return 0;
 }

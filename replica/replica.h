@@ -8,7 +8,8 @@
  *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, what an operator reads report.c, sessions attend.c, snapshots between members snap.c, the
+ * Reads are read.c, sessions attend.c, snapshots between members snap.c, what
+ * members tell of themselves status.c, what an operator reads report.c, the
  * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
  * and clock.c tie it to sockets and clocks: the simulator has its own of those
  * two, of net/ and of store/. Internal to the replica's top folder.
@@ -17,7 +18,9 @@
 #define ZABFS_REPLICA_REPLICA_H
 
 #include "replica/lib/conf.h"
+#include "replica/lib/metrics.h"
 #include "replica/net/front.h"
+#include "replica/net/http.h"
 #include "replica/net/link.h"
 #include "replica/store/store.h"
 #include "replica/tree/image.h"
@@ -36,10 +39,17 @@
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define REQUESTS_BYTES_MAX (256u << 20)
 
+/* Requests that are ahead of the leader's tree (lead.c). */
+#define LEAD_EARLY_MAX 4096
+/* Batches for the image's thread: of a pass; of a snapshot, then its connection waits. */
+#define IMAGER_BATCHES_MAX 4u
+#define SNAP_BATCHES_MAX 8u
+
 /* A logged row between its log order and its application. */
 struct proposal {
 	TAILQ_ENTRY(proposal) next;
 	uint64_t zxid, prev_zxid, hash;
+	uint64_t added_ns;
 	uint32_t len;
 	uint8_t payload[];
 };
@@ -81,6 +91,7 @@ struct request {
 	TAILQ_ENTRY(request) next;
 	enum wire_type type; /* a write, SYNC or CLOSE */
 	uint64_t rid;
+	uint64_t taken_ns;
 	uint32_t len;
 	uint8_t packed[];
 };
@@ -142,6 +153,23 @@ struct early {
 /* Asked of the leader: another shall lead (handover.c). */
 struct hand_over;
 
+/* How a learner gets its history. */
+enum figures_kind { FIGURES_DIFF, FIGURES_TRUNC, FIGURES_SNAP, FIGURES_KINDS };
+
+/* What was counted since the start (figures.c, figures_text.c). */
+struct figures {
+	int64_t started_ns; /* since 1970 */
+	uint64_t recovery_ns;
+	uint64_t looking_ns; /* while it serves not: since when */
+	uint64_t pass_ns;    /* while there is a pass: since when */
+	uint64_t tick_ns;    /* the last one */
+	struct metrics_histogram reads, writes, syncs, commits, fsyncs, elections, passes, delays;
+	uint64_t proposed, committed, applied;
+	uint64_t looked[ZAB_REASONS];
+	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
+	uint64_t alarms, passes_failed;
+};
+
 struct replica_options {
 	const struct conf *conf; /* borrowed */
 	uint32_t member;
@@ -160,6 +188,7 @@ struct replica {
 	struct loop *loop;
 	struct front_server *fronts;
 	struct links *links;
+	struct http *http; /* NULL: nobody listens */
 
 	struct store *store;
 	struct tree *tree;
@@ -176,6 +205,7 @@ struct replica {
 	bool leading;	 /* it is this one: proposals are taken */
 	bool changed;	 /* since the step's end was last looked after */
 	bool stepping, looking_after;
+	uint64_t step_ns; /* of the last step */
 
 	/* The log. */
 	struct proposals proposals;
@@ -214,6 +244,8 @@ struct replica {
 	uint64_t pass_next_ns;
 	bool pass_ending;
 
+	struct figures figures;
+
 	void (*ready)(void *arg); /* once, when it serves for the first time */
 	void *ready_arg;
 };
@@ -226,6 +258,7 @@ void replica_tick(struct replica *replica);		 /* each conf->tick_ms */
 void replica_completions(struct replica *replica);	 /* the store has some */
 extern const struct front_handler replica_front_handler; /* arg: the replica */
 extern const struct link_handler replica_link_handler;
+extern const struct http_handler replica_http_handler;
 struct peer *replica_peer(struct replica *replica, uint32_t sid);
 
 /* clock.c: monotonic; since 1970. */
@@ -256,6 +289,7 @@ void order_disconnected(struct replica *replica, struct peer *peer, uint64_t con
 void order_message(struct replica *replica, struct peer *peer, uint64_t conn,
     const struct wire_zab *msg, struct blob payload);
 void order_heard(struct replica *replica, struct peer *peer);
+extern const char *const order_reasons[ZAB_REASONS];
 /* Leadership goes to a member that is up to date, without a lost or doubled write. */
 void order_hand_over(struct replica *replica, uint32_t sid);
 void order_timer(struct replica *replica); /* the core's, when it is due */
@@ -291,11 +325,21 @@ void status_changed(struct replica *replica);		    /* the role */
 bool status_take(struct replica *replica, struct peer *peer, const struct wire_status *status);
 void status_tick(struct replica *replica, uint64_t now_ns);
 void status_own(const struct replica *replica, struct wire_status *out);
-/* False: unreachable. */
-bool status_of(const struct replica *replica, const struct peer *peer, struct wire_status *out);
+/* Of any member. False: unreachable. */
+bool status_member(const struct replica *replica, uint32_t sid, struct wire_status *out);
 
 /* report.c: what this member knows, as text. */
 void report_request(struct replica *replica, struct front *front, const struct wire_report *msg);
+/* Whether it serves, up to date, with a quorum; why: what it does instead. */
+bool report_ready(const struct replica *replica, char *why, size_t len);
+
+/* figures.c: what is counted, where it happens; figures_text.c */
+void figures_started(struct replica *replica, uint64_t begun_ns);
+void figures_action(struct replica *replica, const struct zab_action *action); /* to be done */
+void figures_delivered(struct replica *replica, const struct proposal *proposal);
+void figures_answered(struct replica *replica, const struct request *request);
+void figures_tick(struct replica *replica, uint64_t now_ns);
+void figures_text(const struct replica *replica, msgpack_sbuffer *out);
 
 /* handover.c: the leader's part in handing over to a named member. */
 void handover_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,

@@ -1,6 +1,7 @@
 /*
- * What an operator reads of an ensemble, `.zab/cluster/…`: text, made of what
- * this member knows, leader or not, quorum or not. Called by replica.c.
+ * What an operator reads of an ensemble, `.zab/cluster/…`, `.zab/metrics`, HTTP:
+ * text, made of what this member knows, leader or not, quorum or not. Called by
+ * replica.c and http.c.
  */
 #include "replica/replica.h"
 
@@ -77,7 +78,7 @@ member(msgpack_sbuffer *out, const struct conf_member *conf, const struct wire_s
 }
 
 static void
-members(struct replica *replica, msgpack_sbuffer *out)
+members(const struct replica *replica, msgpack_sbuffer *out)
 {
 	const struct conf *conf = replica->conf;
 	struct wire_status status;
@@ -87,12 +88,7 @@ members(struct replica *replica, msgpack_sbuffer *out)
 	line(out, "%-4s %-9s %-13s %-18s %-8s %s\n", "# ID", "ROLE", "STATE", "ZXID", "LAG",
 	    "ADDRESS");
 	for (i = 0; i < conf->nmembers; i++) {
-		known = true;
-		if (conf->members[i].id == replica->member)
-			status_own(replica, &status);
-		else
-			known =
-			    status_of(replica, replica_peer(replica, conf->members[i].id), &status);
+		known = status_member(replica, conf->members[i].id, &status);
 		member(out, &conf->members[i], known ? &status : NULL);
 	}
 }
@@ -117,6 +113,9 @@ report_request(struct replica *replica, struct front *front, const struct wire_r
 		status_own(replica, &own);
 		line(&out, "%" PRIu64 "\n", own.epoch);
 		break;
+	case WIRE_METRICS:
+		figures_text(replica, &out);
+		break;
 	default:
 		code = ERR_NOTSUP;
 	}
@@ -124,3 +123,34 @@ report_request(struct replica *replica, struct front *front, const struct wire_r
 	front_reply(front, msg->rid, code, 0, NULL, &data, false);
 	msgpack_sbuffer_destroy(&out);
 }
+
+bool
+report_ready(const struct replica *replica, char *why, size_t len)
+{
+	struct wire_status own;
+	char state[32];
+
+	status_own(replica, &own);
+	doing_text(&own, state);
+	snprintf(why, len, "%s", state);
+	return own.doing == STATUS_SERVING;
+}
+
+/* HTTP. */
+
+static void
+on_metrics(void *arg, msgpack_sbuffer *out)
+{
+	figures_text(arg, out);
+}
+
+static bool
+on_ready(void *arg, char *why, size_t len)
+{
+	return report_ready(arg, why, len);
+}
+
+const struct http_handler replica_http_handler = {
+	.metrics = on_metrics,
+	.ready = on_ready,
+};

@@ -81,6 +81,7 @@ keep(struct replica *replica, struct attendance *attendance, const struct wire_m
 	CHECK(request != NULL);
 	request->type = msg->type;
 	request->rid = rid_of(msg);
+	request->taken_ns = replica_now_ns();
 	request->len = packed.len;
 	memcpy(request->packed, packed.data, packed.len);
 	place = place_of(attendance, request);
@@ -229,6 +230,7 @@ request_done(struct replica *replica, struct attendance *attendance, uint64_t ri
 	TAILQ_FOREACH (request, &attendance->requests, next) {
 		if (request->rid != rid)
 			continue;
+		figures_answered(replica, request);
 		take_out(replica, attendance, request);
 		return true;
 	}

@@ -40,6 +40,7 @@ rows_add(struct replica *replica, const struct store_row *row, uint64_t hash)
 	proposal->zxid = row->zxid;
 	proposal->prev_zxid = row->prev_zxid;
 	proposal->hash = hash;
+	proposal->added_ns = replica->step_ns;
 	proposal->len = row->payload.len;
 	memcpy(proposal->payload, row->payload.data, row->payload.len);
 	TAILQ_INSERT_TAIL(&replica->proposals, proposal, next);
@@ -201,6 +202,7 @@ rows_deliver(struct replica *replica, uint64_t upto)
 		    proposal != NULL && proposal->prev_zxid < upto ? proposal->prev_zxid : upto);
 	while ((proposal = TAILQ_FIRST(&replica->proposals)) != NULL && proposal->zxid <= upto) {
 		take_out(replica, proposal);
+		figures_delivered(replica, proposal);
 		write_deliver(
 		    replica, proposal->zxid, (struct blob){ proposal->payload, proposal->len });
 		free(proposal);

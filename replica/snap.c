@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #define PIECE_BYTES (256u << 10)
-#define BATCHES_QUEUED_MAX 8u /* then the connection waits for the disk */
 #define PROGRESS_NS UINT64_C(2000000000)
 
 #define NODE_FIELDS 18
@@ -227,7 +226,7 @@ snap_in_piece(
 		store_snap_end(replica->store, piece->upto, piece->next_id);
 		snap->upto = piece->upto;
 		snap->complete = true;
-	} else if (store_pass_queued(replica->store) >= BATCHES_QUEUED_MAX) {
+	} else if (store_pass_queued(replica->store) >= SNAP_BATCHES_MAX) {
 		snap->paused = true;
 		links_pause(replica->links, peer->sid, conn, true);
 	}

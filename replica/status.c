@@ -135,8 +135,8 @@ status_take(struct replica *replica, struct peer *peer, const struct wire_status
 	return true;
 }
 
-bool
-status_of(const struct replica *replica, const struct peer *peer, struct wire_status *out)
+static bool
+of_peer(const struct replica *replica, const struct peer *peer, struct wire_status *out)
 {
 	if (peer->conn == 0 || !peer->told ||
 	    replica_now_ns() > peer->heard_ns + SILENCE_PERIODS * period_ns(replica))
@@ -145,6 +145,21 @@ status_of(const struct replica *replica, const struct peer *peer, struct wire_st
 	if (replica->leading)
 		out->lag = peer->lag;
 	return true;
+}
+
+bool
+status_member(const struct replica *replica, uint32_t sid, struct wire_status *out)
+{
+	uint32_t i;
+
+	if (sid == replica->member) {
+		status_own(replica, out);
+		return true;
+	}
+	for (i = 0; i < replica->npeers; i++)
+		if (replica->peers[i].sid == sid)
+			return of_peer(replica, &replica->peers[i], out);
+	return false;
 }
 
 void

@@ -143,6 +143,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 
 	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
 	tree_apply(replica->tree, &txn);
+	replica->figures.applied++;
 	prep_applied(replica->prep, txn.zxid);
 	write_time_seen(replica, txn.head.time_ns);
 	recover_caught_up(replica);

@@ -35,6 +35,7 @@ struct conn {
 	void *arg;
 	size_t unsent_max;
 	struct event *readable, *writable, *turn;
+	struct conn_traffic *traffic; /* NULL: nobody counts */
 
 	uint8_t *in; /* [in_start, in_end) has arrived and is not yet handed out */
 	size_t in_start, in_end, in_size;
@@ -206,6 +207,8 @@ read_once(struct conn *conn, size_t *got)
 		return false;
 	}
 	conn->in_end += (size_t)n;
+	if (conn->traffic != NULL)
+		conn->traffic->in += (size_t)n;
 	*got += (size_t)n;
 	return (size_t)n == room; /* a short read has emptied the socket */
 }
@@ -255,6 +258,8 @@ send_out(struct conn *conn)
 			return;
 		}
 		conn->out_sent += (size_t)n;
+		if (conn->traffic != NULL)
+			conn->traffic->out += (size_t)n;
 	}
 	if (conn->out.alloc > KEEP) {
 		msgpack_sbuffer_destroy(&conn->out);
@@ -447,6 +452,12 @@ conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg))
 {
 	conn->low = low;
 	conn->drained = drained;
+}
+
+void
+conn_count(struct conn *conn, struct conn_traffic *traffic)
+{
+	conn->traffic = traffic;
 }
 
 int

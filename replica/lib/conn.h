@@ -22,6 +22,11 @@
 
 struct conn;
 
+/* Bytes, of all connections that are counted there. */
+struct conn_traffic {
+	uint64_t in, out;
+};
+
 struct conn_handler {
 	/* msg and its blobs: borrowed until return. May call conn_free. */
 	void (*message)(void *arg, const struct wire_msg *msg);
@@ -69,6 +74,9 @@ size_t conn_unsent(const struct conn *conn);
  * conn_free.
  */
 void conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg));
+
+/* What it reads and writes from now on is added there; borrowed. */
+void conn_count(struct conn *conn, struct conn_traffic *traffic);
 
 int conn_fd(const struct conn *conn);
 

@@ -119,31 +119,39 @@ listen_first(const struct addrinfo *found)
 	return fd;
 }
 
-struct acceptor *
-acceptor_listen(struct event_base *base, const char *address,
-    const struct acceptor_handler *handler, void *arg, char *err, size_t errlen)
+int
+acceptor_bind(const char *address, char *err, size_t errlen)
 {
-	struct acceptor *acceptor;
 	struct addrinfo *found;
 	struct address name;
 	int fd, error;
 
 	if (!address_parse(address, &name)) {
 		snprintf(err, errlen, "\"%s\" is not HOST:PORT", address);
-		return NULL;
+		return -1;
 	}
 	error = address_resolve(&name, false, &found);
 	if (error != 0) {
 		snprintf(err, errlen, "%s: %s", address, gai_strerror(error));
-		return NULL;
+		return -1;
 	}
 	fd = listen_first(found);
 	error = errno;
 	freeaddrinfo(found);
-	if (fd < 0) {
+	if (fd < 0)
 		snprintf(err, errlen, "cannot listen at %s: %s", address, strerror(error));
+	return fd;
+}
+
+struct acceptor *
+acceptor_listen(struct event_base *base, const char *address,
+    const struct acceptor_handler *handler, void *arg, char *err, size_t errlen)
+{
+	int fd = acceptor_bind(address, err, errlen);
+	struct acceptor *acceptor;
+
+	if (fd < 0)
 		return NULL;
-	}
 	acceptor = acceptor_new(base, fd, handler, arg);
 	if (acceptor == NULL) {
 		close(fd);

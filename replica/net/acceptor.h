@@ -25,6 +25,9 @@ struct acceptor *acceptor_new(
 /* Closes the socket. NULL is fine. */
 void acceptor_free(struct acceptor *acceptor);
 
+/* A socket that listens at HOST:PORT, for acceptor_new; -1: see err. */
+int acceptor_bind(const char *address, char *err, size_t errlen);
+
 /* Listens at HOST:PORT, on the first of the name's addresses that this machine has. NULL: see err.
  */
 struct acceptor *acceptor_listen(struct event_base *base, const char *address,

@@ -288,6 +288,7 @@ front_new(struct front_server *server, int fd, const char *from)
 		free(front);
 		return NULL;
 	}
+	conn_count(front->conn, &server->traffic);
 	TAILQ_INSERT_TAIL(&server->fronts, front, entry);
 	server->nfronts++;
 	opening_timer(front);

@@ -48,6 +48,11 @@ void front_server_free(struct front_server *server);
 /* Every connection in turn: NULL starts, NULL ends. Don't free inside. */
 struct front *front_next(struct front_server *server, struct front *previous);
 uint32_t front_connections(const struct front_server *server);
+struct front_figures {
+	uint64_t received_bytes, sent_bytes;
+	uint64_t refused; /* connections, since the start */
+};
+struct front_figures front_figures(const struct front_server *server);
 
 /* WELCOME. On a failure the connection is closed after the message. `seen` is HELLO's. */
 void front_welcome(struct front *front, const struct wire_welcome *welcome);

@@ -43,6 +43,8 @@ struct front_server {
 	msgpack_sbuffer stat; /* front_reply's, kept for its memory */
 	struct timespec refused_logged;
 	uint64_t refused; /* since then */
+	uint64_t refused_all;
+	struct conn_traffic traffic;
 };
 
 /* Takes over an accepted descriptor as one of the server's fronts. NULL: no memory, fd closed. */

@@ -27,6 +27,7 @@ refuse(struct front_server *server, int fd, const char *from, const char *why)
 
 	close(fd);
 	server->refused++;
+	server->refused_all++;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (server->refused_logged.tv_sec != 0 &&
 	    now.tv_sec - server->refused_logged.tv_sec < LOG_EVERY_S)
@@ -160,4 +161,12 @@ uint32_t
 front_connections(const struct front_server *server)
 {
 	return server->nfronts;
+}
+
+struct front_figures
+front_figures(const struct front_server *server)
+{
+	return (struct front_figures){ .received_bytes = server->traffic.in,
+		.sent_bytes = server->traffic.out,
+		.refused = server->refused_all };
 }

@@ -243,8 +243,10 @@ links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why)
 	link_end(link);
 }
 
-uint64_t
-links_refused(const struct links *links)
+struct links_figures
+links_figures(const struct links *links)
 {
-	return links->refused;
+	return (struct links_figures){ .received_bytes = links->traffic.in,
+		.sent_bytes = links->traffic.out,
+		.refused = links->refused };
 }

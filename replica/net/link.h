@@ -99,7 +99,11 @@ size_t links_unsent(const struct links *links, uint32_t peer, uint64_t conn);
 void links_pause(struct links *links, uint32_t peer, uint64_t conn, bool paused);
 /* Closes it, with a log line; `down` follows at the end of the loop's turn. */
 void links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why);
-/* Connections refused since the start: strangers, other clusters, broken frames. */
-uint64_t links_refused(const struct links *links);
+struct links_figures {
+	uint64_t received_bytes, sent_bytes;
+	uint64_t refused; /* connections: strangers, other clusters, broken frames */
+};
+/* Since the start. */
+struct links_figures links_figures(const struct links *links);
 
 #endif

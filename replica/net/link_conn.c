@@ -349,6 +349,7 @@ link_new(struct links *links, int fd, struct link_peer *peer, const char *remote
 	link->conn = conn_new(links->base, fd, &handler, link, links->unsent_max);
 	if (link->conn == NULL)
 		goto fail;
+	conn_count(link->conn, &links->traffic);
 	conn_low_mark(link->conn, LINK_UNSENT_LOW, on_drained);
 	link->links = links;
 	link->peer = peer;

@@ -82,6 +82,7 @@ struct links {
 	uint32_t strangers; /* accepted, and have not said who they are */
 	struct acceptor *acceptor;
 	uint64_t refused;
+	struct conn_traffic traffic;
 	struct link_told told; /* of whoever is not a peer */
 
 	unsigned int depth;

@@ -50,6 +50,9 @@ log_report(struct store *store, enum store_done_type type)
 				     .voter = log->meta.voter != 0 } },
 		.hash = log->hash };
 
+	if (type == STORE_LOGGED)
+		done.done.sync_ns = store->sync_ns;
+	store->sync_ns = 0;
 	store_done_push(store, &done);
 }
 
@@ -63,15 +66,29 @@ log_begin(struct store *store)
 	return db_exec(store->log, "BEGIN IMMEDIATE");
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
 /* Nothing to commit is a success. Not reported here. */
 enum db_result
 log_commit(struct store *store)
 {
+	uint64_t begun_ns;
+
 	if (!store->log_open)
 		return DB_OK;
+	begun_ns = now_ns();
 	if (db_exec(store->log, "COMMIT") != DB_OK)
 		return DB_FULL;
+	store->sync_ns = now_ns() - begun_ns;
 	store->log_durable = store->log_pending;
+	store->rows = store->log_durable.rows;
 	store->log_open = store->log_syncing = false;
 	store->log_snap = 0;
 	highwater_set(store, &store->log_durable);
@@ -102,6 +119,7 @@ write_row(struct store *store, const struct item *item)
 	CHECK(item->prev_zxid == store->log_pending.zxid);
 	store->log_pending.zxid = item->zxid;
 	store->log_pending.hash = item->hash;
+	store->log_pending.rows++;
 	sqlite3_bind_int64(store->insert, 1, (sqlite3_int64)item->zxid);
 	sqlite3_bind_int64(store->insert, 2, (sqlite3_int64)item->prev_zxid);
 	sqlite3_bind_int64(store->insert, 3, (sqlite3_int64)item->hash);

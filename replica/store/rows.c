@@ -14,15 +14,20 @@ row_hash(uint64_t prev_hash, uint64_t zxid, uint64_t prev_zxid, struct blob payl
 }
 
 bool
-rows_contiguous(sqlite3 *log, uint64_t from, uint64_t *zxid, uint64_t *hash)
+rows_contiguous(sqlite3 *log, struct progress *progress)
 {
 	sqlite3_stmt *statement = db_prepare(log, "SELECT zxid, prev, hash FROM log ORDER BY zxid");
 	bool good = true;
 
+	progress->zxid = progress->meta.base_zxid;
+	progress->hash = progress->meta.base_hash;
+	progress->rows = 0;
 	while (good && db_row(log, statement, "reading the log")) {
-		good = db_number(statement, 1) == from && db_number(statement, 0) > from;
-		*zxid = from = db_number(statement, 0);
-		*hash = db_number(statement, 2);
+		good = db_number(statement, 1) == progress->zxid &&
+		       db_number(statement, 0) > progress->zxid;
+		progress->zxid = db_number(statement, 0);
+		progress->hash = db_number(statement, 2);
+		progress->rows++;
 	}
 	sqlite3_finalize(statement);
 	return good;

@@ -188,9 +188,7 @@ open_log(struct store *store, const struct store_options *options, char *err, si
 	code = check_owner(store, options, err, errlen);
 	if (code != 0)
 		return code;
-	log->zxid = log->meta.base_zxid;
-	log->hash = log->meta.base_hash;
-	if (rows_contiguous(store->log, log->meta.base_zxid, &log->zxid, &log->hash))
+	if (rows_contiguous(store->log, log))
 		return 0;
 	snprintf(err, errlen, "%s/" LOG_FILE ": damaged, rows are missing", store->dir);
 	return EX_DATAERR;
@@ -243,6 +241,7 @@ give_up_vote(struct store *store, char *err, size_t errlen)
 		rows = "DELETE FROM log";
 		log->zxid = log->meta.base_zxid = applied;
 		log->hash = log->meta.base_hash = 0;
+		log->rows = 0;
 	}
 	if (log->meta.current_epoch < log->zxid >> 32)
 		log->meta.current_epoch = log->zxid >> 32;
@@ -347,6 +346,7 @@ set_out(struct store *store)
 	};
 	store->appended = store->durable = log->zxid;
 	store->appended_hash = log->hash;
+	store->rows = log->rows;
 	store->applied = image->applied;
 	store->tree = store->snap_last = store->image.number;
 	store->pass = 1; /* 0: no completion of a pass */

@@ -150,7 +150,17 @@ struct store_done {
 	enum store_done_type type;
 	uint64_t op;
 	struct store_durable durable; /* LOGGED, FULL */
+	uint64_t sync_ns; /* LOGGED: what the commit took, its fsync; 0: none was needed */
 };
+/* How much there is of what. */
+struct store_figures {
+	uint64_t rows; /* of the log, durable */
+	uint64_t queued_rows, queued_bytes;
+	uint64_t log_bytes, image_bytes; /* of their files; a WAL's, too */
+	uint64_t free_bytes;		 /* of the disk */
+};
+void store_figures(struct store *store, struct store_figures *out);
+
 int store_wake_fd(const struct store *store); /* poll for reading */
 bool store_poll(struct store *store, struct store_done *out);
 

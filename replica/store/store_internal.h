@@ -48,6 +48,7 @@ struct image_meta {
 struct progress {
 	struct log_meta meta;
 	uint64_t zxid, hash; /* of the last row */
+	uint64_t rows;
 	uint64_t op;
 };
 
@@ -153,7 +154,9 @@ struct store {
 	bool log_syncing;			  /* it is a synchronisation */
 	uint32_t log_snap;			  /* the tree file that it puts in force; 0: none */
 	uint64_t trim_to;
-	int wal_pages; /* since the last checkpoint */
+	uint64_t sync_ns;      /* what the last commit took; 0: it was reported */
+	_Atomic uint64_t rows; /* of the log, durable; the loop may look */
+	int wal_pages;	       /* since the last checkpoint */
 
 	/* The image. */
 	pthread_t image_thread;
@@ -248,8 +251,8 @@ enum db_result sync_abort(struct store *store, const struct item *item);
 
 /* rows.c: XXH3 over the previous hash, the row's place and its payload. */
 uint64_t row_hash(uint64_t prev_hash, uint64_t zxid, uint64_t prev_zxid, struct blob payload);
-/* Whether the rows are a chain from `from` on, by the zxids; *out: the last row, or as it was. */
-bool rows_contiguous(sqlite3 *log, uint64_t from, uint64_t *zxid, uint64_t *hash);
+/* Whether the rows are a chain from the base on, by the zxids; the last one, and how many. */
+bool rows_contiguous(sqlite3 *log, struct progress *progress);
 
 /* image.c */
 void image_thread_start(struct store *store);

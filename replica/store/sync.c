@@ -27,6 +27,7 @@ truncate_rows(struct store *store, uint64_t zxid)
 
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)zxid);
 	result = db_run(store->log, statement, "truncating the log");
+	store->log_pending.rows -= (uint64_t)sqlite3_changes(store->log);
 	sqlite3_finalize(statement);
 	return result;
 }
@@ -52,6 +53,7 @@ sync_begin(struct store *store, const struct item *item)
 	pending->meta.base_zxid = item->zxid;
 	pending->meta.base_hash = item->hash;
 	pending->meta.tree = item->tree;
+	pending->rows = 0;
 	return result == DB_OK ? db_exec(store->log, "DELETE FROM log") : result;
 }
 

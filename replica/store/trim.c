@@ -50,6 +50,7 @@ trim_rows(struct store *store, uint64_t upto, uint64_t hash)
 	sqlite3_stmt *statement = db_prepare(store->log, "DELETE FROM log WHERE zxid <= ?");
 	enum db_result result = db_exec(store->log, "BEGIN IMMEDIATE");
 	struct log_meta meta = store->log_durable.meta;
+	uint64_t gone = 0;
 
 	meta.base_zxid = upto;
 	meta.base_hash = hash;
@@ -57,12 +58,16 @@ trim_rows(struct store *store, uint64_t upto, uint64_t hash)
 	sqlite3_bind_int64(statement, 1, (sqlite3_int64)upto);
 	if (result == DB_OK)
 		result = db_run(store->log, statement, "dropping log rows");
-	if (result == DB_OK)
+	if (result == DB_OK) {
+		gone = (uint64_t)sqlite3_changes(store->log);
 		result = log_meta_write(store->log, &meta);
+	}
 	if (result == DB_OK)
 		result = db_exec(store->log, "COMMIT");
-	if (result == DB_OK)
+	if (result == DB_OK) {
 		store->log_durable.meta = meta;
+		store->rows = store->log_durable.rows -= gone;
+	}
 	sqlite3_finalize(statement);
 	return result;
 }

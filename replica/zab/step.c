@@ -505,6 +505,7 @@ zab_learner_status(const struct zab *zab, uint32_t sid, struct zab_learner_statu
 			continue;
 		out->synchronised = peer->learner.stage == STAGE_UPTODATE;
 		out->acked = peer->learner.acked;
+		out->last = peer->learner.last_zxid;
 		return true;
 	}
 	return false;

@@ -187,6 +187,7 @@ void zab_status(const struct zab *zab, struct zab_status *out);
 struct zab_learner_status {
 	bool synchronised;
 	uint64_t acked;
+	uint64_t last; /* in its log, as it said when it came */
 };
 bool zab_learner_status(const struct zab *zab, uint32_t sid, struct zab_learner_status *out);
 

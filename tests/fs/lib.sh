@@ -114,7 +114,7 @@ ensemble_start() {
 	shift
 	members=()
 	for ((id = 1; id <= n; id++)); do
-		members+=("member $id { peer = \"$net.$id:7400\" front = \"$net.$id:7401\" }")
+		members+=("member $id { peer = \"$net.$id:7400\" front = \"$net.$id:7401\" http = \"$net.$id:7402\" }")
 	done
 	conf_write "$@"
 	for ((id = 1; id <= n; id++)); do

@@ -152,6 +152,27 @@ front_next(struct front_server *server, struct front *previous)
 	return previous == NULL ? TAILQ_FIRST(&member->fronts) : TAILQ_NEXT(previous, next);
 }
 
+uint32_t
+front_connections(const struct front_server *server)
+{
+	(void)server;
+	return 0;
+}
+
+uint64_t
+front_interests(const struct front *front)
+{
+	(void)front;
+	return 0;
+}
+
+struct front_figures
+front_figures(const struct front_server *server)
+{
+	(void)server;
+	return (struct front_figures){ 0 };
+}
+
 static void
 end(struct member *member, struct front *front)
 {

@@ -214,3 +214,10 @@ links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why)
 	trace(the_world, "%u closes the connection to %u: %s", member->sid, peer, why);
 	net_close(the_world, (uint32_t)(member - the_world->members), conn);
 }
+
+struct links_figures
+links_figures(const struct links *links)
+{
+	(void)links;
+	return (struct links_figures){ 0 };
+}

@@ -11,6 +11,30 @@ echo_caller(const struct echo *echo, fuse_req_t req)
 	(void)echo;
 	return fuse_req_ctx(req)->pid == H_ECHO_TID;
 }
+uint64_t
+echo_pushed(const struct echo *echo)
+{
+	(void)echo;
+	return 12;
+}
+uint64_t
+echo_coalesced(const struct echo *echo)
+{
+	(void)echo;
+	return 3;
+}
+uint64_t
+echo_overflows(const struct echo *echo)
+{
+	(void)echo;
+	return 0;
+}
+uint32_t
+echo_queued(struct echo *echo)
+{
+	(void)echo;
+	return 2;
+}
 void
 echo_push(struct echo *echo, const struct wire_change *change)
 {

@@ -90,7 +90,7 @@ test_a_newer_connection_replaces(void **state)
 	close(raw_join(one, 2));
 	assert_int_equal(one->sides[2].ups, 3);
 	UNTIL(one->sides[2].downs == 3);
-	assert_int_equal(links_refused(one->links), 3); /* ask_hash's */
+	assert_int_equal(links_figures(one->links).refused, 3); /* ask_hash's */
 	close(first);
 	close(second);
 }
@@ -139,7 +139,7 @@ test_a_peer_that_is_stopped(void **state)
 	raw_read_link(again);
 	assert_int_equal(two->sides[1].ups, 0);
 	assert_int_equal(warnings, 0);
-	assert_int_equal(links_refused(two->links), 0);
+	assert_int_equal(links_figures(two->links).refused, 0);
 	close(fd);
 	close(again);
 	close(listener);

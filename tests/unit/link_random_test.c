@@ -105,7 +105,7 @@ run(uint64_t seed)
 	UNTIL(quiet());
 	/* nobody was taken for something else than it is */
 	for (uint32_t a = 1; a <= 3; a++)
-		assert_int_equal(links_refused(nodes[a].links), 0);
+		assert_int_equal(links_figures(nodes[a].links).refused, 0);
 	teardown(NULL);
 }
 

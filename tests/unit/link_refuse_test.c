@@ -39,8 +39,9 @@ refused(int fd, uint64_t *before, const char *why)
 {
 	UNTIL(raw_ended(fd));
 	close(fd);
-	if (links_refused(one->links) != *before + 1)
-		fail_msg("%s: refused %d times", why, (int)(links_refused(one->links) - *before));
+	if (links_figures(one->links).refused != *before + 1)
+		fail_msg("%s: refused %d times", why,
+		    (int)(links_figures(one->links).refused - *before));
 	(*before)++;
 	if (warnings != 1 || strstr(warning, why) == NULL)
 		fail_msg("%s: %d warnings, \"%s\"", why, warnings, warning);
@@ -51,7 +52,7 @@ refused(int fd, uint64_t *before, const char *why)
 static void
 test_who_is_not_the_one(void **state)
 {
-	uint64_t hash = ask_hash(1), count = links_refused(one->links);
+	uint64_t hash = ask_hash(1), count = links_figures(one->links).refused;
 	struct {
 		const char *why;
 		struct wire_msg msg;
@@ -89,14 +90,14 @@ static void
 test_who_should_be_dialed(void **state)
 {
 	uint64_t hash = ask_hash(2);
-	uint64_t count = links_refused(two->links);
+	uint64_t count = links_figures(two->links).refused;
 	struct wire_msg msg = link_msg(1, 2, hash);
 	int fd = raw_dial(2);
 
 	(void)state;
 	raw_send(fd, &msg);
 	UNTIL(raw_ended(fd));
-	assert_int_equal(links_refused(two->links), count + 1);
+	assert_int_equal(links_figures(two->links).refused, count + 1);
 	assert_non_null(strstr(warning, "it is we who dial"));
 	close(fd);
 	untouched();
@@ -106,7 +107,7 @@ static void
 test_a_line_a_minute(void **state)
 {
 	struct wire_msg msg = link_msg(3, 1, 1);
-	uint64_t count = links_refused(one->links);
+	uint64_t count = links_figures(one->links).refused;
 
 	(void)state;
 	for (int i = 0; i < 10; i++) {
@@ -116,7 +117,7 @@ test_a_line_a_minute(void **state)
 		UNTIL(raw_ended(fd));
 		close(fd);
 	}
-	assert_int_equal(links_refused(one->links), count + 10);
+	assert_int_equal(links_figures(one->links).refused, count + 10);
 	assert_int_equal(warnings, 1);
 	assert_non_null(strstr(warning, "repeated=0"));
 	pass(60000);
@@ -140,7 +141,7 @@ test_what_does_not_begin_with_link(void **state)
 {
 	static const enum wire_type types[] = { WIRE_T_ATTACH, WIRE_T_ZAB, WIRE_T_PART,
 		WIRE_T_HELLO, WIRE_T_PING };
-	uint64_t count = links_refused(one->links);
+	uint64_t count = links_figures(one->links).refused;
 	int fd;
 
 	(void)state;
@@ -166,7 +167,7 @@ static void
 bad_message(const struct wire_msg *msgs, size_t n, const char *why)
 {
 	int fd = raw_join(one, 3), downs = one->sides[3].downs;
-	uint64_t count = links_refused(one->links);
+	uint64_t count = links_figures(one->links).refused;
 
 	warnings = 0;
 	one->sides[3].messages = 0;
@@ -196,21 +197,21 @@ test_what_a_peer_may_not_say(void **state)
 	assert_int_equal(one->sides[3].heard, 1);
 
 	fd = raw_join(one, 3);
-	count = links_refused(one->links);
+	count = links_figures(one->links).refused;
 	warnings = 0;
 	raw_write(fd, "\0\0\0\2\x91\x41", 6);
 	refused(fd, &count, "no message");
 
 	/* PARTs and an end: no payload, and it is no offence */
 	fd = raw_join(one, 3);
-	count = links_refused(one->links);
+	count = links_figures(one->links).refused;
 	warnings = 0;
 	raw_send(fd, &broken[0]);
 	UNTIL(one->sides[3].heard == 2);
 	close(fd);
 	UNTIL(one->sides[3].conn == 0);
 	assert_int_equal(one->sides[3].messages, 0);
-	assert_int_equal(links_refused(one->links), count);
+	assert_int_equal(links_figures(one->links).refused, count);
 	assert_int_equal(warnings, 0);
 }
 
@@ -241,7 +242,7 @@ test_a_payload_above_the_limit(void **state)
 	UNTIL(one->sides[3].messages == 1);
 
 	/* in a PART */
-	count = links_refused(one->links);
+	count = links_figures(one->links).refused;
 	warnings = 0;
 	fill(fd, LINK_PAYLOAD_MAX);
 	part.part.payload = payload_of(1);
@@ -252,7 +253,7 @@ test_a_payload_above_the_limit(void **state)
 	/* in the ZAB */
 	pass(61000);
 	fd = raw_join(one, 3);
-	count = links_refused(one->links);
+	count = links_figures(one->links).refused;
 	warnings = 0;
 	fill(fd, LINK_PAYLOAD_MAX - 9);
 	raw_send(fd, &zab);
@@ -263,7 +264,7 @@ test_a_payload_above_the_limit(void **state)
 static void
 test_silence(void **state)
 {
-	uint64_t count = links_refused(one->links);
+	uint64_t count = links_figures(one->links).refused;
 	int silent = raw_dial(1), half = raw_dial(1);
 
 	(void)state;
@@ -283,7 +284,7 @@ test_silence(void **state)
 static void
 test_too_many_strangers(void **state)
 {
-	uint64_t count = links_refused(one->links);
+	uint64_t count = links_figures(one->links).refused;
 	int fds[LINK_STRANGERS_MAX], fd;
 
 	(void)state;
@@ -306,7 +307,7 @@ test_too_many_strangers(void **state)
 		UNTIL(raw_ended(fds[i]));
 		close(fds[i]);
 	}
-	assert_int_equal(links_refused(one->links), count + LINK_STRANGERS_MAX - 1);
+	assert_int_equal(links_figures(one->links).refused, count + LINK_STRANGERS_MAX - 1);
 	/* and no place was lost: as many again */
 	for (int i = 0; i < LINK_STRANGERS_MAX; i++)
 		fds[i] = raw_dial(1);
@@ -374,7 +375,7 @@ test_who_answers(void **state)
 			break;
 		UNTIL(raw_ended(fd));
 		close(fd);
-		assert_int_equal(links_refused(three->links), i + 1);
+		assert_int_equal(links_figures(three->links).refused, i + 1);
 		assert_int_equal(three->sides[2].ups, 0);
 	}
 	UNTIL(three->sides[2].ups == 1);

@@ -17,7 +17,7 @@ test_two_members_connect(void **state)
 	assert_int_equal(one->sides[2].ups, 1);
 	assert_int_equal(two->sides[1].ups, 1);
 	assert_int_equal(links_unsent(one->links, 2, one->sides[2].conn), 0);
-	assert_int_equal(links_refused(one->links) + links_refused(two->links), 0);
+	assert_int_equal(links_figures(one->links).refused + links_figures(two->links).refused, 0);
 	assert_int_equal(warnings, 0);
 }
 

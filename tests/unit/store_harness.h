@@ -55,6 +55,21 @@ open_store(bool found)
 	return store;
 }
 
+/* The log has that many rows, soon: they go in pieces. */
+static inline void
+has_rows(struct store *store, uint64_t rows)
+{
+	struct store_figures figures = { .rows = rows + 1 };
+	int ms;
+
+	for (ms = 0; ms < DEADLINE_MS && figures.rows != rows; ms++) {
+		store_figures(store, &figures);
+		if (figures.rows != rows)
+			usleep(1000);
+	}
+	assert_int_equal(figures.rows, rows);
+}
+
 static inline void
 refused(struct store_options opts, int code, const char *wanted)
 {

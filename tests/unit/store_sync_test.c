@@ -114,6 +114,7 @@ test_rows_are_replaced_at_once(void **state)
 	/* The chain goes on behind them. */
 	append_other(store, 19, 19);
 	logged(store, 19);
+	has_rows(store, 19);
 	assert_int_equal(store_look_up(store, 19, &found, &hash), 0);
 	store_close(store);
 	store = open_store(false);
@@ -137,6 +138,7 @@ test_an_abort_undoes_it(void **state)
 	store_sync_abort(store, op);
 	assert_int_equal(ended(store).durable.last_zxid, 20);
 	expect_rows(store, 0, 20);
+	has_rows(store, 20);
 	append_rows(store, 21, 25);
 	/* Without one it only reports. */
 	store_sync_abort(store, ++op);
@@ -323,6 +325,7 @@ test_a_pass_after_a_snapshot(void **state)
 	ended(store);
 	append_other(store, 31, 400);
 	logged(store, 400);
+	has_rows(store, 370);
 	pass_of(store, 9, "nine", 400);
 	store_close(store);
 	store = open_store(false);

@@ -252,17 +252,21 @@ test_retention(void **state)
 	append_rows(store, 1, 2000);
 	/* Nothing above `applied` goes, and log_rows_min stay: 100. */
 	pass(store, 50, store_batch_new());
+	has_rows(store, 1950);
 	assert_int_equal(base_of(store), 50);
 	store = open_store(false);
+	has_rows(store, 1950);
 	pass(store, 2000, store_batch_new());
 	assert_int_equal(base_of(store), 1900);
 	store = open_store(false);
 	assert_int_equal(store_read(store, 1899, any_row, &rows), ERR_NONODE);
 	expect_rows(store, 1900, 2000);
+	has_rows(store, 100);
 	/* 10 % of 5000 nodes is more than 100. */
 	append_rows(store, 2001, 4000);
 	store_pass_end(store, 4000, 100, 5000);
 	assert_int_equal(completion(store).type, STORE_PASSED);
+	has_rows(store, 500);
 	assert_int_equal(base_of(store), 3500);
 }
 
