@@ -10,21 +10,30 @@
 #include <stdlib.h>
 
 #define SLOTS 32
-#define DUE_NS UINT64_C(100000000)  /* from ESTALE to the lookup that follows */
-#define GRACE_NS UINT64_C(10000000) /* from there to the end of the operation */
+/*
+ * The kernel's second try follows at once, but it may have to wait for a directory's lock, behind a
+ * creation that waits for a leader. A thread without a second try sends something else some time.
+ */
+#define DUE_NS UINT64_C(60000000000)
+#define GRACE_NS                                                                                   \
+	UINT64_C(10000000) /* from a lookup to the end of the operation, whatever happens */
 
 struct grace {
 	int32_t tid;
 	uint64_t began_ns; /* ESTALE was answered */
 	uint64_t what;
 	bool looked_up; /* since then */
+	bool tried;	/* what is to be done was asked for a second time */
 	uint64_t kept_ns;
-	bool opened; /* found, and opened: what comes now is another operation */
+	uint64_t syncs; /* that had ended then */
+	bool opened;	/* found, and opened: what comes now is another operation */
 	struct value *value;
+	uint64_t created; /* 0: nothing */
 };
 
 struct graces {
 	struct grace slots[SLOTS];
+	uint64_t syncs;
 };
 
 struct graces *
@@ -61,19 +70,24 @@ forget(struct grace *slot)
 	slot->value = NULL;
 }
 
+/* On a loaded machine it may take its time, as long as nobody can tell whether it is over. */
+static bool
+holds(const struct graces *graces, const struct grace *slot, uint64_t now_ns)
+{
+	if (slot->value == NULL)
+		return false;
+	return now_ns - slot->kept_ns < (slot->syncs == graces->syncs ? DUE_NS : GRACE_NS);
+}
+
 /* Values are not kept for longer than they may be used. */
 static void
 sweep(struct graces *graces, uint64_t now_ns)
 {
-	struct grace *slot;
 	size_t i;
 
-	for (i = 0; i < SLOTS; i++) {
-		slot = &graces->slots[i];
-		if (slot->value == NULL || now_ns - slot->kept_ns < GRACE_NS)
-			continue;
-		forget(slot);
-	}
+	for (i = 0; i < SLOTS; i++)
+		if (!holds(graces, &graces->slots[i], now_ns))
+			forget(&graces->slots[i]);
 }
 
 bool
@@ -81,14 +95,35 @@ grace_begin(struct fsd *fsd, int32_t tid, uint64_t what)
 {
 	struct grace *slot = slot_of(fsd, tid);
 	uint64_t now_ns = fsd_now_ns();
-	bool again = slot->tid == tid && slot->what == what && now_ns - slot->began_ns < DUE_NS;
+	bool again = grace_due(fsd, tid) && slot->what == what;
 
 	sweep(fsd->graces, now_ns);
 	slot->tid = tid;
 	slot->what = what;
 	slot->began_ns = now_ns;
 	slot->looked_up = false;
+	slot->tried = false;
 	return again;
+}
+
+/* Whether it only prepares what a path operation does. */
+static bool
+prepares(uint32_t opcode)
+{
+	return opcode == FUSE_LOOKUP || opcode == FUSE_GETATTR || opcode == FUSE_INTERRUPT;
+}
+
+static void
+follow_try(struct grace *slot, uint32_t opcode, uint64_t ino)
+{
+	if (opcode == FUSE_LOOKUP)
+		slot->looked_up = true;
+	if (!prepares(opcode) && slot->tried)
+		slot->began_ns = 0;
+	if (!prepares(opcode))
+		slot->tried = true;
+	if (opcode != FUSE_INTERRUPT && (opcode != FUSE_GETATTR || ino != slot->created))
+		slot->created = 0;
 }
 
 void
@@ -97,9 +132,10 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 	struct grace *slot = slot_of(fsd, tid);
 	bool same;
 
-	if (slot->tid == tid && opcode == FUSE_LOOKUP)
-		slot->looked_up = true;
-	if (slot->tid != tid || slot->value == NULL || opcode == FUSE_INTERRUPT)
+	if (slot->tid != tid)
+		return;
+	follow_try(slot, opcode, ino);
+	if (slot->value == NULL || opcode == FUSE_INTERRUPT)
 		return;
 	same = slot->value->stat.id == ino &&
 	       (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
@@ -120,7 +156,7 @@ grace_due(const struct fsd *fsd, int32_t tid)
 {
 	const struct grace *slot = slot_of(fsd, tid);
 
-	return slot->tid == tid && fsd_now_ns() - slot->began_ns < DUE_NS;
+	return slot->tid == tid && slot->began_ns != 0 && fsd_now_ns() - slot->began_ns < DUE_NS;
 }
 
 void
@@ -131,6 +167,7 @@ grace_keep(struct fsd *fsd, int32_t tid, struct value *value)
 	value_unref(slot->value);
 	slot->tid = tid;
 	slot->kept_ns = fsd_now_ns();
+	slot->syncs = fsd->graces->syncs;
 	slot->value = value_ref(value);
 	slot->opened = false;
 }
@@ -142,5 +179,30 @@ grace_get(const struct fsd *fsd, int32_t tid, uint64_t id)
 
 	if (slot->tid != tid || slot->value == NULL || slot->value->stat.id != id)
 		return NULL;
-	return fsd_now_ns() - slot->kept_ns < GRACE_NS ? slot->value : NULL;
+	return holds(fsd->graces, slot, fsd_now_ns()) ? slot->value : NULL;
+}
+
+void
+grace_synced(struct fsd *fsd)
+{
+	fsd->graces->syncs++;
+}
+
+void
+grace_created(struct fsd *fsd, int32_t tid, uint64_t ino)
+{
+	struct grace *slot = slot_of(fsd, tid);
+
+	slot->tid = tid;
+	slot->created = ino;
+}
+
+bool
+grace_is_created(struct fsd *fsd, int32_t tid, uint64_t ino)
+{
+	struct grace *slot = slot_of(fsd, tid);
+	bool created = slot->tid == tid && slot->created == ino;
+
+	slot->created = 0;
+	return created;
 }

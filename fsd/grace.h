@@ -43,5 +43,14 @@ bool grace_due(const struct fsd *fsd, int32_t tid);
 void grace_keep(struct fsd *fsd, int32_t tid, struct value *value);
 /* Borrowed; NULL: nothing that this thread has just looked up. */
 struct value *grace_get(const struct fsd *fsd, int32_t tid, uint64_t id);
+/* An fsync(2) has ended: what was looked up before may be too old for who begins now. */
+void grace_synced(struct fsd *fsd);
+
+/*
+ * The thread's open(2) has created ino. The kernel may check it at once, by a GETATTR; if nobody can
+ * be asked, an error would say that nothing was created. True once, for that.
+ */
+void grace_created(struct fsd *fsd, int32_t tid, uint64_t ino);
+bool grace_is_created(struct fsd *fsd, int32_t tid, uint64_t ino);
 
 #endif

@@ -196,3 +196,9 @@ link_rid_last(const struct link *link)
 {
 	return link->rid_last;
 }
+
+bool
+link_is_abandoned(const struct link *link, uint64_t rid)
+{
+	return Judy1Test(link->abandoned, rid, PJE0) == 1;
+}

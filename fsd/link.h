@@ -113,5 +113,7 @@ uint64_t link_zxid(const struct link *link);	   /* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */
 uint32_t link_replica(const struct link *link);	   /* member id */
 uint64_t link_rid_last(const struct link *link);   /* the highest of any write so far */
+/* Whether the write was given up (ERR_UNKNOWN), and may still be executed. */
+bool link_is_abandoned(const struct link *link, uint64_t rid);
 
 #endif

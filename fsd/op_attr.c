@@ -74,6 +74,20 @@ set_vanished(struct call *call)
 		reply_vanished(call);
 }
 
+/* What this thread's open(2) has just created. */
+static bool
+just_created(struct call *call)
+{
+	const struct handle *handle = handle_of(call->fsd, call->ino, call->tid);
+	struct stat attr;
+
+	if (!grace_is_created(call->fsd, call->tid, call->ino) || handle == NULL)
+		return false;
+	zab_attr(handle->ino, &handle->stat, &attr);
+	reply_attr(call, &attr, 0);
+	return true;
+}
+
 static void
 got(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -81,6 +95,8 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 
 	if (reply->code == ERR_NONODE) {
 		vanished(call);
+	} else if (reply->code == ERR_NOQUORUM && just_created(call)) {
+		/* answered */
 	} else if (call_code(reply, stat) != ERR_OK) {
 		reply_code(call, call_code(reply, stat));
 	} else {

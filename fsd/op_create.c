@@ -213,6 +213,9 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		return;
 	}
 	if (call_code(reply, stat) != ERR_OK) {
+		if (held && reply->code == ERR_UNKNOWN)
+			stray_doubt(
+			    call->fsd, call->rid, ino_node(call->parent), call->name, handle->fh);
 		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
@@ -220,6 +223,8 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	handle->session = link_session(call->fsd->link);
 	handle->trunc = false;
 	handle->stat = *stat;
+	/* Before the kernel can ask. */
+	grace_created(call->fsd, call->tid, handle->ino);
 	if (reply_create(call, stat, handle->ino, handle)) {
 		if (ino_kind(call->parent) == INO_ZNODE)
 			inode_name_set(call->fsd, call->parent, call->name, stat->id);

@@ -45,6 +45,26 @@ value_found(struct call *call, const struct wire_reply *reply, const struct wire
 	inode_forget(fsd, id, 1);
 }
 
+/*
+ * A directory goes on to have its name while nobody can be asked. With an error the kernel would
+ * drop it with all names below, and watches there would be deaf until somebody looked it up again
+ * (fact 13). Its attributes are not kept: whoever wants something of it asks, and fails.
+ */
+static bool
+directory_stays(struct call *call)
+{
+	uint64_t id = inode_name_get(call->fsd, call->parent, call->name);
+	struct wire_stat last;
+	struct stat attr;
+
+	if (id == 0 || inode_is_gone(call->fsd, id) || !inode_last(call->fsd, id, &last) ||
+	    !S_ISDIR(last.mode))
+		return false;
+	reply_stat(&last, &attr);
+	reply_entry_zab(call, id, &attr, 0);
+	return true;
+}
+
 static void
 looked_up(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -53,7 +73,8 @@ looked_up(struct call *call, const struct wire_reply *reply, const struct wire_s
 	 * 2).
 	 */
 	if (call_code(reply, stat) != ERR_OK) {
-		reply_code(call, call_code(reply, stat));
+		if (reply->code != ERR_NOQUORUM || !directory_stays(call))
+			reply_code(call, call_code(reply, stat));
 		call_free(call);
 	} else if (call->req != NULL && grace_due(call->fsd, call->tid)) {
 		/*

@@ -6,6 +6,7 @@
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/reply.h"
+#include "fsd/stray.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
@@ -271,6 +272,8 @@ static void
 synced(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	(void)stat;
+	if (reply->code == ERR_OK)
+		grace_synced(call->fsd);
 	reply_code(call, reply->code);
 	call_free(call);
 }
@@ -314,8 +317,10 @@ truncated(struct call *call, const struct wire_reply *reply, const struct wire_s
 static void
 released(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	(void)reply;
 	(void)stat;
+	/* The session was suspended for too long. If it goes on, so would the node. */
+	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
+		stray_add(call->fsd, ino_node(call->ino));
 	call_free(call);
 }
 

@@ -1,12 +1,15 @@
 /*
- * Held nodes whose open file never came to be: their creation was on its way
- * when the process was killed. Nobody will release them, so they are deleted
- * here, as soon as there is a request id for it.
+ * Held nodes without an open file, which nobody will release: the process was
+ * killed while their creation was on its way, or was told that nobody knows what
+ * became of it, or their deletion at the close could not be sent in time. They are
+ * deleted here, as soon as there is a connection and a request id for it.
  */
 #ifndef ZABFS_FSD_STRAY_H
 #define ZABFS_FSD_STRAY_H
 
 #include "fsd/fsd.h"
+
+#define STRAYS_MAX 65536 /* of each kind; beyond that they stay until the session ends */
 
 struct strays;
 
@@ -15,5 +18,7 @@ struct strays *strays_new(struct fsd *fsd);
 void strays_free(struct strays *strays);
 
 void stray_add(struct fsd *fsd, uint64_t id);
+/* The creation `rid`, of a node held by the open file fh, may have been executed, or still be. */
+void stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t dir, const char *name, uint64_t fh);
 
 #endif

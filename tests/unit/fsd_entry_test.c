@@ -247,11 +247,17 @@ test_rename_meant(void **state)
 	assert_int_equal(h.msg.rename.id2, 8);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ESTALE);
+	h_run_ms(150); /* the directories' locks were taken */
 	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
 	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 0);
 	assert_int_equal(h.msg.rename.id2, 0);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
+	/* What comes then is another operation. */
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 7);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
 }
 
 static void

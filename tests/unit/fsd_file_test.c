@@ -351,6 +351,40 @@ test_open_vanished(void **state)
 	h_body_is("second");
 }
 
+/* The second lookup finds F + 1, which is removed again before it is opened, much later. */
+static int
+open_late(bool synced)
+{
+	struct wire_stat next = h_stat(F + 1, S_IFREG | 0644);
+	uint64_t unique;
+
+	unique = h_open_send(F, O_WRONLY);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	h_run_ms(150);
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x102, &next, "found");
+	assert_int_equal(h_answer(unique), 0);
+	h_run_ms(50);
+	if (synced)
+		grace_synced(&h.fsd);
+	unique = h_open_send(F + 1, O_RDONLY);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x103, NULL, NULL);
+	return h_answer(unique);
+}
+
+/* A loaded machine takes its time; who begins after an fsync(2) must not see what was before. */
+static void
+test_open_vanished_late(void **state)
+{
+	(void)state;
+	h_change(WIRE_REMOVE, 0x101, F, S_IFREG | 0644, "f");
+	h_run_ms(2);
+	assert_int_equal(open_late(false), 0);
+	assert_int_equal(open_late(true), -ESTALE);
+}
+
 static void
 test_deleted_file_stays_readable(void **state)
 {
@@ -519,6 +553,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_values_bounded, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_read_behind_the_end, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_own_write_seen, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_open_vanished_late, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_open_vanished, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_deleted_file_stays_readable, setup, h_teardown),

@@ -318,11 +318,13 @@ static void
 test_deadline(void **state)
 {
 	struct fuse_getattr_in getattr = { 0 };
+	const struct fuse_entry_out *entry;
 	uint64_t a, read;
 	int i;
 
 	(void)state;
 	h_known(7, S_IFREG | 0644, "f");
+	h_known(8, S_IFDIR | 0755, "d");
 	a = mkdir_send("a");
 	h_expect(WIRE_T_CREATE);
 	close(h.listener);
@@ -345,6 +347,12 @@ test_deadline(void **state)
 	assert_false(inode_live(&h.fsd, 7));
 	read = h_lookup_send(1, "x");
 	assert_int_equal(h_answer(read), -EHOSTUNREACH);
+	/* A directory keeps its name, but nothing else of it is told. */
+	assert_int_equal(h_answer(h_lookup_send(1, "d")), 0);
+	entry = (const void *)answer.body;
+	assert_true(entry->nodeid == 8 && entry->entry_valid == 0 && entry->attr_valid == 0);
+	assert_int_equal(
+	    h_answer(h_request(FUSE_GETATTR, 8, &getattr, sizeof getattr)), -EHOSTUNREACH);
 	/* But what has happened can be read. */
 	assert_int_equal(h_answer(h_request(FUSE_GETATTR, 1, &getattr, sizeof getattr)), 0);
 	assert_int_equal(((struct fuse_attr_out *)(void *)answer.body)->attr_valid, 0);
@@ -358,6 +366,7 @@ test_deadline(void **state)
 	h_wait_accept();
 	h_expect(WIRE_T_HELLO);
 	h_welcome(ERR_OK, H_SESSION, 0x100);
+	h_expect(WIRE_T_INTEREST);
 	h_expect(WIRE_T_INTEREST);
 	h_expect(WIRE_T_RESUME);
 	h_resumed(0x100, 1);

@@ -280,6 +280,30 @@ test_ephemeral(void **state)
 	    h_answer(h_request2(FUSE_MKDIR, ZAB, &mkdir, sizeof mkdir, "d", 2)), -EPERM);
 }
 
+/* The kernel checks what open(2) has created: an error would say that nothing was. */
+static void
+test_created_unreachable(void **state)
+{
+	struct wire_stat stat = h_stat(31, S_IFREG | 01640);
+	const struct fuse_attr_out *attr = (const void *)answer.body;
+	struct fuse_getattr_in in = { 0 };
+	uint64_t ino = ino_make(INO_ALIAS, 31), unique;
+
+	(void)state;
+	h_begin(150, false);
+	h_open(0x100);
+	unique = create_send(EPHEMERAL, "e", O_WRONLY);
+	h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_OK, 0x101, &stat, NULL);
+	h_until_state(LINK_SUSPENDED);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h_answer(h_request(FUSE_GETATTR, ino, &in, sizeof in)), 0);
+	assert_true(attr->attr.ino == 31 && attr->attr.mode == (S_IFREG | 01640));
+	assert_true(attr->attr_valid == 0);
+	/* fstat(2) later is another thing. */
+	assert_int_equal(h_answer(h_request(FUSE_GETATTR, ino, &in, sizeof in)), -EHOSTUNREACH);
+	h_teardown(NULL);
+}
+
 /* Through the modifier again: ours is opened, another's is not. */
 static void
 test_ephemeral_again(void **state)
@@ -418,6 +442,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_hand_over, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_data, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_ephemeral, h_setup, h_teardown),
+		cmocka_unit_test(test_created_unreachable),
 		cmocka_unit_test_setup_teardown(test_ephemeral_again, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_held, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_held_expired, h_setup, h_teardown),
