@@ -32,7 +32,7 @@ FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
 MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c
 UNIT_SRC = $(wildcard tests/unit/*_test.c)
 FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
-BENCH_SRC = $(wildcard tests/bench/*.c)
+BENCH_SRC = $(filter-out tests/bench/client.c,$(wildcard tests/bench/*.c))
 # What ships, but for what the simulator stands in for.
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
 	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c \
@@ -84,7 +84,7 @@ $(O)/tests/fsd_%_fuzz: $(O)/tests/fuzz/fsd_%_fuzz.o $(FUZZ_OBJ) $(O)/libfsd.a
 $(O)/tests/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ) $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
-$(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
+$(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/tests/bench/client.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
@@ -188,7 +188,7 @@ clean:
 	$(Q)[ ! -d run ] || tests/node stop
 	$(Q)rm -rf build build-san build-fuzz build-cov run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
 .PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench install clean
 .SECONDARY:
