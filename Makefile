@@ -173,8 +173,23 @@ coverage:
 	$(Q)$(MAKE) --no-print-directory COV=1 build-cov/tests/zabfs-sim build-cov/tests/zabfs-cases
 	$(Q)tests/coverage
 
+# Built by bench-zookeeper alone: only then its client library is there.
+ZK_SRC = $(wildcard tests/bench/zookeeper/*.c)
+$(O)/tests/bench/zookeeper/%.o: CPPFLAGS += -DTHREADED
+$(O)/tests/bench_zookeeper: $(call obj,$(ZK_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lzookeeper_mt
+
 bench: $(PROGRAMS) $(BENCH)
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
+
+# Side by side with ZooKeeper and etcd, which are installed first. BENCH_SIZE=quick: a look at it.
+bench-zookeeper:
+	$(Q)tests/install tests/bench/zookeeper/packages
+	$(Q)$(MAKE) --no-print-directory bench-zookeeper-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/zookeeper/run
+
+bench-zookeeper-build: $(PROGRAMS) $(BENCH) $(O)/tests/bench_zookeeper
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5
@@ -190,5 +205,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(wildcard tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+	bench-zookeeper-build install clean
 .SECONDARY:

@@ -35,6 +35,7 @@ enum load_kind { LOAD_WRITE, LOAD_READ, LOAD_KINDS };
 struct load_samples {
 	int64_t *ns[LOAD_KINDS];
 	size_t n[LOAD_KINDS]; /* answered before the time was over */
+	int64_t longest_ns;
 };
 
 /* argv: as LOAD_USAGE says. */
@@ -99,9 +100,11 @@ static inline void
 load_add(struct load_samples *samples, enum load_kind kind, int64_t ns)
 {
 	samples->ns[kind][samples->n[kind]++ % LOAD_SAMPLES] = ns;
+	if (ns > samples->longest_ns)
+		samples->longest_ns = ns;
 }
 
-/* Lines "write NANOSECONDS" and "read NANOSECONDS"; frees the samples. */
+/* Lines "write NANOSECONDS" and "read NANOSECONDS", and "longest"; frees the samples. */
 static inline size_t
 load_print(struct load_samples *samples)
 {
@@ -115,6 +118,7 @@ load_print(struct load_samples *samples)
 		free(samples->ns[kind]);
 		all += n;
 	}
+	printf("longest %" PRId64 "\n", samples->longest_ns);
 	return all;
 }
 
