@@ -15,8 +15,8 @@
 static void
 begin(struct replica *replica)
 {
-	replica->pass = image_pass_begin(replica->tree);
 	log_debug("pass begins rows=%llu", (unsigned long long)image_dirty(replica->tree));
+	replica->pass = image_pass_begin(replica->tree);
 }
 
 static void
