@@ -145,10 +145,10 @@ plot_outage() {
 	local system start
 	for system in zabfs zookeeper; do
 		outage=$work/outage.$system
-		start=$(awk '{ print $1 - 2000000; exit }' "$outage/events")
+		start=$(awk '{ printf "%.0f\n", $1 - 2000000; exit }' "$outage/events")
 		cat "$outage"/w[123] | awk -v start="$start" '
 			$1 == "done_us" && $2 >= start { n[int(($2 - start) / 100000)]++ }
-			END { for (b in n) if (b > last) last = b
+			END { for (b in n) if (b + 0 > last) last = b + 0
 				for (b = 0; b < last; b++) printf "%.1f %d\n", b / 10, n[b] * 10 }' >"$outage/bins"
 		awk -v start="$start" '{ printf "%.2f \"%s\"\n", ($1 - start) / 1e6, $2 }' "$outage/events" >"$outage/marks"
 		awk -v s="$system" '{ print "outage/course", s, "at_" $1, $2 }' "$outage/bins" "$outage/marks" >>"$raw"

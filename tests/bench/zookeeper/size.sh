@@ -2,7 +2,7 @@
 # One member, small and with many znodes of 100 bytes: memory, start-up, and
 # what a snapshot (ours: a pass that writes the image) does to a writer. Sourced
 # by run.
-# shellcheck disable=SC2154 # run sets them
+# shellcheck disable=SC2034,SC2154 # run sets them, ours.sh uses them
 
 # first SYSTEM: starts the only server again; its time from exec to the first answer.
 size_first() {
@@ -47,6 +47,12 @@ size_load() {
 
 zk_snapshots() {
 	find "$zk/1/data/version-2" -name 'snapshot.*' | wc -l
+}
+
+# Its present process has begun a pass over everything.
+size_pass_seen() {
+	sed -n "s/.*zabfs-replica\\[${ours_pid[1]}\\].* pass begins rows=//p" "$ours/1/replica.log" |
+		awk -v nodes="$nodes" '$1 >= nodes { seen = 1 } END { exit !seen }'
 }
 
 # Ours writes what has changed since the last pass: here everything, anew in each round.

@@ -52,6 +52,14 @@ watched_event(zhandle_t *zh, int type, int state, const char *path, void *arg)
 }
 
 static void
+synced(int code, const char *path, const void *arg)
+{
+	(void)path;
+	(void)arg;
+	zk_check(code, "sync");
+}
+
+static void
 watched_wait(struct watched *watched)
 {
 	struct timespec end;
@@ -80,7 +88,7 @@ zk_watch(const char *writer_host, const char *watcher_host, size_t n)
 	if (code != ZNODEEXISTS)
 		zk_check(code, PATH);
 	/* The watcher's server may be behind; a sync brings it up. */
-	zk_check(zoo_async(watcher, PATH, NULL, NULL), "sync");
+	zk_check(zoo_async(watcher, PATH, synced, NULL), "sync");
 	watched_read(watcher, &watched);
 	watched_wait(&watched);
 	for (i = 0; i < n; i++) {
