@@ -9,14 +9,25 @@ note() {
 	printf '%s %s %s %s\n' "$1" "$2" "$3" "$4" >>"$raw"
 }
 
-# collect CELL SYSTEM COMMAND…: a load generator's run.
+# The processor time of a system's servers so far, in ticks.
+server_ticks() {
+	local pids=("${zk_pid[@]}")
+	[[ $1 != zabfs ]] || pids=("${ours_pid[@]}")
+	cat "${pids[@]/%//stat}" | sed 's/.*) //' | awk '{ n += $12 + $13 } END { print n }'
+}
+
+# collect CELL SYSTEM COMMAND…: a load generator's run of run_ms.
 collect() {
-	local cell=$1 system=$2 kind
+	local cell=$1 system=$2 kind ticks
+	ticks=$(cd /proc && server_ticks "$system")
 	"${@:3}" >"$work/samples" || fail "$cell: $system"
+	ticks=$(($(cd /proc && server_ticks "$system") - ticks))
 	for kind in rate write read began_modify began_event; do
 		grep -q "^$kind " "$work/samples" || continue
 		if [[ $kind == rate ]]; then
 			note "$cell" "$system" rate "$(quantile "$work/samples" rate 0.5)"
+			note "$cell" "$system" server_ns "$(awk -v t="$ticks" -v hz="$(getconf CLK_TCK)" -v ms="$run_ms" \
+				'$1 == "rate" && $2 { printf "%.0f\n", t * 1e9 / hz / ($2 * ms / 1000) }' "$work/samples")"
 			continue
 		fi
 		note "$cell" "$system" "${kind}_ns" "$(quantile "$work/samples" "$kind" 0.5)"

@@ -49,8 +49,8 @@ figure_throughput() {
 		zk_up "$members"
 		throughput_targets "$members" 256
 		say "throughput: $members member(s): Java warms up"
-		"$bin/bench_zookeeper" load 50 256 1024 $((2 * run_ms + 2000)) "${hosts[@]}" >/dev/null || fail "warm-up"
-		"$bin/bench_zookeeper" load 50 1 1024 "$run_ms" "${hosts[@]}" >/dev/null || fail "warm-up"
+		"$bin/bench_zookeeper" load 50 256 1024 "$warm_ms" "${hosts[@]}" >/dev/null || fail "warm-up"
+		"$bin/bench_zookeeper" load 50 1 1024 "$((warm_ms / 4))" "${hosts[@]}" >/dev/null || fail "warm-up"
 		for ((round = 1; round <= rounds; round++)); do
 			say "throughput: $members member(s), round $round of $rounds"
 			for outstanding in 1 256; do
@@ -70,24 +70,26 @@ figure_throughput() {
 
 # throughput_rows MEMBERS: some cells, in words.
 throughput_rows() {
-	local n=$1 bytes size what percent aim
+	local n=$1 s="" bytes size what percent aim
+	((n == 1)) || s=s
 	for what in write:0 read:100; do
 		percent=${what#*:} what=${what%:*}
 		for bytes in 100:"100 B" 1024:"1 KiB"; do
 			size=${bytes#*:} bytes=${bytes%:*}
 			aim=-
 			[[ $n/$what/$bytes != 3/write/1024 ]] || aim='<= 0.35'
-			cells "$n: $what of $size, one at a time" ns "${what}_ns" "$aim" "wire/$n/$percent/1/$bytes" "wire/$n/$percent/1/$bytes"
+			cells "$n member$s: $what of $size, one at a time" ns "${what}_ns" "$aim" "wire/$n/$percent/1/$bytes" "wire/$n/$percent/1/$bytes"
 			aim=-
 			[[ $n/$bytes != 3/1024 ]] || aim='>= 10'
-			cells "$n: $what of $size, 256 outstanding" rate rate "$aim" "wire/$n/$percent/256/$bytes" "wire/$n/$percent/256/$bytes"
+			cells "$n member$s: $what of $size, 256 outstanding" rate rate "$aim" "wire/$n/$percent/256/$bytes" "wire/$n/$percent/256/$bytes"
 		done
+		cells "$n member$s: … the servers' processor time for each" ns server_ns - "wire/$n/$percent/256/1024" "wire/$n/$percent/256/1024"
 		aim=-
 		[[ $n/$what != 3/write ]] || aim='<= 0.5'
-		cells "$n: $what of 1 KiB through the mount, open file" ns "${what}_ns" "$aim" "held/$n/$percent/1/1024" "wire/$n/$percent/1/1024"
-		cells "$n: … by 256 threads" rate rate - "held/$n/$percent/256/1024" "wire/$n/$percent/256/1024"
-		cells "$n: open, $what of 1 KiB, close" ns "${what}_ns" - "open/$n/$percent/1/1024" "wire/$n/$percent/1/1024"
-		cells "$n: … by 256 threads" rate rate - "open/$n/$percent/256/1024" "wire/$n/$percent/256/1024"
+		cells "$n member$s: $what of 1 KiB through the mount, open file" ns "${what}_ns" "$aim" "held/$n/$percent/1/1024" "wire/$n/$percent/1/1024"
+		cells "$n member$s: … by 256 threads" rate rate - "held/$n/$percent/256/1024" "wire/$n/$percent/256/1024"
+		cells "$n member$s: open, $what of 1 KiB, close" ns "${what}_ns" - "open/$n/$percent/1/1024" "wire/$n/$percent/1/1024"
+		cells "$n member$s: … by 256 threads" rate rate - "open/$n/$percent/256/1024" "wire/$n/$percent/256/1024"
 	done
 }
 
