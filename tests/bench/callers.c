@@ -1,6 +1,7 @@
 /*
  * Puts a load on mounts by system calls, one thread for each call that is
- * outstanding, each with a file of its own: on a descriptor that stays open
+ * outstanding, each with a file of its own, in a directory of each mount's own,
+ * so that no other one is told of changes: on a descriptor that stays open
  * (pwrite, pread), or from open to close, as "echo v > f" and "cat f" do.
  * It knows nothing of zabfs. Called by tests/bench/run and
  * tests/bench/zookeeper/run; load.h has the other arguments and the output.
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct caller {
@@ -93,8 +95,12 @@ caller_start(struct caller *caller, size_t number)
 {
 	const struct load *load = caller->load;
 
-	snprintf(caller->path, sizeof caller->path, "%s/caller%zu",
-	    load->targets[number % load->ntargets], number);
+	snprintf(caller->path, sizeof caller->path, "%s/callers%zu",
+	    load->targets[number % load->ntargets], number % load->ntargets);
+	if (mkdir(caller->path, 0755) != 0 && errno != EEXIST)
+		err(1, "%s", caller->path);
+	snprintf(caller->path, sizeof caller->path, "%s/callers%zu/%zu",
+	    load->targets[number % load->ntargets], number % load->ntargets, number);
 	caller->fd = open(caller->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	caller->buf = malloc(load->bytes + 1);
 	if (caller->buf == NULL || caller->fd < 0 || ftruncate(caller->fd, 0) != 0 ||

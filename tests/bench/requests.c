@@ -1,7 +1,7 @@
 /*
  * Puts a load on replicas over the wire, without the kernel's share: as many
  * sessions as sockets are named, a thread each, with ephemeral files of their
- * own. The time of a request is that from sending to reply. Called by
+ * own in a directory of their own, so that nobody else is told of changes. The time of a request is that from sending to reply. Called by
  * tests/bench/run and tests/bench/zookeeper/run; load.h has arguments and output.
  */
 #include "replica/lib/err.h"
@@ -37,18 +37,24 @@ static uint8_t value[LOAD_BYTES_MAX];
 static void
 session_open(struct session *session, const char *path, size_t number)
 {
-	struct blob data = { value, (uint32_t)session->load->bytes };
+	struct blob none = { NULL, 0 }, data = { value, (uint32_t)session->load->bytes };
+	struct client *client = &session->client;
+	uint64_t parent;
 	char name[64];
 	size_t i;
 
-	client_start(&session->client, path);
+	client_start(client, path);
+	snprintf(name, sizeof name, "load-%ld-%zu", (long)getpid(), number);
+	client_put_create(client, 1, name, S_IFDIR | 0755, WIRE_PERSISTENT, none);
+	client_flush(client);
+	parent = client_get_created(client);
 	for (i = 0; i < LOAD_NODES; i++) {
-		snprintf(name, sizeof name, "load-%ld-%zu-%zu", (long)getpid(), number, i);
-		client_put_create(&session->client, 1, name, S_IFREG | 0644, WIRE_EPHEMERAL, data);
+		snprintf(name, sizeof name, "%zu", i);
+		client_put_create(client, parent, name, S_IFREG | 0644, WIRE_EPHEMERAL, data);
 	}
-	client_flush(&session->client);
+	client_flush(client);
 	for (i = 0; i < LOAD_NODES; i++)
-		session->ids[i] = client_get_created(&session->client);
+		session->ids[i] = client_get_created(client);
 	session->random = load_seed(number);
 	load_samples_init(&session->samples);
 }
