@@ -32,7 +32,7 @@ FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
 MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c
 UNIT_SRC = $(wildcard tests/unit/*_test.c)
 FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
-BENCH_SRC = $(wildcard tests/bench/*.c)
+BENCH_SRC = $(filter-out tests/bench/client.c,$(wildcard tests/bench/*.c))
 # What ships, but for what the simulator stands in for.
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
 	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c replica/lib/metrics.c \
@@ -84,7 +84,7 @@ $(O)/tests/fsd_%_fuzz: $(O)/tests/fuzz/fsd_%_fuzz.o $(FUZZ_OBJ) $(O)/libfsd.a
 $(O)/tests/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ) $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
-$(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/libreplica.a
+$(O)/tests/bench_%: $(O)/tests/bench/%.o $(O)/tests/bench/client.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA)
 
@@ -173,8 +173,23 @@ coverage:
 	$(Q)$(MAKE) --no-print-directory COV=1 build-cov/tests/zabfs-sim build-cov/tests/zabfs-cases
 	$(Q)tests/coverage
 
+# Built by bench-zookeeper alone: only then its client library is there.
+ZK_SRC = $(wildcard tests/bench/zookeeper/*.c)
+$(O)/tests/bench/zookeeper/%.o: CPPFLAGS += -DTHREADED
+$(O)/tests/bench_zookeeper: $(call obj,$(ZK_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lzookeeper_mt
+
 bench: $(PROGRAMS) $(BENCH)
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
+
+# Side by side with ZooKeeper and etcd, which are installed first. BENCH_SIZE=quick: a look at it.
+bench-zookeeper:
+	$(Q)tests/install tests/bench/zookeeper/packages
+	$(Q)$(MAKE) --no-print-directory bench-zookeeper-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/zookeeper/run
+
+bench-zookeeper-build: $(PROGRAMS) $(BENCH) $(O)/tests/bench_zookeeper
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5
@@ -188,7 +203,8 @@ clean:
 	$(Q)[ ! -d run ] || tests/node stop
 	$(Q)rm -rf build build-san build-fuzz build-cov run
 
--include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c) $(BENCH_SRC) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
+-include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench install clean
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+	bench-zookeeper-build install clean
 .SECONDARY:

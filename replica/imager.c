@@ -14,9 +14,9 @@
 static void
 begin(struct replica *replica)
 {
+	log_debug("pass begins rows=%llu", (unsigned long long)image_dirty(replica->tree));
 	replica->pass = image_pass_begin(replica->tree);
 	replica->figures.pass_ns = replica_now_ns();
-	log_debug("pass begins rows=%llu", (unsigned long long)image_dirty(replica->tree));
 }
 
 static void

@@ -1,13 +1,11 @@
 /*
  * Times single system calls on a mounted tree, as a program makes them: stat,
- * open+read+close, write to an open file, many writers at once. It knows
+ * open+read+close, write to an open file, one write after another. It knows
  * nothing of zabfs; any directory will do. Called by tests/bench/run.
  */
 #include "tests/bench/measure.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,8 +13,6 @@
 
 #define VALUE_BYTES 1024
 #define SAMPLES_MAX 10000000u
-#define WRITERS_MAX 1024u
-#define WRITER_SAMPLES 200000u
 #define READ_BLOCK 100u
 
 static void
@@ -127,62 +123,30 @@ write_calls(const char *path, const char *raw_path, size_t rounds, size_t block)
 	free(raw);
 }
 
-struct writer {
-	pthread_t thread;
-	pthread_barrier_t *start;
-	int64_t run_ns;
-	int fd;
-	size_t n;
-	int64_t *ns;
-};
-
-static void *
-writer_run(void *arg)
-{
-	struct writer *writer = arg;
-	int64_t end_ns;
-
-	pthread_barrier_wait(writer->start);
-	end_ns = measure_now_ns() + writer->run_ns;
-	while (writer->n < WRITER_SAMPLES && measure_now_ns() < end_ns)
-		writer->ns[writer->n++] = write_call(writer->fd, false);
-	return NULL;
-}
-
+/*
+ * One write after another, until the time is over or the process is told to
+ * end: a line with the moment when each was done, as bash's EPOCHREALTIME
+ * counts, or failed, with its errno. A write of an outage's outcome may be
+ * unknown; the same value is simply written again.
+ */
 static void
-writer_calls(const char *dir, size_t nwriters, size_t run_ms)
+writer(const char *path, size_t run_ms)
 {
-	struct writer *writers = calloc(nwriters, sizeof *writers);
-	pthread_barrier_t start;
-	char path[PATH_MAX], series[32];
-	size_t i, total = 0;
-	int64_t begin_ns, took_ns;
+	int64_t end_ns = measure_now_ns() + (int64_t)run_ms * NS_PER_MS;
+	struct timespec pause = { .tv_nsec = NS_PER_MS };
+	static const char value[VALUE_BYTES] = { 'v' };
+	int fd = open_filled(path);
 
-	if (writers == NULL || pthread_barrier_init(&start, NULL, (unsigned)nwriters + 1) != 0)
-		err(1, "%zu writers", nwriters);
-	for (i = 0; i < nwriters; i++) {
-		snprintf(path, sizeof path, "%s/writer%zu", dir, i);
-		writers[i] = (struct writer){ .start = &start,
-			.fd = open_filled(path),
-			.run_ns = (int64_t)run_ms * NS_PER_MS,
-			.ns = measure_room(WRITER_SAMPLES) };
-		if (pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]) != 0)
-			err(1, "thread %zu", i);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (measure_now_ns() < end_ns) {
+		if (pwrite(fd, value, sizeof value, 0) == sizeof value) {
+			printf("done_us %" PRId64 "\n", measure_date_us());
+			continue;
+		}
+		printf("failed_us %" PRId64 " %d\n", measure_date_us(), errno);
+		nanosleep(&pause, NULL);
 	}
-	pthread_barrier_wait(&start);
-	begin_ns = measure_now_ns();
-	for (i = 0; i < nwriters; i++)
-		pthread_join(writers[i].thread, NULL);
-	took_ns = measure_now_ns() - begin_ns;
-	snprintf(series, sizeof series, "writers%zu", nwriters);
-	for (i = 0; i < nwriters; i++) {
-		measure_print(series, writers[i].ns, writers[i].n);
-		total += writers[i].n;
-		close(writers[i].fd);
-		free(writers[i].ns);
-	}
-	printf("rate%zu %" PRId64 "\n", nwriters, (int64_t)total * NS_PER_S / took_ns);
-	free(writers);
+	close(fd);
 }
 
 static _Noreturn void
@@ -190,7 +154,7 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: bench_calls stat FILE N | read FILE N | write FILE RAWFILE ROUNDS BLOCK |\n"
-	    "\twriters DIR THREADS MILLISECONDS\n");
+	    "\twriter FILE MILLISECONDS\n");
 	exit(64);
 }
 
@@ -206,9 +170,8 @@ main(int argc, char **argv)
 	else if (argc == 6 && strcmp(what, "write") == 0)
 		write_calls(argv[2], argv[3], measure_number(argv[4], 10000),
 		    measure_number(argv[5], 10000));
-	else if (argc == 5 && strcmp(what, "writers") == 0)
-		writer_calls(
-		    argv[2], measure_number(argv[3], WRITERS_MAX), measure_number(argv[4], 600000));
+	else if (argc == 4 && strcmp(what, "writer") == 0)
+		writer(argv[2], measure_number(argv[3], 3600000));
 	else
 		usage();
 	return 0;

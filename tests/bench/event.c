@@ -1,6 +1,6 @@
 /*
- * Times what a watcher waits for: a write through one mount until its inotify
- * event is read on the other. One thread writes, one polls the inotify
+ * Times what a watcher waits for: a write through one mount, from its return
+ * (and from its call: began_modify), until its inotify event is read on the other. One thread writes, one polls the inotify
  * descriptor; both use the same clock. Each write waits for the event of the
  * one before, because inotify merges equal events. Called by tests/bench/run.
  */
@@ -86,7 +86,8 @@ pause_ns(int64_t ns)
 static void
 write_and_wait(const char *path, struct watcher *watcher, size_t n)
 {
-	int64_t *modify = measure_room(n), *closed = measure_room(n), returned_ns;
+	int64_t *modify = measure_room(n), *closed = measure_room(n), *began = measure_room(n);
+	int64_t began_ns, returned_ns;
 	static char value[VALUE_BYTES];
 	int fd = open(path, O_WRONLY);
 	size_t i;
@@ -97,16 +98,19 @@ write_and_wait(const char *path, struct watcher *watcher, size_t n)
 		/* From 0.5 to 4 ms: never in step with a daemon's own rhythm. */
 		pause_ns(NS_PER_MS / 2 * (int64_t)(1 + i % 8));
 		value[0]++;
+		began_ns = measure_now_ns();
 		if (pwrite(fd, value, sizeof value, 0) != sizeof value)
 			err(1, "%s", path);
 		returned_ns = measure_now_ns();
 		wait_closed(watcher, i);
+		began[i] = watcher->modify_ns - began_ns;
 		modify[i] = watcher->modify_ns - returned_ns;
 		closed[i] = watcher->closed_ns - returned_ns;
 		watcher->modify_ns = 0;
 	}
 	measure_print("modify", modify, n);
 	measure_print("close_write", closed, n);
+	measure_print("began_modify", began, n);
 }
 
 int

@@ -29,13 +29,14 @@ wait_until() {
 
 # node_new DIR PASS-INTERVAL: a configuration and an empty data directory.
 node_new() {
-	local port=$((20000 + RANDOM % 20000))
+	local ports
+	read -ra ports <<<"$(tests/free-ports 3)"
 	mkdir -p "$1/data"
 	cat >"$1/conf" <<-END
 		cluster = "bench"
 		socket = "$1/sock"
 		pass_interval = $2
-		member 1 { peer = "127.0.0.1:$port"  front = "127.0.0.1:$((port + 1))"  http = "127.0.0.1:$((port + 2))" }
+		member 1 { peer = "127.0.0.1:${ports[0]}"  front = "127.0.0.1:${ports[1]}"  http = "127.0.0.1:${ports[2]}" }
 	END
 }
 

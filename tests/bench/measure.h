@@ -28,6 +28,16 @@ measure_now_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* As bash's EPOCHREALTIME counts. */
+static inline int64_t
+measure_date_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
 /* Room for n samples; touched, so that no page fault is measured. */
 static inline int64_t *
 measure_room(size_t n)

@@ -18,7 +18,7 @@ profile_threads() {
 
 # A write load without the disk's own writes between.
 profile_load() {
-	"$bin/bench_calls" writers "$work/A" 1 "$1"
+	"$bin/bench_callers" held 0 1 1024 "$1" "$work/A"
 }
 
 profile_switches() {
@@ -26,9 +26,9 @@ profile_switches() {
 	for pid in "$@"; do profile_threads "$pid"; done >"$work/before"
 	profile_load 3000 >"$work/load"
 	for pid in "$@"; do profile_threads "$pid"; done >"$work/after"
-	echo "== one writer, $(mean "$work/load" rate1) writes/s, median $(time_text "$(quantile "$work/load" writers1 0.5)")"
+	echo "== one writer, $(mean "$work/load" rate) writes/s, median $(time_text "$(quantile "$work/load" write 0.5)")"
 	echo "== for each write: sleeps, preemptions, processor (user, system)"
-	awk -v n="$(grep -c '^writers1 ' "$work/load")" -v hz="$(getconf CLK_TCK)" '
+	awk -v n="$(($(mean "$work/load" rate) * 3))" -v hz="$(getconf CLK_TCK)" '
 		NR == FNR { v[$1] = $2; p[$1] = $3; u[$1] = $4; s[$1] = $5; next }
 		{ printf "%-44s %6.2f %6.2f %7.1f µs %7.1f µs\n", $1, ($2 - v[$1]) / n, ($3 - p[$1]) / n,
 			($4 - u[$1]) * 1e6 / hz / n, ($5 - s[$1]) * 1e6 / hz / n }' "$work/before" "$work/after"
