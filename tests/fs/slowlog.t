@@ -45,6 +45,7 @@ for thread in threads:
 END
 
 mkfifo release
+# shellcheck disable=SC2154 # lib.sh's
 python3 hold.py "${member_pid[$behind]}" <release >held 2>&1 &
 exec 9>release
 wait_for 20 grep -qs held held
