@@ -173,6 +173,9 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 {
 	uint64_t epoch = action->current_epoch, self = (uint64_t)(member - world->members) + 1;
 
+	if (member->leads)
+		member->led = world->now;
+	member->leads = action->role == ZAB_LEADING && action->phase == ZAB_BROADCAST;
 	world->coverage[action->role]++;
 	if (action->reason < 16 && action->role == ZAB_RECOVERING)
 		world->coverage[COVER_REASONS + action->reason]++;
@@ -225,6 +228,16 @@ check_epoch(struct world *world, struct member *member, const struct zab_action 
 }
 
 /* The heir has everything that was proposed, and all of it is committed. */
+void
+check_led(struct world *world, uint32_t sid, uint64_t since)
+{
+	const struct member *member = &world->members[member_index(world, sid)];
+
+	world->coverage[COVER_HANDED]++;
+	if (!member->leads && member->led < since)
+		fail(world, "member %u was to lead, and is said to and doesn't", sid);
+}
+
 void
 check_hand_over(struct world *world, struct member *member, const struct zab_action *action)
 {

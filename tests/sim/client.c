@@ -233,6 +233,16 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 	ask(world, client, &msg, msg.setattr.id, 0);
 }
 
+/* Anybody: a voter, an observer, a stranger. */
+static void
+hand_over(struct world *world, struct client *client)
+{
+	uint32_t sid = 1 + (uint32_t)random_below(world, world->count + 1);
+	struct wire_msg msg = { .type = WIRE_T_HAND_OVER, .hand_over.member = sid };
+
+	ask(world, client, &msg, UINT64_MAX, sid);
+}
+
 void
 client_request(struct world *world, struct client *client)
 {
@@ -244,6 +254,10 @@ client_request(struct world *world, struct client *client)
 	world->writes++;
 	if (random_one_in(world, 60))
 		leave(world, client);
+	if ((world->options.kinds & 1u << FAULT_HAND_OVER) != 0 && random_one_in(world, 30)) {
+		hand_over(world, client);
+		return;
+	}
 	if (random_one_in(world, 4))
 		name = 0;
 	if (parent_of(client, name) == 0)
@@ -321,6 +335,8 @@ answer(struct world *world, struct client *client, struct pending *pending,
 		done->value = reads_entries(reply->data);
 	if (wire_is_write(done->type) && done->code == ERR_OK && done->zxid > world->acknowledged)
 		world->acknowledged = done->zxid;
+	if (done->type == WIRE_T_HAND_OVER && done->code == ERR_OK)
+		check_led(world, (uint32_t)done->written, done->begun);
 	trace(world, "client %u: rid=%llx code=%d zxid=%llx", client->index,
 	    (unsigned long long)done->rid, done->code, (unsigned long long)done->zxid);
 	pending->done = 0;
@@ -368,8 +384,12 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 			continue;
 		if (!pending->sent)
 			break;
-		if (reply->code == ERR_BUSY || reply->code == ERR_NOQUORUM ||
-		    reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC)
+		/* Who is not up to date may never be. */
+		if (reply->code == ERR_BUSY &&
+		    world->dones[pending->done - 1].type == WIRE_T_HAND_OVER)
+			answer(world, client, pending, reply);
+		else if (reply->code == ERR_BUSY || reply->code == ERR_NOQUORUM ||
+			 reply->code == ERR_EXPIRED || reply->code == ERR_NOSPC)
 			refused(world, client, pending, reply->code);
 		else
 			answer(world, client, pending, reply);

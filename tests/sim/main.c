@@ -249,12 +249,14 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	printf("seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
-	       "delivered, %llu leaderships, %llu snapshots, %llu images, %llu rounds, %llu "
+	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
+	       "rounds, %llu "
 	       "sessions expired, %llu registers, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
 	    (unsigned long long)total.coverage[ZAB_LEADING] / 2,
+	    (unsigned long long)total.coverage[COVER_HANDED],
 	    (unsigned long long)total.coverage[COVER_SNAP],
 	    (unsigned long long)total.coverage[COVER_IMAGE],
 	    (unsigned long long)total.coverage[COVER_CONFIRMED],

@@ -307,6 +307,9 @@ member_crash(struct world *world, struct member *member)
 	}
 	trace(world, "%u crashes", member->sid);
 	member->up = false;
+	if (member->leads)
+		member->led = world->now;
+	member->leads = false;
 	disk_crash(world, member);
 	image_crash(world, member);
 	net_crashed(world, (uint32_t)(member - world->members));

@@ -211,6 +211,8 @@ struct member {
 	uint64_t snap_index, snap_state;
 	uint64_t conn_to[MEMBERS_MAX];	  /* open here; 0: none */
 	uint64_t lied_window, lied_round; /* wild.c */
+	bool leads;
+	uint64_t led; /* when it last ceased to */
 	uint64_t heard_epoch;		  /* the greatest that a CEPOCH told it while it led */
 };
 
@@ -303,6 +305,7 @@ enum cover {
 	COVER_IMAGE,	     /* passes that were completed */
 	COVER_CONFIRMED,     /* rounds that confirmed a leader */
 	COVER_SNAP,	     /* snapshots sent */
+	COVER_HANDED,	     /* leaderships that a client asked for, and got */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -449,6 +452,8 @@ void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
 void check_heard(struct member *member, const struct zab_message *message);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
+/* Somebody was told that the member leads, having asked for it then. */
+void check_led(struct world *world, uint32_t sid, uint64_t since);
 void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
 
 /* history.c: at the end of a run. */
