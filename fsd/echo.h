@@ -66,6 +66,12 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
  */
 void echo_own(struct echo *echo, uint64_t ino);
 
+/*
+ * The kernel doubts every name. A directory that somebody walks through has none until the answer to
+ * his lookup: jobs wait for that, two seconds for each doubt altogether.
+ */
+void echo_doubt(struct echo *echo);
+
 uint64_t echo_overflows(const struct echo *echo);
 uint32_t echo_queued(struct echo *echo);
 
