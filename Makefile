@@ -40,14 +40,15 @@ SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib
 SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
 STORAGE_SRC = $(wildcard tests/storage/*.c)
 CLUSTER_CLIENT_SRC = $(wildcard tests/cluster/client*.c)
-CLUSTER_VERIFY_SRC = $(filter-out $(CLUSTER_CLIENT_SRC),$(wildcard tests/cluster/*.c))
+CLUSTER_SHIM_SRC = tests/cluster/shim.c
+CLUSTER_VERIFY_SRC = $(filter-out $(CLUSTER_CLIENT_SRC) $(CLUSTER_SHIM_SRC),$(wildcard tests/cluster/*.c))
 CASES_SRC = $(wildcard tests/cases/*.c) $(wildcard replica/zab/*.c) replica/lib/check.c
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 PROGRAMS = $(O)/zabfs-replica $(O)/zabfs-fsd $(O)/zabfs-mountd
 UNIT = $(patsubst tests/unit/%.c,$(O)/tests/%,$(UNIT_SRC))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/tests/%,$(FUZZ_SRC))
-CLUSTER = $(O)/tests/cluster-client $(O)/tests/cluster-verify
+CLUSTER = $(O)/tests/cluster-client $(O)/tests/cluster-verify $(O)/tests/cluster-shim.so
 STORAGE = $(addprefix $(O)/tests/storage-,crash fault flip)
 BENCH = $(patsubst tests/bench/%.c,$(O)/tests/bench_%,$(BENCH_SRC))
 
@@ -102,6 +103,10 @@ $(O)/tests/cluster-client: $(call obj,$(CLUSTER_CLIENT_SRC))
 $(O)/tests/cluster-verify: $(call obj,$(CLUSTER_VERIFY_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
+# Without a sanitizer: what it is loaded into has its own.
+$(O)/tests/cluster-shim.so: $(CLUSTER_SHIM_SRC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -D_GNU_SOURCE $(filter-out -fsanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
 
 $(O)/tests/zabfs-sim: $(call obj,$(SIM_SRC))
 	@mkdir -p $(@D)

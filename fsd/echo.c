@@ -256,6 +256,12 @@ echo_own(struct echo *echo, uint64_t ino)
 	pthread_mutex_unlock(&echo->mutex);
 }
 
+void
+echo_doubt(struct echo *echo)
+{
+	echo->doubts++;
+}
+
 uint64_t
 echo_pushed(const struct echo *echo)
 {

@@ -72,6 +72,7 @@ struct echo {
 	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
+	_Atomic uint64_t doubts;
 
 	struct echo_job *current;
 	bool wrong;	    /* the kernel knew another node by the name */
@@ -84,6 +85,9 @@ struct echo {
 	 * never finds ours busy.
 	 */
 	int tree, door;
+	/* Likewise its own: the doubts that it has met, how long it still waits for the last one. */
+	uint64_t doubts_met;
+	uint32_t patience_ms;
 };
 
 /* Runs one job on the echo thread. */

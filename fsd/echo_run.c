@@ -22,6 +22,7 @@
 #define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
 #define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
 #define FUSE_HANDLE_WORDS 3
+#define PATIENCE_MS 2000 /* after a doubt, for directories to be found again */
 
 /* A name in a directory, as the kernel is to be asked for it. */
 struct place {
@@ -81,6 +82,24 @@ dir_open(struct echo *echo, uint64_t ino)
 	return open_by_handle_at(echo->door, &handle.head, O_PATH | O_CLOEXEC);
 }
 
+/* In doubt the kernel drops a directory's name before it asks for it, and then has it again. */
+static int
+dir_found(struct echo *echo, uint64_t ino)
+{
+	int fd = dir_open(echo, ino);
+
+	if (echo->doubts_met != echo->doubts) {
+		echo->doubts_met = echo->doubts;
+		echo->patience_ms = PATIENCE_MS;
+	}
+	while (fd < 0 && errno == ESTALE && echo->patience_ms != 0 && !echo->left) {
+		echo->patience_ms--;
+		usleep(1000);
+		fd = dir_open(echo, ino);
+	}
+	return fd;
+}
+
 void
 echo_off(struct echo *echo)
 {
@@ -99,7 +118,7 @@ place_open(
 {
 	place->dir = dir;
 	place->name = name;
-	place->fd = dir_open(echo, dir);
+	place->fd = dir_found(echo, dir);
 	if (place->fd < 0 && errno == ESTALE) {
 		place->dir = ino_make(INO_ZAB, FUSE_ROOT_ID);
 		place->name = nowhere;

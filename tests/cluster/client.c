@@ -138,6 +138,21 @@ read_text(const char *path, char *text, size_t len)
 	return error;
 }
 
+/* Another one for each worker of a run, never 0. */
+static uint64_t
+random_start(const struct worker *worker)
+{
+	const char *const texts[] = { worker->client->name, worker->kind };
+	uint64_t random = worker->client->seed ^ UINT64_C(0xcbf29ce484222325);
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		for (text = texts[i]; *text != '\0'; text++)
+			random = (random ^ (uint64_t)*text) * UINT64_C(0x100000001b3);
+	return random | 1;
+}
+
 static void
 worker_open(struct worker *worker)
 {
@@ -148,8 +163,7 @@ worker_open(struct worker *worker)
 	worker->history = fopen(path, "ae");
 	if (worker->history == NULL)
 		err(1, "%s", path);
-	worker->random = (worker->client->seed << 8 | (uint64_t)worker->kind[0]) ^
-			 ((uint64_t)worker->client->name[1] << 40 | UINT64_C(0x9e3779b97f4a7c15));
+	worker->random = random_start(worker);
 }
 
 static void *

@@ -1,10 +1,18 @@
 # shellcheck shell=bash
-# The faults of the cluster tests: each is a function `nemesis_NAME` that strikes,
-# lets it last, and heals what it did. Sourced by tests/cluster/*.t, after lib.sh.
+# What the faults of the cluster tests have in common. Each is a function
+# `nemesis_NAME` in one of nemesis_*.sh that strikes, lets it last, and undoes what
+# it did. Sourced by tests/cluster/*.t and soak, after lib.sh.
 #
-#   nemesis_run NAME…   one after another; after each the whole ensemble serves again
+#   nemesis_rounds N NAME…   all of them, N times, each time in another order
+#   nemesis_run NAME         one; afterwards everybody has to go on
+cluster=$(dirname "${BASH_SOURCE[0]}")
+. "$cluster/work.sh"
+. "$cluster/nemesis_process.sh"
+. "$cluster/nemesis_net.sh"
+. "$cluster/nemesis_disk.sh"
 
-# A member at random; the leader; another than those.
+# --- who: into REPLY ---
+
 some() {
 	REPLY=$((1 + RANDOM % size))
 }
@@ -15,142 +23,95 @@ the_leader() {
 }
 
 a_follower() {
-	local lead
-	the_leader
-	lead=$REPLY
+	local who
 	some
-	[ "$REPLY" != "$lead" ] || REPLY=$((1 + lead % size))
+	who=$REPLY
+	the_leader
+	[ "$who" != "$REPLY" ] || who=$((1 + who % size))
+	REPLY=$who
 }
 
-# The mounts of all members but those, into REPLIES.
-mounts_but() {
-	local name
+some_mount() {
+	REPLY=${mounts[RANDOM % ${#mounts[@]}]}
+}
+
+# So many members, neighbours in a circle, into REPLIES.
+some_of() {
+	local id
+	some
 	REPLIES=()
-	for name in "${mounts[@]}"; do
-		[[ " $* " == *" ${node_of[$name]} "* ]] || REPLIES+=("$name")
+	for ((id = REPLY; ${#REPLIES[@]} < $1; id = id % size + 1)); do
+		REPLIES+=("$id")
 	done
 }
 
-# A fault lasts until the others have noticed, or a shorter time that is counted in what they do.
+minority() {
+	some_of $(((size - 1) / 2))
+}
+
+majority() {
+	some_of $((size / 2 + 1))
+}
+
+# --- for how long ---
+
+# The mounts of all members but the unable ones, into REPLIES.
+able_mounts() {
+	local name
+	REPLIES=()
+	for name in "${mounts[@]}"; do
+		[[ " ${unable[*]} " == *" ${node_of[$name]} "* ]] || REPLIES+=("$name")
+	done
+}
+
+# Until another than that one leads and the others go on; or a shorter time, counted in what they do.
 lasts() {
-	local id=$1
-	mounts_but "$id"
-	if [ $((RANDOM % 2)) -eq 0 ]; then
-		wait_for 20 leads "$id"
-		goes_on 3 "${REPLIES[@]}"
+	local long=$((RANDOM % 2)) moment=$((1 + RANDOM % 60))
+	able_mounts
+	if [ $long -eq 1 ]; then
+		wait_for 30 leads "$1" && goes_on 3 "${REPLIES[@]}"
 	else
-		flows $((1 + RANDOM % 40)) "${REPLIES[@]}"
+		moment_of $moment
 	fi
 	ok $? "  the others go on"
 }
 
-# --- processes ---
-
-killed() {
-	fault "kill -9 of $*"
-	local id
-	for id in "$@"; do
-		member_signal "$id" KILL
-	done
-	for id in "$@"; do
-		member_end "$id" KILL
-	done
+# At a random moment of recovery: it takes what it takes.
+moment_of() {
+	able_mounts
+	acknowledged "${REPLIES[@]}"
+	wait_for 30 acknowledged_upto $((REPLY + $1)) "${REPLIES[@]}"
 }
 
-started() {
-	local id
-	for id in "$@"; do
-		member_start "$id"
-	done
-}
+# --- the run ---
 
-nemesis_kill_leader() {
-	local id
-	the_leader
-	id=$REPLY
-	killed "$id"
-	lasts "$id"
-	started "$id"
-}
-
-nemesis_kill_follower() {
-	local id
-	a_follower
-	id=$REPLY
-	killed "$id"
-	lasts "$id"
-	started "$id"
-}
-
-nemesis_kill_majority() {
-	local id n=$((size / 2 + 1)) who=()
-	some
-	for ((id = REPLY; ${#who[@]} < n; id = id % size + 1)); do
-		who+=("$id")
-	done
-	killed "${who[@]}"
-	started "${who[@]}"
-}
-
-nemesis_kill_all() {
-	local who
-	mapfile -t who < <(seq "$size")
-	killed "${who[@]}"
-	started "${who[@]}"
-}
-
-# --- the network ---
-
-# Both directions, between each of the first and each of the others.
-cut_off() {
-	local verdict=$1 a b others
-	shift
-	others=$(seq "$size")
-	for a in "$@"; do
-		for b in $others; do
-			[[ " $* " == *" $b "* ]] && continue
-			net_cut "$a" "$b" "$verdict"
-			net_cut "$b" "$a" "$verdict"
-		done
-	done
-	net_apply
-}
-
-# Silently, or with an error for who sends.
-how_cut() {
-	how=drop
-	[ $((RANDOM % 2)) -eq 0 ] || how='reject with icmp type admin-prohibited'
-}
-
-nemesis_cut_leader() {
-	local id how
-	the_leader
-	id=$REPLY
-	how_cut
-	fault "$how around the leader, $id"
-	cut_off "$how" "$id"
-	lasts "$id"
-	net_heal
-}
-
-nemesis_cut_follower() {
-	local id how
-	a_follower
-	id=$REPLY
-	how_cut
-	fault "$how around a follower, $id"
-	cut_off "$how" "$id"
-	lasts "$id"
-	net_heal
-}
-
-# Every single mount's client goes on before the next.
 nemesis_run() {
-	local name
-	for name in "$@"; do
-		echo "# $name"
-		"nemesis_$name"
-		goes_on 3 "${mounts[@]}"
-		ok $? "$name: afterwards everybody goes on" || return 1
+	local begun=${EPOCHREALTIME/./}
+	"nemesis_$1"
+	goes_on 3 "${mounts[@]}"
+	ok $? "$1: afterwards everybody goes on" || return 1
+	echo "# $1: $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
+}
+
+# Into `order`.
+shuffle() {
+	local i j one
+	order=("$@")
+	for ((i = $# - 1; i > 0; i--)); do
+		j=$((RANDOM % (i + 1)))
+		one=${order[i]}
+		order[i]=${order[j]}
+		order[j]=$one
+	done
+}
+
+nemesis_rounds() {
+	local n=$1 name order
+	shift
+	while [ $((n--)) -gt 0 ]; do
+		shuffle "$@"
+		for name in "${order[@]}"; do
+			nemesis_run "$name" || return 1
+		done
 	done
 }

@@ -69,7 +69,7 @@ struct harness {
 	bool notify_enoent; /* what the kernel answers to notifications */
 	int notify_refused;
 	bool ready, gone;
-	int echo_pushed, echo_zab, echo_asked;
+	int echo_pushed, echo_zab, echo_asked, echo_doubted;
 	uint64_t echo_owned;
 	uint32_t timeout_ms;
 };
