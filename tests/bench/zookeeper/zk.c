@@ -116,6 +116,8 @@ first(size_t port, size_t deadline_ms)
 	char host[64];
 	zhandle_t *zh;
 
+	/* Its answer may not come either. */
+	alarm((unsigned)(deadline_ms / 1000 + 1));
 	while (!serves((uint16_t)port)) {
 		if (measure_now_ns() > end_ns)
 			errx(1, "port %zu: no answer within %zu ms", port, deadline_ms);
