@@ -85,6 +85,8 @@ first(const char *path, size_t deadline_ms)
 	struct timespec pause = { .tv_nsec = NS_PER_MS };
 	struct client client;
 
+	/* Its answer may not come either. */
+	alarm((unsigned)(deadline_ms / 1000 + 1));
 	client_init(&client);
 	while (!first_try(&client, path)) {
 		if (measure_now_ns() > end_ns)

@@ -35,12 +35,22 @@ ours_start() {
 	ours_pid[$1]=$!
 }
 
+process_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# process_end PID SIGNAL: whatever state it is in.
+process_end() {
+	kill -CONT "$1" 2>/dev/null
+	kill "-$2" "$1" 2>/dev/null
+	wait_until 60 process_gone "$1" 2>/dev/null || { say "$(ps -o args= -p "$1" | cut -c 1-60)… does not end"; kill -KILL "$1"; }
+	wait "$1" 2>/dev/null
+}
+
 # ours_end ID SIGNAL
 ours_end() {
 	[[ -n ${ours_pid[$1]:-} ]] || return 0
-	kill -CONT "${ours_pid[$1]}" 2>/dev/null
-	kill "-$2" "${ours_pid[$1]}" 2>/dev/null
-	wait "${ours_pid[$1]}" 2>/dev/null
+	process_end "${ours_pid[$1]}" "$2"
 	unset "ours_pid[$1]"
 }
 

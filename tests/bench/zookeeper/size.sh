@@ -9,10 +9,12 @@ size_first() {
 	local began=$EPOCHREALTIME answered
 	if [[ $1 == zabfs ]]; then
 		ours_start 1 "${@:2}"
-		answered=$("$bin/bench_wire" first "$ours/1/sock" 120000) || fail "zabfs does not answer"
+		answered=$("$bin/bench_wire" first "$ours/1/sock" 120000) ||
+			{ tail -n 5 "$ours/1/replica.log" >&2; fail "zabfs does not answer"; }
 	else
 		zk_start 1
-		answered=$("$bin/bench_zookeeper" first "${zk_port[1]}" 120000) || fail "ZooKeeper does not answer"
+		answered=$("$bin/bench_zookeeper" first "${zk_port[1]}" 120000) ||
+			{ tail -n 5 "$zk/1/log" >&2; fail "ZooKeeper does not answer"; }
 	fi
 	first_us=$((${answered#* } - ${began/./}))
 }
@@ -64,7 +66,7 @@ size_stall() {
 	sed -i 's/^pass_interval.*/pass_interval = 5/' "$ours/conf"
 	size_first zabfs -v
 	size_load zabfs
-	grep -q "zabfs-replica\[${ours_pid[1]}\].* pass begins rows=$((nodes / 1000))[0-9]*" "$ours/1/replica.log" ||
+	size_pass_seen ||
 		say "size: no pass over everything beside the writer"
 	before=$(zk_snapshots)
 	size_load zookeeper

@@ -36,9 +36,7 @@ zk_start() {
 
 zk_end() {
 	[[ -n ${zk_pid[$1]:-} ]] || return 0
-	kill -CONT "${zk_pid[$1]}" 2>/dev/null
-	kill "-$2" "${zk_pid[$1]}" 2>/dev/null
-	wait "${zk_pid[$1]}" 2>/dev/null
+	process_end "${zk_pid[$1]}" "$2"
 	unset "zk_pid[$1]"
 }
 

@@ -83,7 +83,10 @@ fill(const char *hosts, size_t nodes, size_t per_dir, size_t bytes, const char *
 	zookeeper_close(zh);
 }
 
-/* What a server says of itself: "srvr" has a line "Mode: …" as soon as it serves. */
+/*
+ * What a server says of itself: "srvr" has a line "Mode: …" as soon as it serves. One that asks
+ * while it starts may wait for ever.
+ */
 static bool
 serves(uint16_t port)
 {
@@ -91,11 +94,12 @@ serves(uint16_t port)
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval patience = { .tv_usec = 200000 };
 	char text[4096];
 	size_t len = 0;
 	ssize_t n = 0;
 
-	if (fd < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
 		err(1, "socket");
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
 	    write(fd, "srvr", 4) == 4)
@@ -116,6 +120,8 @@ first(size_t port, size_t deadline_ms)
 	char host[64];
 	zhandle_t *zh;
 
+	/* Its answer may not come either. */
+	alarm((unsigned)(deadline_ms / 1000 + 1));
 	while (!serves((uint16_t)port)) {
 		if (measure_now_ns() > end_ns)
 			errx(1, "port %zu: no answer within %zu ms", port, deadline_ms);

@@ -1,0 +1,2 @@
+build-fp/replica/lib/err.o: replica/lib/err.c replica/lib/err.h
+replica/lib/err.h:

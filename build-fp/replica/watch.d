@@ -1,0 +1,24 @@
+build-fp/replica/watch.o: replica/watch.c replica/replica.h \
+ replica/lib/conf.h replica/net/front.h replica/lib/wire.h \
+ replica/lib/codec.h replica/lib/wire_member.h replica/net/link.h \
+ replica/store/store.h replica/tree/image.h replica/tree/tree.h \
+ replica/tree/txn.h replica/tree/prep.h replica/zab/zab.h \
+ replica/zab/message.h replica/lib/err.h replica/lib/log.h \
+ replica/tree/change.h
+replica/replica.h:
+replica/lib/conf.h:
+replica/net/front.h:
+replica/lib/wire.h:
+replica/lib/codec.h:
+replica/lib/wire_member.h:
+replica/net/link.h:
+replica/store/store.h:
+replica/tree/image.h:
+replica/tree/tree.h:
+replica/tree/txn.h:
+replica/tree/prep.h:
+replica/zab/zab.h:
+replica/zab/message.h:
+replica/lib/err.h:
+replica/lib/log.h:
+replica/tree/change.h:
