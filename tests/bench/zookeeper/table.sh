@@ -53,7 +53,7 @@ value_text() {
 # "<= N ns" of ours alone, or "-". OURS, THEIRS: numbers.
 compare() {
 	local what=$1 unit=$2 aim=$3 ours_value=$4 theirs_value=$5 text=- verdict=- ratio
-	ratio=$(awk -v a="$ours_value" -v b="$theirs_value" 'BEGIN { r = a / b; printf r < 0.1 ? "%.3f\n" : r < 10 ? "%.2f\n" : "%.0f\n", r }')
+	ratio=$(awk -v a="$ours_value" -v b="$theirs_value" 'BEGIN { r = a / b; printf r < 0.1 ? "%.2g\n" : r < 10 ? "%.2f\n" : "%.0f\n", r }')
 	case $aim in
 	'<= '*' ns')
 		aim=${aim#<= } aim=${aim% ns}

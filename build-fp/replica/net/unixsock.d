@@ -1,3 +1,0 @@
-build-fp/replica/net/unixsock.o: replica/net/unixsock.c \
- replica/net/unixsock.h
-replica/net/unixsock.h:

@@ -1,7 +1,0 @@
-build-fp/replica/store/batch.o: replica/store/batch.c \
- replica/store/store_internal.h replica/store/store.h replica/lib/codec.h \
- replica/lib/check.h
-replica/store/store_internal.h:
-replica/store/store.h:
-replica/lib/codec.h:
-replica/lib/check.h:

@@ -1,7 +1,0 @@
-build-fp/replica/zab/leader_sync.o: replica/zab/leader_sync.c \
- replica/zab/zab_internal.h replica/lib/check.h replica/zab/zab.h \
- replica/zab/message.h
-replica/zab/zab_internal.h:
-replica/lib/check.h:
-replica/zab/zab.h:
-replica/zab/message.h:
