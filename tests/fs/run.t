@@ -4,7 +4,7 @@
 
 mkdir -p "$T/src/tests" "$T/bin"
 # shellcheck disable=SC2154 # lib.sh sets them
-cp "$here/tests/node" "$T/src/tests/" && cp "$build"/zabfs-* "$T/bin/"
+cp "$here"/tests/{node,free-ports} "$T/src/tests/" && cp "$build"/zabfs-* "$T/bin/"
 cd "$T/src" || exit 1
 node() {
 	ZABFS_BUILD="$T/bin" timeout 60 tests/node "$@" >"$T/out" 2>&1
