@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154
 . "$(dirname "$0")/lib.sh"
 
-ensemble_start 3 "pass_interval = 1" "log_rows_min = 20" "log_tree_percent = 0" || exit 1
+ensemble_start 3 "init_limit = 50" "sync_limit = 50" "pass_interval = 1" "log_rows_min = 20" "log_tree_percent = 0" || exit 1
 for id in 1 2 3; do
 	member_mount $id -o timeout=30s || exit 1
 done
