@@ -74,13 +74,16 @@ refuse(struct replica *replica, uint32_t member, uint64_t session, uint64_t seri
 	lead_answer(replica, member, &message);
 }
 
-/* Waits for the round that begins after this moment. */
-static void
+/* Waits for the round that begins after this moment. False: too many do. */
+static bool
 doubt(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     enum wire_type type, uint64_t rid)
 {
-	struct doubt *doubt = malloc(sizeof *doubt);
+	struct doubt *doubt;
 
+	if (replica->ndoubts + replica->nanswers >= LEAD_DOUBTS_MAX)
+		return false;
+	doubt = malloc(sizeof *doubt);
 	CHECK(doubt != NULL);
 	*doubt = (struct doubt){ .round = replica->round_asked + 1,
 		.member = member,
@@ -89,17 +92,25 @@ doubt(struct replica *replica, uint32_t member, uint64_t session, uint64_t seria
 		.rid = rid,
 		.type = type };
 	STAILQ_INSERT_TAIL(&replica->doubts, doubt, next);
+	replica->ndoubts++;
+	return true;
 }
 
 /* The leader's tree lags behind a quorum's: the session may be open elsewhere already. */
 static bool
-is_early(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+is_early(const struct replica *replica, uint64_t session)
+{
+	return session > tree_applied(replica->tree) &&
+	       tree_session(replica->tree, session) == NULL;
+}
+
+static bool
+keep(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg)
 {
 	struct early *early;
 
-	if (tree_session(replica->tree, session) != NULL ||
-	    session <= tree_applied(replica->tree) || replica->nearly >= LEAD_EARLY_MAX)
+	if (replica->nearly >= LEAD_EARLY_MAX || replica->early_bytes >= LEAD_EARLY_BYTES_MAX)
 		return false;
 	msgpack_sbuffer_clear(&replica->scratch);
 	wire_pack(&replica->scratch, msg);
@@ -112,7 +123,26 @@ is_early(struct replica *replica, uint32_t member, uint64_t session, uint64_t se
 	memcpy(early->packed, replica->scratch.data, early->len);
 	STAILQ_INSERT_TAIL(&replica->early, early, next);
 	replica->nearly++;
+	replica->early_bytes += early->len;
 	return true;
+}
+
+static void
+take_early(struct replica *replica, struct early *early)
+{
+	STAILQ_REMOVE(&replica->early, early, early, next);
+	replica->nearly--;
+	replica->early_bytes -= early->len;
+}
+
+static struct doubt *
+take_doubt(struct replica *replica)
+{
+	struct doubt *doubt = STAILQ_FIRST(&replica->doubts);
+
+	STAILQ_REMOVE_HEAD(&replica->doubts, next);
+	replica->ndoubts--;
+	return doubt;
 }
 
 void
@@ -121,8 +151,12 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 {
 	struct attendance *attendance;
 
-	if (is_early(replica, member, session, serial, msg))
+	if (is_early(replica, session)) {
+		/* A ping is not answered: the next one may be. */
+		if (!keep(replica, member, session, serial, msg) && msg->type != WIRE_T_PING)
+			refuse(replica, member, session, serial, msg, ERR_BUSY);
 		return;
+	}
 	attendance = attend_find(replica, session);
 	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
 		refuse(replica, member, session, serial, msg, ERR_EXPIRED);
@@ -135,7 +169,8 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 		doubt(replica, member, session, serial, WIRE_T_PONG, msg->ping.sent_ns);
 		break;
 	case WIRE_T_SYNC:
-		doubt(replica, member, session, serial, WIRE_T_SYNC, msg->sync.rid);
+		if (!doubt(replica, member, session, serial, WIRE_T_SYNC, msg->sync.rid))
+			refuse(replica, member, session, serial, msg, ERR_BUSY);
 		break;
 	case WIRE_T_CLOSE:
 		if (!attendance->closing && !attend_close(replica, session, false))
@@ -182,7 +217,8 @@ lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t
 	}
 	if (!is_current(replica, attendance, member, serial))
 		return;
-	doubt(replica, member, session, serial, WIRE_T_ATTACHED, 0);
+	if (!doubt(replica, member, session, serial, WIRE_T_ATTACHED, 0))
+		attached(replica, member, session, serial, ERR_BUSY);
 	lead_run(replica);
 }
 
@@ -243,7 +279,7 @@ run_rounds(struct replica *replica)
 	zab_status(replica->zab, &status);
 	while ((first = STAILQ_FIRST(&replica->doubts)) != NULL &&
 	       first->round <= replica->round_confirmed) {
-		STAILQ_REMOVE_HEAD(&replica->doubts, next);
+		take_doubt(replica);
 		confirmed(replica, first, status.committed);
 		free(first);
 	}
@@ -272,8 +308,7 @@ run_early(struct replica *replica)
 	struct wire_msg msg;
 
 	while ((early = early_due(replica)) != NULL) {
-		STAILQ_REMOVE(&replica->early, early, early, next);
-		replica->nearly--;
+		take_early(replica, early);
 		zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
 		CHECK(zone != NULL);
 		if (wire_unpack(early->packed, early->len, zone, &msg) == 0)
@@ -297,18 +332,14 @@ lead_run(struct replica *replica)
 void
 lead_drop(struct replica *replica)
 {
-	struct doubt *doubt;
 	struct early *early;
 
-	while ((doubt = STAILQ_FIRST(&replica->doubts)) != NULL) {
-		STAILQ_REMOVE_HEAD(&replica->doubts, next);
-		free(doubt);
-	}
+	while (!STAILQ_EMPTY(&replica->doubts))
+		free(take_doubt(replica));
 	while ((early = STAILQ_FIRST(&replica->early)) != NULL) {
-		STAILQ_REMOVE_HEAD(&replica->early, next);
+		take_early(replica, early);
 		free(early);
 	}
-	replica->nearly = 0;
 	handover_drop(replica);
 	replica->round_confirmed = replica->round_asked;
 }

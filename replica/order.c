@@ -20,6 +20,15 @@ const char *const order_reasons[ZAB_REASONS] = { "-", "start", "leader-gone", "l
 	"leader-resigned", "old-epoch", "no-quorum", "timeout", "storage", "rollover", "hand-over",
 	"epoch-behind", "protocol", "synchronised" };
 
+static _Noreturn void
+undone(uint64_t zxid)
+{
+	fatal(EX_SOFTWARE,
+	    "what was committed here is not in the history of the leader, or no epoch is left "
+	    "zxid=0x%llx",
+	    (unsigned long long)zxid);
+}
+
 static void
 changed(struct replica *replica, const struct zab_action *action)
 {
@@ -38,8 +47,9 @@ changed(struct replica *replica, const struct zab_action *action)
 			    order_reasons[action->reason]);
 		return;
 	}
-	/* A leader that a quorum follows has all that was committed. */
-	CHECK(replica->catch_up == 0);
+	/* A leader that a quorum follows has all that was committed: or the quorum lies. */
+	if (replica->catch_up != 0)
+		undone(replica->catch_up);
 	replica->disk_full = false;
 	log_info("%s epoch=%llu zxid=0x%llx leader=%u", replica->leading ? "leading" : "following",
 	    (unsigned long long)action->current_epoch, (unsigned long long)action->zxid,
@@ -191,10 +201,7 @@ act(struct replica *replica, const struct zab_action *action, const struct zab_e
 		    (unsigned)action->peer, (unsigned long long)action->zxid);
 		break;
 	case ZAB_FATAL:
-		fatal(EX_SOFTWARE,
-		    "what was committed here is not in the history of the leader, or no epoch is "
-		    "left zxid=0x%llx",
-		    (unsigned long long)action->zxid);
+		undone(action->zxid);
 	}
 }
 
@@ -356,33 +363,14 @@ order_heard(struct replica *replica, struct peer *peer)
 }
 
 void
-order_message(struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_zab *msg,
-    struct blob payload)
+order_message(struct replica *replica, struct peer *peer, uint64_t conn,
+    const struct zab_message *message, struct blob payload)
 {
-	struct zab_event event = { .type = ZAB_EVENT_MESSAGE, .peer = peer->sid, .conn = conn };
+	struct zab_event event = {
+		.type = ZAB_EVENT_MESSAGE, .peer = peer->sid, .conn = conn, .message = *message
+	};
 
-	event.message = (struct zab_message){ .type = msg->type,
-		.role = msg->role,
-		.flags = msg->flags,
-		.vote_sid = msg->vote_sid,
-		.attempt = msg->attempt,
-		.round = msg->round,
-		.epoch = msg->epoch,
-		.zxid = msg->zxid,
-		.prev = msg->prev,
-		.hash = msg->hash,
-		.vote_epoch = msg->vote_epoch,
-		.vote_zxid = msg->vote_zxid,
-		.vote_favour = msg->vote_favour };
-	/* The snapshot comes before what is behind it. */
-	if (replica->snap != NULL && replica->in_sync && !snap_in_complete(replica) &&
-	    (msg->type == ZAB_ROW || msg->type == ZAB_NEWLEADER)) {
-		links_close(replica->links, peer->sid, conn, "a snapshot that is not complete");
-		return;
-	}
 	run(replica, &event, payload);
-	if (msg->type == ZAB_ROW)
-		rows_hold_back(replica, peer, conn);
 }
 
 void

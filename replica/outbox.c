@@ -29,20 +29,7 @@ static void
 send_message(struct replica *replica, const struct peer *peer, const struct zab_message *message,
     struct blob payload)
 {
-	struct wire_msg msg = { .type = WIRE_T_ZAB,
-		.zab = { .type = message->type,
-		    .role = message->role,
-		    .flags = message->flags,
-		    .vote_sid = message->vote_sid,
-		    .attempt = message->attempt,
-		    .round = message->round,
-		    .epoch = message->epoch,
-		    .zxid = message->zxid,
-		    .prev = message->prev,
-		    .hash = message->hash,
-		    .vote_epoch = message->vote_epoch,
-		    .vote_zxid = message->vote_zxid,
-		    .vote_favour = message->vote_favour } };
+	struct wire_msg msg = { .type = WIRE_T_ZAB, .zab = message_to_wire(message) };
 
 	links_send(replica->links, peer->sid, peer->conn, &msg, payload);
 }

@@ -77,6 +77,9 @@ recover_caught_up(struct replica *replica)
 {
 	if (replica->catch_up == 0 || tree_applied(replica->tree) < replica->catch_up)
 		return;
+	if (!tree_is_whole(replica->tree))
+		fatal(EX_DATAERR, "the image and the rows behind it make no tree zxid=0x%llx",
+		    (unsigned long long)replica->catch_up);
 	tree_recovery_end(replica->tree);
 	replica->catch_up = 0;
 }

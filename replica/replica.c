@@ -7,7 +7,6 @@
 #include "replica/replica.h"
 
 #include "replica/lib/check.h"
-#include "replica/lib/err.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,48 +102,6 @@ on_down(void *arg, uint32_t sid, uint64_t conn)
 	order_disconnected(replica, peer, conn);
 }
 
-/* What front ends of other members ask of the leader; what names another's epoch is void. */
-static bool
-to_leader(struct replica *replica, uint32_t sid, const struct wire_msg *msg)
-{
-	msgpack_zone *zone;
-	struct wire_msg request;
-
-	if (!replica->leading)
-		return true;
-	if (msg->type == WIRE_T_OPEN && msg->open.epoch == replica->epoch)
-		lead_open(replica, sid, &msg->open);
-	if (msg->type == WIRE_T_ATTACH && msg->attach.epoch == replica->epoch)
-		lead_attach(replica, sid, msg->attach.session, msg->attach.serial);
-	if (msg->type != WIRE_T_FORWARD || msg->forward.epoch != replica->epoch)
-		return true;
-	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
-	CHECK(zone != NULL);
-	if (wire_unpack(msg->forward.request.data, msg->forward.request.len, zone, &request) != 0 ||
-	    !(wire_is_write(request.type) || request.type == WIRE_T_SYNC ||
-		request.type == WIRE_T_CLOSE || request.type == WIRE_T_PING ||
-		request.type == WIRE_T_HAND_OVER)) {
-		msgpack_zone_free(zone);
-		return false;
-	}
-	lead_take(replica, sid, msg->forward.session, msg->forward.serial, &request);
-	msgpack_zone_free(zone);
-	return true;
-}
-
-static void
-from_leader(struct replica *replica, uint32_t sid, const struct wire_msg *msg)
-{
-	if (!replica->serving || sid != replica->leader)
-		return;
-	if (msg->type == WIRE_T_OPENED && msg->opened.epoch == replica->epoch)
-		attend_refused(replica, msg->opened.secret, msg->opened.code);
-	if (msg->type == WIRE_T_ATTACHED && msg->attached.epoch == replica->epoch)
-		attend_attached(replica, &msg->attached);
-	if (msg->type == WIRE_T_ANSWER)
-		request_answer(replica, &msg->answer);
-}
-
 static void
 on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, struct blob payload)
 {
@@ -152,26 +109,7 @@ on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, s
 	struct peer *peer = replica_peer(replica, sid);
 
 	peer->spoke = true;
-	switch (msg->type) {
-	case WIRE_T_ZAB:
-		order_message(replica, peer, conn, &msg->zab, payload);
-		break;
-	case WIRE_T_PIECE:
-		snap_in_piece(replica, peer, conn, &msg->piece);
-		break;
-	case WIRE_T_OPEN:
-	case WIRE_T_ATTACH:
-	case WIRE_T_FORWARD:
-		if (!to_leader(replica, sid, msg))
-			links_close(replica->links, sid, conn, "a request that is none");
-		break;
-	case WIRE_T_STATUS:
-		if (!status_take(replica, peer, &msg->status))
-			links_close(replica->links, sid, conn, "a status that is none");
-		break;
-	default:
-		from_leader(replica, sid, msg);
-	}
+	inbox_message(replica, peer, conn, msg, payload);
 }
 
 static void

@@ -38,9 +38,11 @@
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define REQUESTS_BYTES_MAX (256u << 20)
-
+/* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
+#define LEAD_DOUBTS_MAX 65536
 /* Requests that are ahead of the leader's tree (lead.c). */
 #define LEAD_EARLY_MAX 4096
+#define LEAD_EARLY_BYTES_MAX (16u << 20)
 /* Batches for the image's thread: of a pass; of a snapshot, then its connection waits. */
 #define IMAGER_BATCHES_MAX 4u
 #define SNAP_BATCHES_MAX 8u
@@ -232,10 +234,13 @@ struct replica {
 	LIST_HEAD(, opening) openings;
 	size_t requests_bytes;
 	STAILQ_HEAD(, answer) answers;
+	uint32_t nanswers;
 	STAILQ_HEAD(, doubt) doubts;
+	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;
 	STAILQ_HEAD(, early) early;
 	uint32_t nearly;
+	size_t early_bytes;
 	STAILQ_HEAD(, hand_over) hand_overs;
 	uint32_t nhand_overs;
 	uint64_t tick_ns;
@@ -287,7 +292,7 @@ void order_confirm(struct replica *replica, uint64_t round);
 void order_connected(struct replica *replica, struct peer *peer, uint64_t conn);
 void order_disconnected(struct replica *replica, struct peer *peer, uint64_t conn);
 void order_message(struct replica *replica, struct peer *peer, uint64_t conn,
-    const struct wire_zab *msg, struct blob payload);
+    const struct zab_message *message, struct blob payload);
 void order_heard(struct replica *replica, struct peer *peer);
 extern const char *const order_reasons[ZAB_REASONS];
 /* Leadership goes to a member that is up to date, without a lost or doubled write. */
@@ -303,10 +308,20 @@ void rows_hold_back(struct replica *replica, struct peer *peer, uint64_t conn);
 void rows_go_on(struct replica *replica); /* the log has taken some */
 /* The greatest row at or below zxid, and its chained hash; false: it is below the base. */
 bool rows_look_up(struct replica *replica, uint64_t zxid, uint64_t *found, uint64_t *hash);
+/* Whether there is this very row, or is no need to ask: it is applied. */
+bool rows_has(struct replica *replica, uint64_t zxid);
 /* Each row above `after` until row() says false. False: they are gone already. */
 typedef bool (*rows_each)(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload);
 bool rows_read(struct replica *replica, uint64_t after, rows_each row, void *arg);
 void rows_deliver(struct replica *replica, uint64_t upto);
+
+/* message.c: the payload travels beside it. */
+struct wire_zab message_to_wire(const struct zab_message *in);
+struct zab_message message_from_wire(const struct wire_zab *in);
+
+/* inbox.c: what comes from other members; what can't be ends the connection. */
+void inbox_message(struct replica *replica, struct peer *peer, uint64_t conn,
+    const struct wire_msg *msg, struct blob payload);
 
 /* outbox.c: what goes to other members, no faster than they take it. */
 void outbox_message(
@@ -353,7 +368,8 @@ void snap_out_free(struct snap_out *snap);
 /* One piece to the peer; false: it was the last. */
 bool snap_out_next(struct replica *replica, struct snap_out *snap, const struct peer *peer);
 void snap_in_begin(struct replica *replica, struct peer *peer, uint64_t attempt, uint64_t zxid);
-void snap_in_piece(
+/* False: it is none. */
+bool snap_in_piece(
     struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_piece *piece);
 /* Whether every piece is there. */
 bool snap_in_complete(const struct replica *replica);
@@ -372,7 +388,8 @@ bool request_done(struct replica *replica, struct attendance *attendance, uint64
 /* None of them was executed, nor will be. */
 void request_fail(struct replica *replica, struct attendance *attendance, int code);
 void request_free(struct replica *replica, struct attendance *attendance);
-void request_answer(struct replica *replica, const struct wire_answer *answer);
+/* False: more of them wait to be said than can have been asked for. */
+bool request_answer(struct replica *replica, const struct wire_answer *answer);
 void request_applied(struct replica *replica);
 void request_drop(struct replica *replica); /* answers that wait for what will not come */
 

@@ -268,27 +268,49 @@ executed_before(struct replica *replica, struct attendance *attendance, uint64_t
 		    replica, attendance->front, rid, result->code, result->zxid, result->node);
 }
 
+static void
+say_end(struct replica *replica, struct attendance *attendance, const struct wire_answer *answer)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE, .bye.code = answer->code };
+	struct wire_attached refusal = { .session = answer->session,
+		.serial = answer->serial,
+		.code = answer->code == ERR_OK ? ERR_EXPIRED : answer->code };
+
+	/* It ended, or moved, before it was here. */
+	if (!attendance->welcomed) {
+		attend_attached(replica, &refusal);
+		return;
+	}
+	request_done(replica, attendance, 0);
+	front_send(attendance->front, &bye);
+	if (answer->code == ERR_MOVED)
+		front_kick(attendance->front, "the session has moved");
+}
+
+static void
+say_alive(struct replica *replica, const struct attendance *attendance, uint64_t sent_ns)
+{
+	struct wire_msg pong = { .type = WIRE_T_PONG,
+		.pong = { .sent_ns = sent_ns, .zxid = tree_applied(replica->tree), .alive = 1 } };
+
+	/* Who has not resumed has asked for nothing. */
+	if (front_resumed(attendance->front))
+		front_send(attendance->front, &pong);
+}
+
 /* Everything that the answer speaks of is applied here. */
 static void
 say(struct replica *replica, const struct wire_answer *answer)
 {
 	struct attendance *attendance = attend_find(replica, answer->session);
-	struct wire_msg msg = { .type = (enum wire_type)answer->type };
 
 	if (attendance == NULL || attendance->front == NULL ||
 	    attendance->front_serial != answer->serial)
 		return;
 	if (answer->type == WIRE_T_PONG) {
-		msg.pong = (struct wire_pong){
-			.sent_ns = answer->rid, .zxid = tree_applied(replica->tree), .alive = 1
-		};
-		front_send(attendance->front, &msg);
+		say_alive(replica, attendance, answer->rid);
 	} else if (answer->type == WIRE_T_BYE) {
-		request_done(replica, attendance, 0);
-		msg.bye.code = answer->code;
-		front_send(attendance->front, &msg);
-		if (answer->code == ERR_MOVED)
-			front_kick(attendance->front, "the session has moved");
+		say_end(replica, attendance, answer);
 	} else if (answer->type == WIRE_T_REPLY && answer->code == ERR_OK) {
 		executed_before(replica, attendance, answer->rid);
 	} else if (request_done(replica, attendance, answer->rid)) {
@@ -299,21 +321,25 @@ say(struct replica *replica, const struct wire_answer *answer)
 	}
 }
 
-void
+bool
 request_answer(struct replica *replica, const struct wire_answer *message)
 {
 	struct answer *answer;
 
 	if (message->epoch != replica->epoch || !replica->serving)
-		return;
+		return true;
 	if (message->zxid <= tree_applied(replica->tree)) {
 		say(replica, message);
-		return;
+		return true;
 	}
+	if (replica->nanswers >= LEAD_DOUBTS_MAX)
+		return false;
 	answer = malloc(sizeof *answer);
 	CHECK(answer != NULL);
 	answer->message = *message;
 	STAILQ_INSERT_TAIL(&replica->answers, answer, next);
+	replica->nanswers++;
+	return true;
 }
 
 void
@@ -323,6 +349,7 @@ request_applied(struct replica *replica)
 	struct answer *answer;
 
 	STAILQ_SWAP(&all, &replica->answers, answer);
+	replica->nanswers = 0;
 	while ((answer = STAILQ_FIRST(&all)) != NULL) {
 		STAILQ_REMOVE_HEAD(&all, next);
 		request_answer(replica, &answer->message);
@@ -339,4 +366,5 @@ request_drop(struct replica *replica)
 		STAILQ_REMOVE_HEAD(&replica->answers, next);
 		free(answer);
 	}
+	replica->nanswers = 0;
 }

@@ -105,6 +105,20 @@ rows_look_up(struct replica *replica, uint64_t zxid, uint64_t *found, uint64_t *
 	return code == 0;
 }
 
+bool
+rows_has(struct replica *replica, uint64_t zxid)
+{
+	const struct proposal *last = TAILQ_LAST(&replica->proposals, proposals);
+	uint64_t newest = last == NULL ? replica->durable.last_zxid : last->zxid, found, hash;
+
+	if (zxid <= tree_applied(replica->tree))
+		return true;
+	/* Within an epoch no number is left out. */
+	if (zab_zxid_epoch(zxid) == zab_zxid_epoch(newest))
+		return zxid <= newest && zab_zxid_counter(zxid) != 0;
+	return zxid < newest && rows_look_up(replica, zxid, &found, &hash) && found == zxid;
+}
+
 struct reading {
 	uint64_t prev_zxid, before; /* rows from here on are in memory */
 	rows_each row;

@@ -191,6 +191,21 @@ take_rows(struct snap_in *snap, struct store_batch *batch, struct blob rows)
 	return true;
 }
 
+/* The image is complete: fuzzy, but no row of it is from later, no id above what it says. */
+static bool
+take_end(struct replica *replica, struct snap_in *snap, const struct wire_piece *piece)
+{
+	struct zab_status status;
+
+	zab_status(replica->zab, &status);
+	if (piece->upto < snap->zxid || zab_zxid_epoch(piece->upto) > status.epoch ||
+	    piece->next_id > TREE_ID_MAX + 1 || tree_last_id(snap->tree) >= piece->next_id)
+		return false;
+	image_load_done(snap->tree, snap->zxid, piece->next_id);
+	snap->upto = piece->upto;
+	return true;
+}
+
 static void
 progress(struct snap_in *snap)
 {
@@ -202,7 +217,7 @@ progress(struct snap_in *snap)
 	log_info("snapshot comes in rows=%" PRIu64 " of=%" PRIu64, snap->rows, snap->total);
 }
 
-void
+bool
 snap_in_piece(
     struct replica *replica, struct peer *peer, uint64_t conn, const struct wire_piece *piece)
 {
@@ -210,27 +225,27 @@ snap_in_piece(
 	struct store_batch *batch;
 
 	/* Of an attempt that is over. */
-	if (snap == NULL || !replica->in_sync || snap->attempt != piece->attempt)
-		return;
+	if (snap == NULL || !replica->in_sync || snap->attempt != piece->attempt ||
+	    snap->peer != peer || snap->conn != conn)
+		return true;
 	batch = store_batch_new();
-	if (snap->complete || !take_rows(snap, batch, piece->rows)) {
+	if (snap->complete || !take_rows(snap, batch, piece->rows) ||
+	    (piece->last && !take_end(replica, snap, piece))) {
 		store_batch_free(batch);
-		links_close(replica->links, peer->sid, conn, "a piece that is none");
-		return;
+		return false;
 	}
 	store_snap_put(replica->store, batch);
 	snap->total = piece->total;
 	progress(snap);
 	if (piece->last) {
-		image_load_done(snap->tree, snap->zxid, piece->next_id);
 		store_snap_end(replica->store, piece->upto, piece->next_id);
-		snap->upto = piece->upto;
 		snap->complete = true;
 	} else if (store_pass_queued(replica->store) >= SNAP_BATCHES_MAX) {
 		snap->paused = true;
 		links_pause(replica->links, peer->sid, conn, true);
 	}
 	order_heard(replica, peer);
+	return true;
 }
 
 void

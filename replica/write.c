@@ -7,6 +7,9 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/log.h"
+
+#include <sysexits.h>
 
 void
 write_time_seen(struct replica *replica, int64_t time_ns)
@@ -143,6 +146,10 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 
 	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
 	tree_apply(replica->tree, &txn);
+	/* It was committed and can't be undone: what this member has is not what the others have. */
+	if (!tree_fits(replica->tree))
+		fatal(EX_DATAERR, "a row of the history does not fit the tree zxid=0x%llx",
+		    (unsigned long long)zxid);
 	replica->figures.applied++;
 	prep_applied(replica->prep, txn.zxid);
 	write_time_seen(replica, txn.head.time_ns);

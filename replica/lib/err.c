@@ -3,6 +3,19 @@
 
 #include <errno.h>
 
+bool
+err_is_known(int code)
+{
+	switch (code) {
+	case ERR_OK:
+#define ERR_CASE(name, number, errnum, text) case name:
+		ERR_TABLE(ERR_CASE)
+#undef ERR_CASE
+		return true;
+	}
+	return false;
+}
+
 const char *
 err_text(int code)
 {

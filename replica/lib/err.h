@@ -7,6 +7,8 @@
 #ifndef ZABFS_LIB_ERR_H
 #define ZABFS_LIB_ERR_H
 
+#include <stdbool.h>
+
 #define ERR_TABLE(E)                                                                               \
 	E(ERR_NONODE, 1, ENOENT, "no such znode")                                                  \
 	E(ERR_EXISTS, 2, EEXIST, "znode exists")                                                   \
@@ -38,6 +40,9 @@ enum err {
 	ERR_TABLE(ERR_ENUM)
 #undef ERR_ENUM
 };
+
+/* Whether it is a code of the table, or ERR_OK: what comes from outside may be any number. */
+bool err_is_known(int code);
 
 /* The text of a code, static; "unknown error" for a number outside the table. */
 const char *err_text(int code);

@@ -135,7 +135,18 @@ struct loading {
 	int (*session)(void *arg, const struct store_session *row);
 	void *arg;
 	uint64_t digest;
+	uint64_t last; /* id, of the table that is read */
 };
+
+/* A row that stands where a search for it does not lead was written by one that went astray. */
+static bool
+in_order(struct loading *loading, uint64_t id)
+{
+	bool ascends = id > loading->last;
+
+	loading->last = id;
+	return ascends;
+}
 
 static int
 load_node(struct loading *loading, sqlite3_stmt *s)
@@ -162,7 +173,9 @@ load_node(struct loading *loading, sqlite3_stmt *s)
 	};
 
 	loading->digest += db_number(s, 18);
-	return db_number(s, 18) == node_sum(&row) ? loading->node(loading->arg, &row) : ERR_IO;
+	if (db_number(s, 18) != node_sum(&row) || !in_order(loading, row.id))
+		return ERR_IO;
+	return loading->node(loading->arg, &row);
 }
 
 static int
@@ -178,7 +191,9 @@ load_session(struct loading *loading, sqlite3_stmt *s)
 	};
 
 	loading->digest += db_number(s, 6);
-	return db_number(s, 6) == session_sum(&row) ? loading->session(loading->arg, &row) : ERR_IO;
+	if (db_number(s, 6) != session_sum(&row) || !in_order(loading, row.id))
+		return ERR_IO;
+	return loading->session(loading->arg, &row);
 }
 
 static int
@@ -188,6 +203,7 @@ load_rows(sqlite3 *db, const char *sql, int (*load)(struct loading *loading, sql
 	sqlite3_stmt *statement = db_prepare(db, sql);
 	int code = SQLITE_DONE, result = 0;
 
+	loading->last = 0;
 	while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
 		result = load(loading, statement);
 	sqlite3_finalize(statement);

@@ -127,7 +127,8 @@ children_unplace(struct tree *tree, struct znode *dir)
 void
 node_free(struct tree *tree, struct znode *node)
 {
-	CHECK(node->children == NULL || tree->recovering);
+	if (node->children != NULL)
+		tree_misfit(tree);
 	children_unplace(tree, node);
 	node_unplace(tree, node);
 	tree->unplaced--;
@@ -178,12 +179,12 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 	node = rename_in_memory(tree, node, name);
 	node->parent = parent;
 	if (dir == NULL || !S_ISDIR(dir->mode)) {
-		CHECK(tree->recovering);
+		tree_misfit(tree);
 		return node;
 	}
 	other = node_child(dir, name);
 	if (other != NULL) {
-		CHECK(tree->recovering);
+		tree_misfit(tree);
 		node_unplace(tree, other);
 	}
 	node->placed = true;

@@ -45,6 +45,7 @@ struct tree {
 	uint64_t count, bytes, ephemerals;
 	uint64_t unplaced;
 	bool recovering;
+	bool misfit; /* in service something did not hold that a transaction expects */
 	Pvoid_t dirty_nodes, dirty_sessions; /* Judy1: changed since the last pass began */
 	struct image_pass *pass;
 };
@@ -53,6 +54,9 @@ struct tree {
 int node_check_name(struct blob name);
 /* Whether the mode is of a kind that there is, with nothing but permission bits beside. */
 bool node_mode_valid(uint32_t mode);
+
+/* What a transaction expects does not hold: normal in recovery, noted in service (tree_fits). */
+void tree_misfit(struct tree *tree);
 
 /* The node with this id; NULL: none. */
 struct znode *node_find(const struct tree *tree, uint64_t id);
@@ -65,8 +69,8 @@ void node_free(struct tree *tree, struct znode *node);
 /*
  * Puts a node, wherever it was, to (parent, name); it may be moved in memory
  * (a longer name), so the node to go on with is returned. A parent that isn't
- * there leaves it without a place; who had the name loses it (recovery only:
- * CHECKed). Does not touch the hash.
+ * there leaves it without a place; who had the name loses it (normal in recovery
+ * only). Does not touch the hash.
  */
 struct znode *node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob name);
 /* Takes the node off its place; parent and name remember it. */

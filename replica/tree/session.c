@@ -153,7 +153,7 @@ session_record(
 	CHECK(slot != NULL && slot != PPJERR);
 	if (*slot != NULL) {
 		/* Over an image that has caught this transaction already. */
-		CHECK(tree->recovering);
+		tree_misfit(tree);
 		tree->hash -= result_hash(session, *slot);
 	} else {
 		*slot = malloc(sizeof *result);
@@ -173,7 +173,7 @@ session_ephemeral_add(struct tree *tree, uint64_t id, uint64_t node, uint64_t ha
 	PPvoid_t slot;
 
 	if (session == NULL) {
-		CHECK(tree->recovering);
+		tree_misfit(tree);
 		return;
 	}
 	session_ephemeral_remove(tree, id, node);

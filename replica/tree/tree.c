@@ -1,6 +1,6 @@
 /*
  * The tree: transactions applied, nodes read. See tree.h. One function per
- * operation; in recovery each takes what it finds, in service it CHECKs.
+ * operation; each takes what it finds, which in service is noted.
  */
 #include "replica/tree/tree.h"
 
@@ -67,11 +67,24 @@ at(const struct znode *node, uint64_t parent, struct blob name)
 	       memcmp(node->name, name.data, name.len) == 0;
 }
 
-/* What an operation expects: CHECKed in service; in recovery the answer decides. */
-static bool
-expect(const struct tree *tree, bool holds)
+void
+tree_misfit(struct tree *tree)
 {
-	CHECK(holds || tree->recovering);
+	tree->misfit = tree->misfit || !tree->recovering;
+}
+
+bool
+tree_fits(const struct tree *tree)
+{
+	return !tree->misfit;
+}
+
+/* What an operation expects. */
+static bool
+expect(struct tree *tree, bool holds)
+{
+	if (!holds)
+		tree_misfit(tree);
 	return holds;
 }
 
@@ -226,7 +239,7 @@ apply_session_close(struct tree *tree, const struct txn_session_close *op)
 
 	if (!expect(tree, session != NULL))
 		return;
-	CHECK(session->ephemerals == NULL || tree->recovering);
+	expect(tree, session->ephemerals == NULL);
 	session_remove(tree, session);
 }
 
@@ -292,13 +305,16 @@ tree_recovery_begin(struct tree *tree)
 	tree->recovering = true;
 }
 
+bool
+tree_is_whole(const struct tree *tree)
+{
+	return tree->unplaced == 0 && tree_last_id(tree) < tree->next_id;
+}
+
 void
 tree_recovery_end(struct tree *tree)
 {
-	Word_t last = UINT64_MAX;
-
-	CHECK(tree->unplaced == 0);
-	CHECK(JudyLLast(tree->nodes, &last, PJE0) != NULL && last < tree->next_id);
+	CHECK(tree_is_whole(tree));
 	tree->recovering = false;
 }
 
@@ -335,6 +351,16 @@ uint64_t
 tree_next_id(const struct tree *tree)
 {
 	return tree->next_id;
+}
+
+uint64_t
+tree_last_id(const struct tree *tree)
+{
+	Word_t last = UINT64_MAX;
+
+	/* The root is always there. */
+	CHECK(JudyLLast(tree->nodes, &last, PJE0) != NULL);
+	return last;
 }
 
 uint64_t

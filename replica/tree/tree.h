@@ -27,20 +27,24 @@ struct tree *tree_new(void);
 void tree_free(struct tree *tree);
 
 /*
- * Applies one transaction, zxid above the last. In service what it expects
- * must hold (CHECK); between tree_recovery_begin and tree_recovery_end, over a
- * fuzzy image, an expectation that does not hold is normal (replica/README.md).
+ * Applies one transaction, zxid above the last. Between tree_recovery_begin and
+ * tree_recovery_end, over a fuzzy image, something that it expects and that does
+ * not hold is normal (replica/README.md). In service it is not: whose history
+ * that is has another tree, and this one is not to be used any more.
  */
 void tree_apply(struct tree *tree, const struct txn *txn);
+bool tree_fits(const struct tree *tree); /* everything that was applied in service did hold */
 void tree_recovery_begin(struct tree *tree);
-/* CHECKs that nothing is left without its place. */
-void tree_recovery_end(struct tree *tree);
+/* Whether each node has its place, and an id below the next one. */
+bool tree_is_whole(const struct tree *tree);
+void tree_recovery_end(struct tree *tree); /* CHECKs it */
 
-uint64_t tree_applied(const struct tree *tree);	  /* zxid of the last transaction */
-uint64_t tree_hash(const struct tree *tree);	  /* sum of the nodes' and sessions' hashes */
-uint64_t tree_next_id(const struct tree *tree);	  /* the least id never used */
-uint64_t tree_nodes(const struct tree *tree);	  /* the root counts */
-uint64_t tree_bytes(const struct tree *tree);	  /* of all values */
+uint64_t tree_applied(const struct tree *tree); /* zxid of the last transaction */
+uint64_t tree_hash(const struct tree *tree);	/* sum of the nodes' and sessions' hashes */
+uint64_t tree_next_id(const struct tree *tree); /* the least id never used */
+uint64_t tree_last_id(const struct tree *tree); /* the greatest one that is there */
+uint64_t tree_nodes(const struct tree *tree);	/* the root counts */
+uint64_t tree_bytes(const struct tree *tree);	/* of all values */
 uint64_t tree_ephemerals(const struct tree *tree);
 /* The hash recomputed from nothing: a check of tree_hash, and slow. */
 uint64_t tree_hash_slow(const struct tree *tree);

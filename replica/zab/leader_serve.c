@@ -107,13 +107,22 @@ zab_serve_commit(struct zab *zab, struct zab_output *out)
 		hand_over(zab, out);
 }
 
+bool
+zab_has_row(const struct zab *zab, const struct zab_learner *learner, uint64_t zxid)
+{
+	/* Between the history and this epoch's first row there is none that could be committed. */
+	return zxid <= zab->initial_last ||
+	       (zxid <= learner->sent && zab_zxid_epoch(zxid) == zab->epoch &&
+		   zab_zxid_counter(zxid) != 0);
+}
+
 void
 zab_serve_ack(struct zab *zab, struct zab_peer *peer, const struct zab_message *message,
     struct zab_output *out)
 {
 	struct zab_learner *learner = &peer->learner;
 
-	if (learner->stage < STAGE_ACKLD || message->zxid > learner->sent)
+	if (learner->stage < STAGE_ACKLD || !zab_has_row(zab, learner, message->zxid))
 		return;
 	if (message->zxid > learner->acked)
 		learner->acked = message->zxid;

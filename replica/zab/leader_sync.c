@@ -147,7 +147,7 @@ zab_sync_acked(struct zab *zab, struct zab_peer *peer, const struct zab_message 
 	struct zab_learner *learner = &peer->learner;
 
 	if (learner->stage != STAGE_SYNC || message->epoch != zab->epoch ||
-	    message->zxid > learner->sent)
+	    !zab_has_row(zab, learner, message->zxid))
 		return;
 	learner->stage = STAGE_ACKLD;
 	learner->acked = message->zxid;

@@ -15,6 +15,7 @@ probed(struct zab *zab, bool match, struct zab_output *out)
 	    zab_send(out, zab_peer(zab, zab->leader), ZAB_PROBED, zab->attempt);
 
 	message->flags = match ? ZAB_MATCH : 0;
+	zab->matched = match;
 	zab->learn = LEARN_PROBED;
 }
 
@@ -57,7 +58,7 @@ zab_learner_trunc(struct zab *zab, const struct zab_message *message, struct zab
 {
 	struct zab_action *action;
 
-	if (zab->learn != LEARN_PROBED || message->zxid != zab->probe_zxid) {
+	if (zab->learn != LEARN_PROBED || !zab->matched || message->zxid != zab->probe_zxid) {
 		zab_recover(zab, ZAB_REASON_PROTOCOL, out);
 		return;
 	}
@@ -73,7 +74,8 @@ zab_learner_snap(struct zab *zab, const struct zab_message *message, struct zab_
 {
 	struct zab_action *action;
 
-	if (zab->learn != LEARN_PROBED && zab->learn != LEARN_ACKEPOCH) {
+	if ((zab->learn != LEARN_PROBED && zab->learn != LEARN_ACKEPOCH) ||
+	    zab_zxid_epoch(message->zxid) > zab->epoch) {
 		zab_recover(zab, ZAB_REASON_PROTOCOL, out);
 		return;
 	}
@@ -91,8 +93,9 @@ zab_learner_newleader(struct zab *zab, const struct zab_message *message, struct
 {
 	struct zab_action *action;
 
+	/* A snapshot may be behind what the tree has, the rows after it not. */
 	if (zab->learn != LEARN_SYNC || message->epoch != zab->epoch ||
-	    message->zxid != zab->last_received) {
+	    message->zxid != zab->last_received || message->zxid < zab->delivered) {
 		zab_recover(zab, ZAB_REASON_PROTOCOL, out);
 		return;
 	}

@@ -480,6 +480,7 @@ zab_status(const struct zab *zab, struct zab_status *out)
 		.delivered = zab->delivered,
 		.round = zab->round,
 		.heir = zab->heir,
+		.attempt = zab->role >= ZAB_FOLLOWING ? zab->attempt : 0,
 		.generation = zab->generation,
 		.voter = zab->voter };
 	if (zab->role == ZAB_LEADING)

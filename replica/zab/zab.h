@@ -178,6 +178,7 @@ struct zab_status {
 	uint64_t last_logged, last_proposed, committed, delivered;
 	uint64_t round;
 	uint32_t heir;	     /* the leader hands over to it; 0: nobody */
+	uint64_t attempt;    /* to follow; 0: it doesn't */
 	uint64_t generation; /* of the last ZAB_RECOVER */
 	bool voter;
 };

@@ -120,7 +120,7 @@ struct zab {
 	uint64_t last_received;
 	uint64_t probe_hash, probe_zxid;
 	uint64_t newleader_zxid, snap_zxid, ready_zxid;
-	bool snap;
+	bool snap, matched; /* matched: the probed row is here */
 };
 
 /* step.c */
@@ -172,6 +172,8 @@ void zab_sync_acked(struct zab *zab, struct zab_peer *peer, const struct zab_mes
     struct zab_output *out);
 void zab_sync_check(struct zab *zab, struct zab_output *out);
 void zab_serve_propose(struct zab *zab, uint64_t zxid, struct zab_output *out);
+/* Whether a learner that was sent rows up to its `sent` may say that it has this one. */
+bool zab_has_row(const struct zab *zab, const struct zab_learner *learner, uint64_t zxid);
 void zab_serve_ack(struct zab *zab, struct zab_peer *peer, const struct zab_message *message,
     struct zab_output *out);
 void zab_serve_uptodate(struct zab *zab, struct zab_peer *peer, struct zab_output *out);

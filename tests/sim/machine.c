@@ -110,24 +110,6 @@ static const char *const messages[] = { "?", "VOTE", "CEPOCH", "ACKEPOCH", "PROB
 	"PING", "RESIGN" };
 
 static void
-core_message(const struct wire_zab *zab, struct zab_message *out)
-{
-	*out = (struct zab_message){ .type = zab->type,
-		.role = zab->role,
-		.flags = zab->flags,
-		.vote_sid = zab->vote_sid,
-		.attempt = zab->attempt,
-		.round = zab->round,
-		.epoch = zab->epoch,
-		.zxid = zab->zxid,
-		.prev = zab->prev,
-		.hash = zab->hash,
-		.vote_epoch = zab->vote_epoch,
-		.vote_zxid = zab->vote_zxid,
-		.vote_favour = zab->vote_favour };
-}
-
-static void
 trace_message(const struct member *member, uint32_t peer, const struct event *event)
 {
 	const struct zab_message *message = &event->message;
@@ -151,7 +133,7 @@ links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_
 	    member->conn_to[member_index(the_world, peer)] != conn)
 		return;
 	if (msg->type == WIRE_T_ZAB) {
-		core_message(&msg->zab, &event.message);
+		event.message = message_from_wire(&msg->zab);
 		if (event.message.type == ZAB_ROW)
 			event.bytes = bytes_new(the_world, payload.data, payload.len);
 		if (event.message.type == ZAB_SNAP) {

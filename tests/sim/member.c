@@ -195,19 +195,7 @@ member_message(struct world *world, struct member *member, const struct event *e
 		return;
 	if (message.type != 0) {
 		wild_vote(world, member, &message);
-		msg.zab = (struct wire_zab){ .type = message.type,
-			.role = message.role,
-			.flags = message.flags,
-			.vote_sid = message.vote_sid,
-			.attempt = message.attempt,
-			.round = message.round,
-			.epoch = message.epoch,
-			.zxid = message.zxid,
-			.prev = message.prev,
-			.hash = message.hash,
-			.vote_epoch = message.vote_epoch,
-			.vote_zxid = message.vote_zxid,
-			.vote_favour = message.vote_favour };
+		msg.zab = message_to_wire(&message);
 		if (event->bytes != NULL)
 			payload = (struct blob){ event->bytes->data, event->bytes->len };
 		if (message.type == ZAB_SNAP) {

@@ -31,7 +31,7 @@ void
 wild_shake(struct world *world)
 {
 	struct member *member = &world->members[random_below(world, world->count)];
-	struct wire_zab lie;
+	struct zab_message lie;
 	struct zab_status status;
 	uint32_t peer;
 
@@ -51,7 +51,7 @@ wild_shake(struct world *world)
 	trace(world, "%u is made to believe that %u looks", member->sid, world->members[peer].sid);
 	if (!member_enter(world, member))
 		return;
-	lie = (struct wire_zab){ .type = ZAB_VOTE,
+	lie = (struct zab_message){ .type = ZAB_VOTE,
 		.role = ZAB_LOOKING,
 		.round = status.round + 1,
 		.flags = ZAB_VOTER,

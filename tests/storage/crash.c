@@ -96,22 +96,11 @@ main(int argc, char **argv)
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	struct place *place = mmap(
 	    NULL, 8 * sizeof *place, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct world *world;
-	char dir[128];
+	const struct world *world;
 	bool good;
 
 	CHECK(place != MAP_FAILED);
-	vfs_install();
-	if (getenv("V") == NULL)
-		CHECK(freopen("/dev/null", "w", stderr) != NULL);
-	folder_make(dir, "storage");
-	world = world_new(dir);
-	world->changed = disk_world;
-	disk_world(world);
-	disk_record(true);
-	world_run(world);
-	disk_record(false);
-	folder_remove(dir);
+	world = world_record(disk_world);
 	CHECK(world->opened == 2 && world->fulls == 0 && world->acked + 1 == world->nstates);
 	printf("1..1\n# %u states of the store, %u events of the disk\n", world->nstates,
 	    disk_events());

@@ -1,7 +1,12 @@
 /*
  * One bit of one file rots, in each page and each frame: opening, loading or
  * reading finds it, or it means nothing, also when the store is used on.
- * Arguments: bits a page (3), the seed (1).
+ * Some bits say what no row of the store checks: how many rows a page has, where
+ * its children are (SQLite believes it: rows come and go, only the image's
+ * digest tells), and what a database knows of itself (only its sum tells).
+ * They are flipped one by one, in a store of which the image is the most.
+ * Arguments: bits a page (3), of those one by one all where it is EACH or more;
+ * the seed (1).
  */
 #include "tests/storage/storage.h"
 
@@ -20,6 +25,9 @@
 #define FRAME (PAGE + 24)
 #define WAL_HEADER 32
 #define FILES_MAX 16
+#define EACH 60
+#define SPOTS_MAX 65536
+#define META_KEYS "accepted_epoch", "image_upto"
 
 struct content {
 	char name[64];
@@ -30,9 +38,20 @@ struct content {
 static struct content files[FILES_MAX];
 static uint32_t nfiles;
 
+/* A bit of a database that is flipped. */
+struct spot {
+	struct content *file;
+	uint64_t at;
+	uint8_t bit;
+};
+
+static struct spot spots[SPOTS_MAX];
+static uint32_t nspots;
+
 struct progress {
 	uint32_t next, flips, found;
 	char what[128], why[512];
+	char dir[128]; /* that is there now; "": none */
 };
 
 static void
@@ -128,25 +147,88 @@ place(const struct content *file, uint32_t unit, uint64_t *seed)
 	}
 }
 
+/* Each bit of these bytes, or one in so many. */
+static void
+add_spots(struct content *file, uint64_t from, uint64_t to, uint32_t one_in, uint64_t *seed)
+{
+	uint64_t bit;
+
+	for (bit = from * 8; bit < to * 8; bit++) {
+		if (random_next(seed) % one_in != 0)
+			continue;
+		CHECK(nspots < SPOTS_MAX);
+		spots[nspots++] = (struct spot){ file, bit / 8, (uint8_t)(1u << bit % 8) };
+	}
+}
+
 static bool
-try(const struct expectation *expectation, struct content *file, uint32_t unit, uint64_t *seed,
+holds_meta(const uint8_t *page)
+{
+	static const char *const keys[] = { META_KEYS };
+	size_t i;
+
+	for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if (memmem(page, PAGE, keys[i], strlen(keys[i])) != NULL)
+			return true;
+	return false;
+}
+
+/* SQLite's page of a tree: type, free block, cells, their beginning; of an inner one a child. */
+static void
+page_spots(struct content *file, uint64_t at, uint32_t one_in, uint64_t *seed)
+{
+	uint64_t head = at + (at == 0 ? 100 : 0), end = at + PAGE;
+	const uint8_t *page = file->data + head;
+	uint32_t cells = (uint32_t)page[5] << 8 | page[6];
+	bool inner = page[0] == 2 || page[0] == 5;
+
+	if (!inner && page[0] != 10 && page[0] != 13)
+		return;
+	/* The rows, or children, that there are. */
+	add_spots(file, head + 3, head + 5, 1, seed);
+	add_spots(file, head, head + (inner ? 12 : 8), one_in, seed);
+	if (inner || holds_meta(file->data + at))
+		add_spots(file, at + cells, end, one_in, seed);
+}
+
+static void
+list_spots(uint32_t bits, uint64_t seed)
+{
+	uint64_t at;
+	uint32_t i;
+
+	nspots = 0;
+	for (i = 0; i < nfiles; i++)
+		for (at = 0; units(&files[i]) != 0 && !is_wal(&files[i]) && at < files[i].len;
+		     at += PAGE)
+			page_spots(&files[i], at, bits >= EACH ? 1 : EACH / bits, &seed);
+}
+
+static void
+remove_dir(struct progress *progress)
+{
+	if (progress->dir[0] != '\0')
+		folder_remove(progress->dir);
+	progress->dir[0] = '\0';
+}
+
+static bool
+try(const struct expectation *expectation, const struct spot *spot, bool replaceable,
     struct progress *progress)
 {
-	uint64_t at = place(file, unit, seed);
-	uint8_t bit = (uint8_t)(1u << random_next(seed) % 8);
 	struct expectation e = *expectation;
 	const char *wrong;
-	char dir[128];
 
-	e.replaceable = random_next(seed) % 2 == 0;
-	snprintf(progress->what, sizeof progress->what, "%s, byte %llu, bit 0x%x%s", file->name,
-	    (unsigned long long)at, bit, e.replaceable ? ", replaceable" : "");
-	folder_make(dir, "flip");
-	file->data[at] ^= bit;
-	write_files(dir);
-	file->data[at] ^= bit;
-	wrong = verify(dir, &e);
-	folder_remove(dir);
+	e.replaceable = replaceable;
+	snprintf(progress->what, sizeof progress->what, "%s, byte %llu, bit 0x%x%s",
+	    spot->file->name, (unsigned long long)spot->at, spot->bit,
+	    e.replaceable ? ", replaceable" : "");
+	folder_make(progress->dir, "flip");
+	spot->file->data[spot->at] ^= spot->bit;
+	write_files(progress->dir);
+	spot->file->data[spot->at] ^= spot->bit;
+	wrong = verify(progress->dir, &e);
+	remove_dir(progress);
 	progress->flips++;
 	progress->found += verify_refused;
 	if (wrong != NULL)
@@ -154,23 +236,40 @@ try(const struct expectation *expectation, struct content *file, uint32_t unit, 
 	return wrong == NULL;
 }
 
+/* Its turn: false, it was tried before the process ended. */
+static bool
+is_next(struct progress *progress, uint32_t *index)
+{
+	if ((*index)++ < progress->next)
+		return false;
+	progress->next = *index;
+	return true;
+}
+
 static void
 child(
     const struct expectation *expectation, struct progress *progress, uint32_t bits, uint64_t seed)
 {
-	uint64_t own;
 	uint32_t i, j, b, index = 0;
+	struct spot spot;
+	uint64_t own;
 
 	for (i = 0; i < nfiles; i++)
 		for (j = 0; j < units(&files[i]); j++)
 			for (b = 0; b < bits; b++) {
-				if (index++ < progress->next)
+				if (!is_next(progress, &index))
 					continue;
-				progress->next = index;
 				own = seed * 1000003 + index;
-				if (!try(expectation, &files[i], j, &own, progress))
+				spot.file = &files[i];
+				spot.at = place(spot.file, j, &own);
+				spot.bit = (uint8_t)(1u << random_next(&own) % 8);
+				if (!try(expectation, &spot, random_next(&own) % 2 == 0, progress))
 					_exit(1);
 			}
+	for (i = 0; i < nspots; i++)
+		if (is_next(progress, &index) &&
+		    !try(expectation, &spots[i], (seed + i) % 2 == 0, progress))
+			_exit(1);
 	_exit(0);
 }
 
@@ -189,6 +288,7 @@ flip_all(
 		if (pid == 0)
 			child(expectation, progress, bits, seed);
 		CHECK(waitpid(pid, &status, 0) == pid);
+		remove_dir(progress);
 		if (status == 0)
 			break;
 		if (WIFEXITED(status) &&
@@ -205,7 +305,7 @@ flip_all(
 
 static bool
 flip_state(uint32_t event, const char *title, uint32_t number, uint32_t bits, uint64_t seed,
-    struct progress *progress)
+    struct progress *progress, bool one_by_one)
 {
 	struct expectation expectation;
 	char dir[128];
@@ -215,6 +315,9 @@ flip_state(uint32_t event, const char *title, uint32_t number, uint32_t bits, ui
 	disk_crash(event, CRASH_ALL, seed, dir);
 	read_files(dir);
 	folder_remove(dir);
+	nspots = 0;
+	if (one_by_one)
+		list_spots(bits, seed);
 	disk_expectation(event, &expectation);
 	expectation.lost = true;
 	expectation.work = true;
@@ -226,6 +329,16 @@ flip_state(uint32_t event, const char *title, uint32_t number, uint32_t bits, ui
 	return good;
 }
 
+static uint32_t reopened; /* the event at which the store has been opened again */
+
+static void
+note(const struct world *world)
+{
+	disk_world(world);
+	if (world->opened == 2 && reopened == 0)
+		reopened = disk_events();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -233,29 +346,20 @@ main(int argc, char **argv)
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	struct progress *progress =
 	    mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct world *world;
-	char dir[128];
 	bool good;
 
 	CHECK(progress != MAP_FAILED);
-	vfs_install();
-	if (getenv("V") == NULL)
-		CHECK(freopen("/dev/null", "w", stderr) != NULL);
-	folder_make(dir, "storage");
-	world = world_new(dir);
-	world->changed = disk_world;
-	disk_world(world);
-	disk_record(true);
-	world_run(world);
-	disk_record(false);
-	folder_remove(dir);
-	printf("1..3\n");
+	world_record(note);
+	printf("1..4\n");
 	fflush(stdout);
-	good = flip_state(disk_events(), "a store that was closed", 1, bits, seed, progress);
+	good = flip_state(disk_events(), "a store that was closed", 1, bits, seed, progress, false);
 	/* Killed: much of it is still in the WALs. */
+	good = flip_state(disk_busy(3), "killed after the first snapshot", 2, bits, seed, progress,
+		   false) &&
+	       good;
 	good =
-	    flip_state(disk_busy(3), "killed after the first snapshot", 2, bits, seed, progress) &&
-	    good;
-	good = flip_state(disk_busy(5), "killed at the end", 3, bits, seed, progress) && good;
+	    flip_state(disk_busy(5), "killed at the end", 3, bits, seed, progress, false) && good;
+	good =
+	    flip_state(reopened, "closed and opened again", 4, bits, seed, progress, true) && good;
 	return !good;
 }

@@ -68,6 +68,10 @@ struct world {
 struct world *world_new(const char *dir); /* in memory shared with children */
 /* Everything, from an empty disk on. Ends early where a store can't be opened. */
 void world_run(struct world *world);
+/* Once, in a folder of its own, on the recorded disk. */
+struct world *world_record(void (*changed)(const struct world *world));
+/* What it does first: SQLite's files are ours; without V=1 nothing is heard of the store. */
+void world_install(void);
 void world_slots(const struct sstate *state, uint64_t upto, struct sslot slots[SLOTS]);
 /* The state that a row leads to. */
 void world_apply(struct sslot slots[SLOTS], uint64_t zxid, uint32_t tag);

@@ -46,6 +46,7 @@ add(struct tree *tree, uint64_t n, uint64_t parent, uint32_t cversion, uint32_t 
 	if (S_ISREG(mode))
 		op.create.value = (struct blob){ value, sizeof(value) };
 	tree_apply(tree, &txn);
+	assert_true(tree_fits(tree));
 }
 
 static void

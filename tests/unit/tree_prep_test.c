@@ -551,6 +551,7 @@ test_ephemerals_max(void **state)
 		    PREP_PROPOSE);
 		assert_int_equal(txn.head.code, n <= TREE_EPHEMERALS_MAX ? ERR_OK : ERR_QUOTA);
 		tree_apply(f->world->tree, &txn);
+		assert_true(tree_fits(f->world->tree));
 		prep_applied(f->world->prep, txn.zxid);
 		msgpack_zone_clear(&f->world->zone);
 	}

@@ -185,6 +185,7 @@ feed(const uint8_t *bytes, size_t len, msgpack_zone *zone, uint32_t *accepted)
 
 		tree_recovery_begin(tree);
 		tree_apply(tree, &txn);
+		assert_true(tree_fits(tree));
 		assert_int_equal(tree_hash(tree), tree_hash_slow(tree));
 		tree_free(tree);
 		++*accepted;

@@ -120,6 +120,7 @@ apply_row(struct tree *tree, const struct row *row, msgpack_zone *zone)
 
 	assert_int_equal(txn_unpack(in, row->zxid, zone, &txn), 0);
 	tree_apply(tree, &txn);
+	assert_true(tree_fits(tree));
 	msgpack_zone_clear(zone);
 }
 
