@@ -157,14 +157,14 @@ storage: $(STORAGE)
 	$(Q)$(O)/tests/storage-fault all
 	$(Q)$(O)/tests/storage-flip 60 $(if $(SEED),$(SEED),2)
 
-mutants: $(O)/tests/zabfs-sim
+mutants: $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 	$(Q)tests/sim/mutants
 
-# For tests/sim/mutants: how the simulator is compiled, and linked, of which objects.
+# For tests/sim/mutants: how simulator and transcripts are compiled, and linked, of what.
 sim-recipe:
 	@echo compile=\''$(CC) $(filter-out -MMD -MP,$(CPPFLAGS)) $(filter-out -W%,$(CFLAGS)) -w'\'
-	@echo link=\''$(CC) $(LDFLAGS) $(SIM_WRAP)'\' libs=\''$(LIBS_REPLICA)'\'
-	@echo objects=\''$(call obj,$(SIM_SRC))'\'
+	@echo link=\''$(CC) $(LDFLAGS)'\' wrap=\''$(SIM_WRAP)'\' libs=\''$(LIBS_REPLICA)'\'
+	@echo objects=\''$(call obj,$(SIM_SRC))'\' cases=\''$(call obj,$(CASES_SRC))'\'
 
 # SECONDS: for each target. What it finds is in build-fuzz/found.
 SECONDS = 60

@@ -66,6 +66,11 @@ handover_take(struct replica *replica, uint32_t member, uint64_t session, uint64
 		answer(replica, &asked, ERR_OK);
 		return;
 	}
+	/* It was tried, and this one leads again: a majority does not reach the heir. */
+	if (session == replica->handed_session && msg->rid == replica->handed_rid) {
+		answer(replica, &asked, ERR_BUSY);
+		return;
+	}
 	if (replica->nhand_overs >= HAND_OVERS_MAX) {
 		answer(replica, &asked, ERR_BUSY);
 		return;
@@ -109,6 +114,8 @@ handover_tick(struct replica *replica)
 	}
 	log_info("handing over member=%u", (unsigned)first->heir);
 	first->begun = true;
+	replica->handed_session = first->session;
+	replica->handed_rid = first->rid;
 	/* It may be done when this returns, and `first` gone. */
 	order_hand_over(replica, first->heir);
 }

@@ -243,6 +243,7 @@ struct replica {
 	size_t early_bytes;
 	STAILQ_HEAD(, hand_over) hand_overs;
 	uint32_t nhand_overs;
+	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */
 	uint64_t tick_ns;
 
 	struct image_pass *pass;

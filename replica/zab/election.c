@@ -29,13 +29,28 @@ vote_compare(const struct zab_vote *a, const struct zab_vote *b)
 	return order;
 }
 
+/* Nobody can lead whom fewer than a quorum can hear. */
+static bool
+is_candidate(const struct zab *zab)
+{
+	uint32_t i, count = 1;
+
+	for (i = 0; i < zab->npeers; i++)
+		count += !zab->peers[i].observer && zab->peers[i].conn != 0;
+	return zab->voter && count >= zab_quorum(zab);
+}
+
 static struct zab_vote
 vote_own(const struct zab *zab)
 {
 	struct zab_vote vote = { .epoch = zab->current_epoch, .zxid = zab->last_logged };
 
-	/* Who may not vote asks all the same; its vote is less than any other. */
-	if (!zab->voter)
+	/*
+	 * Who may not vote, or can't lead, asks all the same; its vote is less than
+	 * any other. A candidate that only some can reach would have their votes for
+	 * ever, and keep the others from electing one that all of them reach.
+	 */
+	if (!is_candidate(zab))
 		return (struct zab_vote){ 0 };
 	vote.sid = zab->config.self;
 	vote.favour = zab->favour_epoch != 0 && zab->favour_epoch == zab->current_epoch &&
@@ -116,8 +131,8 @@ is_voter(const struct zab_peer *peer)
 static bool
 adopt(struct zab *zab)
 {
+	struct zab_vote vote = vote_own(zab);
 	bool changed = false;
-	struct zab_vote vote;
 	uint32_t i;
 
 	for (i = 0; i < zab->npeers; i++) {
@@ -127,7 +142,12 @@ adopt(struct zab *zab)
 		    peer->seen.round <= zab->round)
 			continue;
 		zab->round = peer->seen.round;
-		zab->vote = vote_own(zab);
+		zab->vote = vote;
+		changed = true;
+	}
+	/* It may have become a candidate. */
+	if (vote_compare(&vote, &zab->vote) > 0) {
+		zab->vote = vote;
 		changed = true;
 	}
 	for (i = 0; i < zab->npeers; i++) {
@@ -148,8 +168,8 @@ adopt(struct zab *zab)
 
 /*
  * An ensemble that serves is joined when a quorum agrees on its leader and
- * epoch, and that leader itself says that it leads: or everyone would elect a
- * dead one again.
+ * epoch, the one that joins among them, and that leader itself says that it
+ * leads: or everyone would elect a dead one again.
  */
 static struct zab_peer *
 established(struct zab *zab)
@@ -162,7 +182,7 @@ established(struct zab *zab)
 		if (!is_voter(leader) || leader->seen.role != ZAB_LEADING ||
 		    leader->seen.epoch == 0)
 			continue;
-		count = 0;
+		count = zab->voter;
 		for (j = 0; j < zab->npeers; j++) {
 			const struct zab_peer *peer = &zab->peers[j];
 
@@ -174,6 +194,20 @@ established(struct zab *zab)
 			return leader;
 	}
 	return NULL;
+}
+
+/* Whom this member votes for leads: it has counted a quorum that cannot be seen from here. */
+static bool
+elected(struct zab *zab)
+{
+	const struct zab_peer *peer = zab_peer(zab, zab->vote.sid);
+	struct zab_vote vote;
+
+	if (!zab->voter || peer == NULL || !is_voter(peer) || peer->seen.role != ZAB_LEADING ||
+	    peer->seen.round != zab->round)
+		return false;
+	vote = vote_seen(peer);
+	return vote_compare(&vote, &zab->vote) == 0;
 }
 
 /* Who has cast or decided this very vote in this round. *all: nobody who is here has not. */
@@ -224,7 +258,11 @@ evaluate(struct zab *zab, struct zab_output *out)
 		zab->decide_ns = 0;
 		zab_election_announce(zab, out);
 	}
-	if (!zab->voter || tally(zab, &all) < zab_quorum(zab)) {
+	if (elected(zab)) {
+		decide(zab, out);
+		return;
+	}
+	if (zab->vote.sid == 0 || !zab->voter || tally(zab, &all) < zab_quorum(zab)) {
 		zab->decide_ns = 0;
 		return;
 	}
@@ -282,10 +320,14 @@ zab_election_vote(struct zab *zab, struct zab_peer *peer, struct zab_output *out
 void
 zab_election_connected(struct zab *zab, struct zab_peer *peer, struct zab_output *out)
 {
-	zab_election_tell(zab, peer, out);
-	/* A vote for it may have come before it did. */
+	uint32_t count = out->count;
+
+	/* It may be the one that a candidate lacks, or that others vote for already. */
 	if (zab->role == ZAB_LOOKING)
 		evaluate(zab, out);
+	/* What was decided was told to everyone. */
+	if (out->count == count)
+		zab_election_tell(zab, peer, out);
 }
 
 void
@@ -293,7 +335,7 @@ zab_election_disconnected(struct zab *zab, struct zab_peer *peer, struct zab_out
 {
 	if (zab->role != ZAB_LOOKING)
 		return;
-	if (zab->vote.sid == peer->sid)
+	if (zab->vote.sid == peer->sid || (zab->vote.sid == zab->config.self && !is_candidate(zab)))
 		zab_election_begin(zab, out);
 	else
 		evaluate(zab, out);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES_MAX 200
+
 /* The first failure is kept; the run ends. */
 void
 fail(struct world *world, const char *format, ...)
@@ -167,6 +169,31 @@ check_leader(struct world *world, struct member *member, uint64_t epoch)
 		}
 }
 
+/*
+ * Whom it can't follow it does not try to follow again and again on the same
+ * connection: who leads has to say so, and who was refused waits for a change.
+ */
+static void
+check_tries(struct world *world, struct member *member, const struct zab_action *action)
+{
+	uint64_t conn;
+
+	if (action->phase == ZAB_BROADCAST)
+		member->tried = 0;
+	if (action->role < ZAB_FOLLOWING || action->phase != ZAB_DISCOVERY || wild_now(world) ||
+	    (world->options.apart && world->healed))
+		return;
+	conn = member->conn_to[member_index(world, action->peer)];
+	if (conn != member->tried || world->now >= member->tried_ns + S) {
+		member->tried = conn;
+		member->tried_ns = world->now;
+		member->tries = 0;
+	}
+	if (++member->tries > TRIES_MAX)
+		fail(world, "member %u tries to follow %u times, in vain", member->sid,
+		    (unsigned)member->tries);
+}
+
 /* Leadership: one leader an epoch. */
 void
 check_changed(struct world *world, struct member *member, const struct zab_action *action)
@@ -177,6 +204,8 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 		member->led = world->now;
 	member->leads = action->role == ZAB_LEADING && action->phase == ZAB_BROADCAST;
 	world->coverage[action->role]++;
+	check_tries(world, member, action);
+	trap_role(world, (uint32_t)(member - world->members), action->role);
 	if (action->reason < 16 && action->role == ZAB_RECOVERING)
 		world->coverage[COVER_REASONS + action->reason]++;
 	/* Nobody lies about the history: what can't be doesn't come. */
@@ -197,15 +226,82 @@ check_changed(struct world *world, struct member *member, const struct zab_actio
 }
 
 void
-check_heard(struct member *member, const struct zab_message *message)
+check_heard(const struct world *world, struct member *member, const struct zab_event *event)
 {
+	const struct zab_message *message = &event->message;
 	struct zab_status status;
 
-	if (!member->up || message->type != ZAB_CEPOCH)
+	if (message->type != ZAB_CEPOCH ||
+	    event->conn != member->conn_to[member_index(world, event->peer)])
 		return;
 	zab_status(member->zab, &status);
 	if (status.role == ZAB_LEADING && member->heard_epoch < message->epoch)
 		member->heard_epoch = message->epoch;
+}
+
+/* What an older connection says is void. */
+void
+check_void(struct world *world, const struct member *member, const struct zab_event *event,
+    const struct zab_output *out)
+{
+	if (event->type == ZAB_EVENT_MESSAGE && out->count != 0 &&
+	    event->conn != member->conn_to[member_index(world, event->peer)])
+		fail(world, "member %u listens to an older connection of %u", member->sid,
+		    event->peer);
+}
+
+/* Who is told the epoch that it waits for accepts it, or leaves. */
+void
+check_answer(struct world *world, struct member *member, const struct zab_event *event,
+    const struct zab_output *out)
+{
+	uint32_t i;
+
+	if (event->type == ZAB_EVENT_MESSAGE && event->message.type == ZAB_NEWEPOCH &&
+	    event->message.attempt == member->introduced) {
+		if (out->count == 0)
+			fail(world, "member %u is told of epoch %llu, and waits", member->sid,
+			    (unsigned long long)event->message.epoch);
+		member->introduced = 0;
+	}
+	for (i = 0; i < out->count; i++) {
+		const struct zab_action *action = &out->actions[i];
+
+		if (action->type == ZAB_SEND && action->message.type == ZAB_CEPOCH)
+			member->introduced = action->message.attempt;
+		if (action->type == ZAB_RECOVER)
+			member->introduced = 0;
+	}
+}
+
+/* What waits for a connection waits for its room; whom nobody follows, nobody gets a snapshot of. */
+void
+check_outbox(struct world *world, const struct member *member)
+{
+	const struct replica *replica = member->replica;
+	struct zab_status status;
+	uint32_t i;
+
+	zab_status(member->zab, &status);
+	if (status.role != ZAB_LEADING && outbox_snapping(replica))
+		fail(world, "member %u goes on to send a snapshot", member->sid);
+	for (i = 0; i < replica->npeers && member->crowded == 0; i++) {
+		const struct peer *peer = &replica->peers[i];
+
+		if (!TAILQ_EMPTY(&peer->outbox) && peer->conn != 0 &&
+		    net_is_open(world, (uint32_t)(member - world->members), peer->conn))
+			fail(world, "what member %u has to say to %u waits for nothing",
+			    member->sid, peer->sid);
+	}
+}
+
+/* Histories differ only where a disk has lost its own, and knows that. */
+void
+check_alarm(struct world *world, const struct member *member, const struct zab_action *action)
+{
+	if (!world->members[member_index(world, action->peer)].altered)
+		fail(world, "member %u: the history of member %u differs at %llx", member->sid,
+		    action->peer, (unsigned long long)action->zxid);
 }
 
 /* A new epoch is above all that its leader was told, an accepted one is never taken back. */
@@ -220,6 +316,14 @@ check_epoch(struct world *world, struct member *member, const struct zab_action 
 		fail(world, "member %u goes back to epoch %llu/%llu", member->sid,
 		    (unsigned long long)action->accepted_epoch,
 		    (unsigned long long)action->current_epoch);
+	/* What is promised to one is not promised to another, unless a quorum chose that one. */
+	if (action->accepted_epoch != 0 && action->accepted_epoch == member->disk.accepted_epoch &&
+	    action->accepted_sid != member->disk.accepted_sid &&
+	    action->accepted_sid != world->epoch_leader[action->accepted_epoch])
+		fail(world, "member %u accepts epoch %llu of %llu and of %llu", member->sid,
+		    (unsigned long long)action->accepted_epoch,
+		    (unsigned long long)member->disk.accepted_sid,
+		    (unsigned long long)action->accepted_sid);
 	if (status.role == ZAB_LEADING && status.accepted_epoch < action->accepted_epoch &&
 	    action->accepted_epoch <= member->heard_epoch)
 		fail(world, "member %u begins epoch %llu and has heard of %llu", member->sid,
@@ -273,7 +377,7 @@ check_durable(struct world *world, struct member *member, const struct zab_actio
 		    action->message.type);
 }
 
-/* A member never cuts off what was delivered anywhere. */
+/* A member never cuts off what was delivered anywhere, unless it is not counted. */
 void
 check_truncated(struct world *world, struct member *member, uint64_t zxid)
 {
@@ -282,6 +386,8 @@ check_truncated(struct world *world, struct member *member, uint64_t zxid)
 
 	if (zxid < member->delivered)
 		fail(world, "member %u truncates below what it has delivered", member->sid);
+	if (member->amnesiac)
+		return;
 	for (i = history->count; i > 0 && history->rows[i - 1].zxid > zxid; i--)
 		if (disk_row(&member->disk, history->rows[i - 1].zxid) != NULL &&
 		    holds(member, &history->rows[i - 1])) {

@@ -252,7 +252,7 @@ client_request(struct world *world, struct client *client)
 	if (client->session == 0 || client->npending >= OUTSTANDING_MAX)
 		return;
 	world->writes++;
-	if (random_one_in(world, 60))
+	if (random_one_in(world, world->options.leave))
 		leave(world, client);
 	if ((world->options.kinds & 1u << FAULT_HAND_OVER) != 0 && random_one_in(world, 30)) {
 		hand_over(world, client);

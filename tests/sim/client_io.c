@@ -92,7 +92,7 @@ connect_somewhere(struct world *world, struct client *client)
 	who = opener(client);
 	msg.hello.identity = (struct blob){ (const uint8_t *)&who, sizeof who };
 	client->member = (uint32_t)random_below(world, world->count);
-	if (!world->members[client->member].up)
+	if (!world->members[client->member].up || world->members[client->member].aside)
 		return; /* refused */
 	client->conn = ++world->fronts;
 	/* Connections are independent: what an older one brings may come later. */
@@ -136,7 +136,7 @@ client_tick(struct world *world, struct client *client)
 		connect_somewhere(world, client);
 		return;
 	}
-	if (world->now - client->heard > 2 * PING) {
+	if (world->now - client->heard > 2 * PING || world->members[client->member].aside) {
 		disconnect(world, client, random_one_in(world, 2));
 		return;
 	}
@@ -218,6 +218,8 @@ write_late(struct world *world, const struct client *client, uint64_t number)
 static void
 resumed(struct world *world, struct client *client, const struct wire_resumed *message)
 {
+	uint32_t i;
+
 	if (message->complete)
 		saw(world, client, message->zxid, true);
 	else
@@ -225,6 +227,9 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	if (message->zxid > client->seen)
 		client->seen = message->zxid;
 	client->up = true;
+	/* Who opens a session has something in mind. */
+	for (i = 0; client->rid == 0 && i < 4; i++)
+		heap_add(world, world->now + random_below(world, 200 * MS), EVENT_WRITE);
 	if (client->old_conn != 0)
 		write_late(world, client, client->late++ % (1u << LATE_EPOCH));
 	client_resend(world, client);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAME_US 100000
+
 uint64_t
 disk_last(const struct disk *disk)
 {
@@ -73,8 +75,8 @@ disk_after(const struct disk *disk, uint64_t zxid)
 }
 
 /* How many of the orders can be written together: none of an open synchronisation. */
-static uint32_t
-writable(const struct disk *disk)
+uint32_t
+disk_writable(const struct disk *disk)
 {
 	uint32_t i, begun = UINT32_MAX;
 
@@ -88,16 +90,27 @@ writable(const struct disk *disk)
 	return begun == UINT32_MAX ? disk->norders : begun;
 }
 
+/* How long a write takes: one of the disks may be worse than the others. */
+static uint64_t
+duration(struct world *world, const struct member *member)
+{
+	uint64_t us = 1 + random_below(world, world->options.disk_us);
+
+	if (world->options.lame == member->sid)
+		us += random_below(world, LAME_US);
+	return us * 1000;
+}
+
 static void
 write_begin(struct world *world, struct member *member)
 {
 	struct disk *disk = &member->disk;
-	uint64_t time = world->now + (1 + random_below(world, world->options.disk_us)) * 1000;
+	uint64_t time = world->now + duration(world, member);
 	struct event *event;
 
-	if (disk->in_flight != 0 || writable(disk) == 0)
+	if (disk->in_flight != 0 || disk_writable(disk) == 0)
 		return;
-	disk->in_flight = writable(disk);
+	disk->in_flight = disk_writable(disk);
 	if (world->now < disk->slow_until)
 		time = disk->slow_until;
 	event = heap_add(world, time, EVENT_DISK);
@@ -152,8 +165,11 @@ apply(struct world *world, struct member *member, const struct order *order)
 	case ZAB_LOG_SYNC_BEGIN:
 		check_truncated(world, member, order->zxid);
 		disk->nrows = above(disk, order->zxid);
+		/* Its last row is the leader's: so are all. */
+		member->altered = false;
 		break;
 	case ZAB_LOG_SYNC_SNAP:
+		member->altered = false;
 		disk->nrows = 0;
 		disk->base_zxid = order->zxid;
 		disk->base_hash = order->hash;
@@ -189,7 +205,7 @@ disk_abort(struct world *world, struct member *member, uint64_t op)
 {
 	struct order nothing = { .type = ZAB_LOG_EPOCHS, .nothing = true, .op = op };
 	struct disk *disk = &member->disk;
-	uint32_t keep = writable(disk);
+	uint32_t keep = disk_writable(disk);
 
 	drop_orders(disk, keep, disk->norders - keep);
 	image_clear(&disk->snap);
@@ -208,6 +224,7 @@ written(struct world *world, struct member *member)
 	CHECK(disk->in_flight > 0 && disk->in_flight <= disk->norders);
 	for (i = 0; i < disk->in_flight; i++) {
 		apply(world, member, &disk->orders[i]);
+		trap_logged(world, (uint32_t)(member - world->members), disk->orders[i].type);
 		op = disk->orders[i].op;
 		if (disk->orders[i].type == ZAB_LOG_SYNC_SNAP)
 			snap = disk->orders[i];
@@ -220,6 +237,9 @@ written(struct world *world, struct member *member)
 		member->delivered = snap.zxid;
 		member->index = snap.index;
 		member->state = snap.state;
+		if (!world->healed && (world->options.kinds & 1u << FAULT_CRASH) != 0 &&
+		    random_one_in(world, 4))
+			member->dying = true;
 	}
 	write_begin(world, member);
 	store_push(member, STORE_LOGGED, op);

@@ -28,15 +28,28 @@ world_leader(struct world *world)
 static uint64_t
 a_while(struct world *world)
 {
-	static const uint64_t most[] = { 50 * MS, 500 * MS, 2 * S, 6 * S };
+	static const uint64_t parts[] = { 120, 12, 3, 1 };
+	uint64_t most = world->options.lasts_ms * MS / parts[random_below(world, 4)];
 
-	return world->now + random_below(world, most[random_below(world, 4)]) + MS;
+	return world->now + random_below(world, most) + MS;
 }
 
 static void
 mend_at(struct world *world, uint64_t time)
 {
 	heap_add(world, time, EVENT_MEND);
+}
+
+/* What one sends to another from now on arrives late. */
+void
+fault_hold(struct world *world, uint32_t from, uint32_t to)
+{
+	uint64_t until = a_while(world);
+
+	trace(world, "fault: what %u sends to %u waits until %llu ms", world->members[from].sid,
+	    world->members[to].sid, (unsigned long long)(until / MS));
+	net_cut(world, from, to, until);
+	mend_at(world, until);
 }
 
 /* Members of different sides don't hear each other. Sides are bit sets: a bridge is in both. */
@@ -55,7 +68,7 @@ split(struct world *world, const uint32_t sides[], uint64_t until)
 static void
 partition(struct world *world)
 {
-	uint32_t sides[MEMBERS_MAX], i, kind = (uint32_t)random_below(world, 5);
+	uint32_t sides[MEMBERS_MAX], i, kind = (uint32_t)random_below(world, 4);
 	uint64_t until = a_while(world);
 
 	for (i = 0; i < world->count; i++)
@@ -69,15 +82,39 @@ partition(struct world *world)
 	} else if (kind == 3) { /* a ring: each hears its neighbours */
 		for (i = 0; i < world->count; i++)
 			sides[i] = 1u << i | 1u << (i + 1) % world->count;
-	} else if (kind == 4) { /* the leader and the observers */
-		for (i = 0; i < world->count; i++)
-			sides[i] =
-			    world->members[i].observer || &world->members[i] == world_leader(world)
-				? 1
-				: 2;
 	}
 	trace(world, "fault: partition %u until %llu ms", kind, (unsigned long long)(until / MS));
 	split(world, sides, until);
+}
+
+/* Whoever leads now, more than one may believe that it does: they are asked. */
+static void
+ask(struct world *world)
+{
+	uint32_t i;
+
+	for (i = 0; i < 8; i++)
+		heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_WRITE);
+}
+
+/* The leader and the observers against the other voters. */
+static void
+cut_leader(struct world *world, const struct member *leader)
+{
+	uint32_t self = (uint32_t)(leader - world->members), sides[MEMBERS_MAX], i;
+	uint64_t until = a_while(world);
+
+	for (i = 0; i < world->count; i++)
+		sides[i] = world->members[i].observer || &world->members[i] == leader ? 1 : 2;
+	trace(world, "fault: %u with the observers alone until %llu ms", leader->sid,
+	    (unsigned long long)(until / MS));
+	/* They may know that at once: the others are the last to hear of it. */
+	if (random_one_in(world, 2))
+		for (i = 0; i < world->count; i++)
+			if (sides[i] == 2 && world->members[i].conn_to[self] != 0)
+				net_half_open(world, world->members[i].conn_to[self], i);
+	split(world, sides, until);
+	ask(world);
 }
 
 static void
@@ -98,9 +135,7 @@ alone(struct world *world, uint32_t member, bool to, bool from)
 			net_cut(world, member, i, until);
 	}
 	mend_at(world, until);
-	/* Whoever leads now, more than one may believe that it does: they are asked. */
-	for (i = 0; i < 8; i++)
-		heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_WRITE);
+	ask(world);
 }
 
 /*
@@ -126,6 +161,27 @@ expendable(struct world *world, const struct member *member)
 	return count >= world->options.voters / 2 + 1;
 }
 
+/* The end of its log is another's: the same numbers, other rows. */
+static void
+alter(struct world *world, struct member *member)
+{
+	struct disk *disk = &member->disk;
+	uint32_t i = disk->nrows;
+	uint64_t hash;
+
+	while (i > 0 && disk->rows[i - 1].zxid > disk->image.upto)
+		i--;
+	i += (uint32_t)random_below(world, disk->nrows - i);
+	hash = i == 0 ? disk->base_hash : disk->rows[i - 1].hash;
+	for (; i < disk->nrows; i++) {
+		disk->rows[i].value++;
+		disk->rows[i].hash = hash = state_next(hash, &disk->rows[i]);
+		member->altered = true;
+	}
+	if (member->altered)
+		trace(world, "fault: the end of the log of %u is another's", member->sid);
+}
+
 static void
 lose_disk(struct world *world, struct member *member, bool all)
 {
@@ -136,6 +192,10 @@ lose_disk(struct world *world, struct member *member, bool all)
 	member_crash(world, member);
 	disk->voter = false;
 	member->amnesiac = true;
+	if (!all && random_one_in(world, 3)) {
+		alter(world, member);
+		return;
+	}
 	if (!all) {
 		trace(world, "fault: %u has lost the end of its log", member->sid);
 		while (disk->nrows > 0 && disk_last(disk) > disk->image.upto &&
@@ -144,6 +204,7 @@ lose_disk(struct world *world, struct member *member, bool all)
 		return;
 	}
 	trace(world, "fault: %u has an empty disk", member->sid);
+	member->altered = false;
 	disk->nrows = 0;
 	disk->base_zxid = disk->base_hash = 0;
 	image_clear(&disk->image);
@@ -173,17 +234,29 @@ hand_over(struct world *world)
 }
 
 static void
-lose_connection(struct world *world)
+lose_connection(struct world *world, uint64_t conn)
 {
-	uint64_t conn;
-
 	if (world->nconns == 0)
 		return;
-	conn = world->nconns - random_below(world, world->nconns < 20 ? world->nconns : 20);
+	if (conn == 0)
+		conn = world->nconns - random_below(world, world->nconns < 20 ? world->nconns : 20);
 	if (random_one_in(world, 3))
 		net_hole(world, conn);
+	else if (random_one_in(world, 4))
+		net_half_open(world, conn, world->conns[conn - 1].a);
+	else if (random_one_in(world, 4))
+		net_half_open(world, conn, world->conns[conn - 1].b);
 	else
 		net_reset(world, conn);
+}
+
+/* The kind, or the next that the seed has enabled. */
+uint32_t
+fault_kind(const struct world *world, uint32_t kind)
+{
+	while ((world->options.kinds & 1u << kind) == 0)
+		kind = (kind + 1) % FAULTS;
+	return kind;
 }
 
 void
@@ -194,12 +267,18 @@ fault_inject(struct world *world)
 
 	if (world->options.kinds == 0)
 		return;
-	while ((world->options.kinds & 1u << kind) == 0)
-		kind = (kind + 1) % FAULTS;
 	/* Leaders are worth more. */
 	if (leader != NULL && random_one_in(world, 3))
 		member = leader;
-	switch ((enum fault)kind) {
+	fault_do(world, (enum fault)fault_kind(world, kind), member, 0);
+}
+
+void
+fault_do(struct world *world, enum fault kind, struct member *member, uint64_t conn)
+{
+	struct member *leader = world_leader(world);
+
+	switch (kind) {
 	case FAULT_CRASH:
 		member_crash(world, member);
 		break;
@@ -207,7 +286,7 @@ fault_inject(struct world *world)
 		crash_all(world);
 		break;
 	case FAULT_RESET:
-		lose_connection(world);
+		lose_connection(world, conn);
 		break;
 	case FAULT_PARTITION:
 		partition(world);
@@ -219,7 +298,9 @@ fault_inject(struct world *world)
 		break;
 	}
 	case FAULT_LEADER:
-		if (leader != NULL)
+		if (leader != NULL && random_one_in(world, 2))
+			cut_leader(world, leader);
+		else if (leader != NULL)
 			alone(world, (uint32_t)(leader - world->members), true, true);
 		break;
 	case FAULT_PAUSE: {
@@ -241,6 +322,9 @@ fault_inject(struct world *world)
 		member_crash(world, member);
 		break;
 	case FAULT_SLOW:
+		/* Then the others are faster than the leader. */
+		if (leader != NULL && random_one_in(world, 2))
+			member = leader;
 		member->disk.slow_until = a_while(world);
 		trace(world, "fault: %u has a slow disk until %llu ms", member->sid,
 		    (unsigned long long)(member->disk.slow_until / MS));

@@ -261,10 +261,13 @@ front_crash(struct world *world, struct member *member)
 	while ((front = TAILQ_FIRST(&member->fronts)) != NULL) {
 		uint64_t until = world->now + random_below(world, 60000);
 
-		for (i = 0; i < world->nheap; i++)
-			if (world->heap[i].kind == EVENT_CLIENT &&
-			    world->heap[i].conn == front->conn && world->heap[i].time > until)
-				world->heap[i].conn = 0;
+		for (i = 0; i < world->nheap; i++) {
+			struct event *event = world->heap[i].event;
+
+			if (event->kind == EVENT_CLIENT && event->conn == front->conn &&
+			    event->time > until)
+				event->conn = 0;
+		}
 		if (front->state != FRONT_ENDED)
 			post(front, NULL);
 		TAILQ_REMOVE(&member->fronts, front, next);

@@ -152,6 +152,8 @@ links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_
 		msgpack_sbuffer_destroy(&packed);
 		trace(the_world, "%u -> %u %s", member->sid, peer, wire_type_name(msg->type));
 	}
+	trap_message(the_world, (uint32_t)(member - the_world->members),
+	    member_index(the_world, peer), conn, event.message.type);
 	net_send(the_world, (uint32_t)(member - the_world->members), member_index(the_world, peer),
 	    conn, &event);
 }
@@ -166,8 +168,11 @@ links_unsent(const struct links *links, uint32_t peer, uint64_t conn)
 	(void)peer;
 	(void)conn;
 	/* Now and then there is no room: what follows waits for `drained`. */
-	if (member->crowded == 0 && random_one_in(the_world, the_world->options.big ? 6 : 100)) {
-		member->crowded = the_world->now + net_delay(the_world);
+	if (member->crowded == 0 &&
+	    random_one_in(
+		the_world, the_world->options.big || the_world->options.crowd_ms ? 6 : 100)) {
+		member->crowded = the_world->now + net_delay(the_world) +
+				  random_below(the_world, the_world->options.crowd_ms * MS);
 		event = heap_add(the_world, member->crowded, EVENT_DRAINED);
 		event->member = (uint32_t)(member - the_world->members);
 		event->life = member->life;
@@ -178,10 +183,12 @@ links_unsent(const struct links *links, uint32_t peer, uint64_t conn)
 void
 links_pause(struct links *links, uint32_t peer, uint64_t conn, bool paused)
 {
+	struct member *member = the_world->running;
+
 	(void)links;
-	(void)peer;
-	(void)conn;
-	(void)paused;
+	if (member_acts(the_world, member) && conn != 0 &&
+	    member->conn_to[member_index(the_world, peer)] == conn)
+		net_pause(the_world, (uint32_t)(member - the_world->members), conn, paused);
 }
 
 void
@@ -191,7 +198,8 @@ links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why)
 
 	(void)links;
 	(void)peer;
-	if (!member_acts(the_world, member) || conn == 0)
+	if (!member_acts(the_world, member) || conn == 0 ||
+	    member->conn_to[member_index(the_world, peer)] != conn)
 		return;
 	trace(the_world, "%u closes the connection to %u: %s", member->sid, peer, why);
 	net_close(the_world, (uint32_t)(member - the_world->members), conn);

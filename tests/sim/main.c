@@ -37,7 +37,16 @@
 	O(image_s)                                                                                 \
 	O(rollover)                                                                                \
 	O(wild)                                                                                    \
+	O(pretenders)                                                                              \
+	O(traps)                                                                                   \
+	O(restart_ms)                                                                              \
+	O(dial_ms)                                                                                 \
+	O(lasts_ms)                                                                                \
+	O(crowd_ms)                                                                                \
 	O(skew)                                                                                    \
+	O(lame)                                                                                    \
+	O(leave)                                                                                   \
+	O(apart)                                                                                   \
 	O(big)
 
 static const char *progname;
@@ -123,6 +132,7 @@ static void
 shrink(struct options *options, char *why, size_t len)
 {
 	static const size_t halves[] = { offsetof(struct options, faults),
+		offsetof(struct options, traps), offsetof(struct options, crowd_ms),
 		offsetof(struct options, writes), offsetof(struct options, duration_ms) };
 	uint32_t bit, i, *field;
 	double begun = now();
@@ -132,6 +142,7 @@ shrink(struct options *options, char *why, size_t len)
 		again = smaller(options, offsetof(struct options, observers), 0, why, len);
 		again |= smaller(options, offsetof(struct options, voters), 3, why, len);
 		again |= smaller(options, offsetof(struct options, wild), 0, why, len);
+		again |= smaller(options, offsetof(struct options, apart), 0, why, len);
 		for (bit = 0; bit < FAULTS; bit++)
 			again |= smaller(options, offsetof(struct options, kinds),
 			    options->kinds & ~(1u << bit), why, len);

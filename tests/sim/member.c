@@ -44,10 +44,12 @@ member_leave(struct world *world, struct member *member)
 {
 	CHECK(world->running == member);
 	world->running = NULL;
-	if (member->dying)
+	if (member->dying) {
 		member_crash(world, member);
-	else
-		member_timer(world, member);
+		return;
+	}
+	check_outbox(world, member);
+	member_timer(world, member);
 }
 
 bool
@@ -106,8 +108,7 @@ watch(struct world *world, struct member *member, const struct zab_action *actio
 		check_changed(world, member, action);
 		break;
 	case ZAB_ALARM:
-		fail(world, "member %u: the history of member %u differs at %llx", member->sid,
-		    action->peer, (unsigned long long)action->zxid);
+		check_alarm(world, member, action);
 		break;
 	case ZAB_FATAL:
 		fail(world, "member %u would undo what it has delivered", member->sid);
@@ -130,7 +131,7 @@ __wrap_zab_step(struct zab *zab, const struct zab_event *event, struct zab_outpu
 	if (event->type == ZAB_EVENT_LOST || event->type == ZAB_EVENT_LOGGED)
 		member->sick = event->type == ZAB_EVENT_LOST;
 	if (event->type == ZAB_EVENT_MESSAGE)
-		check_heard(member, &event->message);
+		check_heard(the_world, member, event);
 	if (event->type == ZAB_EVENT_CONFIRM) {
 		struct confirm *slot = &the_world->confirm[++the_world->confirms % 64];
 
@@ -140,6 +141,8 @@ __wrap_zab_step(struct zab *zab, const struct zab_event *event, struct zab_outpu
 	}
 	the_world->steps++;
 	__real_zab_step(zab, event, out);
+	check_void(the_world, member, event, out);
+	check_answer(the_world, member, event, out);
 	for (i = 0; i < out->count && !member->dying; i++)
 		watch(the_world, member, &out->actions[i]);
 }
@@ -184,28 +187,28 @@ __wrap_tree_apply(struct tree *tree, const struct txn *txn)
 void
 member_message(struct world *world, struct member *member, const struct event *event)
 {
+	bool late = event->conn != member->conn_to[event->peer];
 	struct wire_msg msg = { .type = WIRE_T_ZAB };
-	uint32_t peer = world->members[event->peer].sid;
 	struct zab_message message = event->message;
 	struct blob payload = { 0 };
 
-	/* 0: it was lost. */
-	if (event->conn == 0 || event->conn != member->conn_to[event->peer] ||
-	    !member_enter(world, member))
+	/* 0: it was lost. Late, the core is told all the same: it has to know better (check_void). */
+	if (event->conn == 0 || (late && message.type == 0) || !member_enter(world, member))
 		return;
 	if (message.type != 0) {
 		wild_vote(world, member, &message);
 		msg.zab = message_to_wire(&message);
 		if (event->bytes != NULL)
 			payload = (struct blob){ event->bytes->data, event->bytes->len };
-		if (message.type == ZAB_SNAP) {
+		if (message.type == ZAB_SNAP && !late) {
 			member->snap_index = event->index;
 			member->snap_state = event->state;
 		}
 	} else if (wire_unpack(event->bytes->data, event->bytes->len, NULL, &msg) != 0) {
 		fail(world, "a message that is none");
 	}
-	replica_link_handler.message(member->replica, peer, event->conn, &msg, payload);
+	replica_link_handler.message(
+	    member->replica, world->members[event->peer].sid, event->conn, &msg, payload);
 	member_leave(world, member);
 }
 
@@ -247,6 +250,7 @@ remember(struct world *world, struct member *member)
 	if (member->delivered != applied)
 		fail(world, "member %u starts at %llx, which nobody has delivered", member->sid,
 		    (unsigned long long)applied);
+	check_tree(world, member);
 }
 
 void
@@ -261,7 +265,7 @@ member_start(struct world *world, struct member *member)
 	member->up = true;
 	member->dying = false;
 	member->timer = member->crowded = 0;
-	member->heard_epoch = 0;
+	member->heard_epoch = member->introduced = 0;
 	member->sick = false;
 	member->paused_until = 0;
 	TAILQ_INIT(&member->fronts);
@@ -311,7 +315,8 @@ member_crash(struct world *world, struct member *member)
 	member->life++;
 	if (member->dead)
 		return;
-	event = heap_add(world, world->now + random_below(world, 2 * S), EVENT_RESTART);
+	event = heap_add(
+	    world, world->now + random_below(world, world->options.restart_ms * MS), EVENT_RESTART);
 	event->member = (uint32_t)(member - world->members);
 	event->life = member->life;
 }

@@ -37,6 +37,41 @@ open_of(struct conn *conn, uint32_t side)
 	return side == conn->a ? &conn->a_open : &conn->b_open;
 }
 
+bool
+net_is_open(struct world *world, uint32_t side, uint64_t conn)
+{
+	return *open_of(conn_get(world, conn), side);
+}
+
+void
+net_pause(struct world *world, uint32_t side, uint64_t conn, bool paused)
+{
+	struct conn *c = conn_get(world, conn);
+
+	if (side == c->a)
+		c->paused_a = paused;
+	else
+		c->paused_b = paused;
+}
+
+/* All of it waits to the same moment, in its order. */
+bool
+net_held(struct world *world, const struct event *event)
+{
+	struct conn *c = event->conn == 0 ? NULL : conn_get(world, event->conn);
+	uint64_t *held;
+
+	if (c == NULL || event->kind > EVENT_MESSAGE)
+		return false;
+	held = event->member == c->a ? &c->held_a : &c->held_b;
+	if (event->member == c->a ? c->paused_a : c->paused_b)
+		*held = world->now + MS;
+	if (*held <= world->now)
+		return false;
+	heap_postpone(world, event, *held);
+	return true;
+}
+
 /* When what is sent now arrives: never before what was sent earlier. */
 static uint64_t
 arrival(struct world *world, struct conn *conn, uint32_t from, uint32_t to)
@@ -118,9 +153,10 @@ lose(struct world *world, uint64_t conn, uint32_t to, uint64_t time)
 	size_t i;
 
 	for (i = 0; i < world->nheap; i++) {
-		struct event *event = &world->heap[i];
+		struct event *event = world->heap[i].event;
 
-		if (event->conn != conn || event->member != to || event->arrived)
+		if (event->kind > EVENT_MESSAGE || event->conn != conn || event->member != to ||
+		    event->arrived)
 			continue;
 		if (event->kind == EVENT_MESSAGE && event->time > time)
 			event->conn = 0;
@@ -155,6 +191,18 @@ net_reset(struct world *world, uint64_t conn)
 	break_side(world, conn, c->a, c->b);
 	break_side(world, conn, c->b, c->a);
 	c->a_open = c->b_open = false;
+}
+
+/* One side hears of the end, the other goes on to believe in it. */
+void
+net_half_open(struct world *world, uint64_t conn, uint32_t side)
+{
+	struct conn *c = conn_get(world, conn);
+
+	if (!*open_of(c, side))
+		return;
+	tell(world, conn, side, c->a == side ? c->b : c->a, EVENT_DISCONNECTED);
+	*open_of(c, side) = false;
 }
 
 /* Both sides go on to believe in it. */
@@ -210,6 +258,42 @@ net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until)
 	world->cut[from][to] = true;
 	if (world->cut_until[from][to] < until)
 		world->cut_until[from][to] = until;
+}
+
+static void
+notice(struct world *world, uint64_t conn, uint32_t side, uint32_t peer)
+{
+	struct event *event;
+
+	if (!*open_of(conn_get(world, conn), side))
+		return;
+	event = heap_add(
+	    world, world->now + random_below(world, LINK_SILENCE_MS * MS), EVENT_DISCONNECTED);
+	event->member = side;
+	event->life = world->members[side].life;
+	event->peer = peer;
+	event->conn = conn;
+}
+
+/* Nothing passes between the two for good; that their connection is dead is noticed in time (link.h). */
+void
+net_part(struct world *world, uint32_t a, uint32_t b, uint64_t until)
+{
+	size_t i;
+
+	net_cut(world, a, b, until);
+	net_cut(world, b, a, until);
+	for (i = 0; i < world->nconns; i++) {
+		struct conn *c = &world->conns[i];
+
+		if ((c->a != a || c->b != b) && (c->a != b || c->b != a))
+			continue;
+		notice(world, i + 1, c->a, c->b);
+		notice(world, i + 1, c->b, c->a);
+		lose(world, i + 1, a, world->now);
+		lose(world, i + 1, b, world->now);
+		c->a_open = c->b_open = false;
+	}
 }
 
 /* The cuts whose time has come, or all. Connections come out of one alive or reset. */

@@ -13,7 +13,8 @@
  *   client.c   a session: requests, retries client_io.c  its connection
  *   check.c    what must hold, always      history.c what clients were told
  *   reads.c    what they have read         linear.c  a second opinion on that
- *   wild.c     elections that lie          faults.c  what goes wrong, and when
+ *   wild.c     elections that lie          faults.c  what goes wrong
+ *   trap.c     … just then                 options.c what a seed draws
  *   world.c    a run: faults, heal, converge
  *   main.c     seeds, processes, progress, shrinking
  */
@@ -48,9 +49,18 @@ struct options {
 	uint32_t keep_rows;   /* retention: a small one makes snapshots */
 	uint32_t image_s;     /* between images of the tree, 0: each tick */
 	uint32_t rollover;    /* the counter's end; 0: far away */
-	uint32_t wild;	      /* elections lie (wild.c) */
-	uint32_t skew;	      /* members lose patience at different times */
-	uint32_t big;	      /* values that make a snapshot several pieces */
+	uint32_t wild; /* ms, elections lie and tell the same for so long (wild.c); 0: don't */
+	uint32_t pretenders; /* among so many they choose; 0: all voters */
+	uint32_t traps;	     /* trap.c */
+	uint32_t restart_ms; /* until who has crashed comes back, at most */
+	uint32_t dial_ms;    /* until it is tried again to connect, at least; six times, at most */
+	uint32_t lasts_ms;   /* a fault that ends, at most */
+	uint32_t crowd_ms;   /* a connection takes nothing, at most; 0: as the delay is */
+	uint32_t skew;	     /* members lose patience at different times */
+	uint32_t lame;	     /* a member whose disk is slower than the others'; 0: none's is */
+	uint32_t leave;	     /* before one in so many requests a client ends its session */
+	uint32_t apart;	     /* who is not needed at the end is not dead but far away (world.c) */
+	uint32_t big;	     /* values that make a snapshot several pieces */
 };
 
 enum fault {
@@ -59,13 +69,13 @@ enum fault {
 	FAULT_RESET, /* a connection; any suffix of each direction is lost, or all from now on */
 	FAULT_PARTITION, /* halves, one member, a bridge, a ring of majorities */
 	FAULT_ONE_WAY,	 /* what one member sends arrives nowhere, or what is sent to it */
-	FAULT_LEADER,	 /* the leader is cut off */
+	FAULT_LEADER,	 /* the leader is cut off, alone or with the observers */
 	FAULT_PAUSE,	 /* a process stands still */
 	FAULT_FULL,	 /* a disk takes nothing for a while */
 	FAULT_EIO,	 /* an order fails, the process exits */
 	FAULT_SLOW,	 /* a disk takes seconds */
 	FAULT_WIPE,	 /* a disk is replaced by an empty one */
-	FAULT_TAIL,	 /* acknowledged rows are gone, and known to be (high-water mark) */
+	FAULT_TAIL, /* acknowledged rows are gone, or others, and known to be (high-water mark) */
 	FAULT_HAND_OVER, /* not a fault, but as disturbing */
 	FAULT_MOVE,	 /* a client goes to another member, its old connection goes on */
 	FAULTS
@@ -139,8 +149,9 @@ struct disk {
 struct conn {
 	uint32_t a, b; /* indexes of members */
 	bool a_open, b_open;
-	bool hole; /* nothing arrives any more, nobody is told */
-	bool paused_a, paused_b;
+	bool hole;		 /* nothing arrives any more, nobody is told */
+	bool paused_a, paused_b; /* nothing is read from it */
+	uint64_t held_a, held_b; /* what came is looked at again then */
 	uint64_t a_last, b_last; /* time of the last delivery to each */
 };
 
@@ -160,6 +171,7 @@ enum event_kind {
 	EVENT_DIAL,
 	EVENT_WRITE,
 	EVENT_FAULT,
+	EVENT_TRAP,   /* a trap has been sprung: conn, or 0; index: enum fault */
 	EVENT_MEND,   /* a partition ends */
 	EVENT_LIE,    /* somebody is made to leave (wild.c) */
 	EVENT_HONEST, /* elections don't lie any more */
@@ -174,9 +186,15 @@ struct event {
 	uint32_t peer;	       /* or a client */
 	uint64_t conn;
 	struct zab_message message; /* type 0: bytes are the message */
-	struct row row;
 	const struct bytes *bytes;
 	uint64_t index, state; /* of a snapshot */
+	struct event *next;    /* spare */
+};
+
+/* An event's place in the heap. */
+struct slot {
+	uint64_t time, seq;
+	struct event *event;
 };
 
 /* The store of one life of a member. */
@@ -192,9 +210,12 @@ struct member {
 	uint32_t sid;
 	bool observer;
 	bool up;
-	bool dying;    /* crashes as soon as it is left: nothing that it does counts */
-	bool dead;     /* stays down after the heal */
-	bool amnesiac; /* its disk has lost what it acknowledged, and it knows that */
+	bool dying;	 /* crashes as soon as it is left: nothing that it does counts */
+	bool dead;	 /* stays down after the heal */
+	bool aside;	 /* or reaches one other only … */
+	bool befriended; /* … which no other reaches only, or those would be a choice, too */
+	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that */
+	bool altered;	 /* and has something else instead */
 	uint32_t life;
 	uint64_t paused_until;
 	uint64_t timer;	  /* the earliest one set; 0: none */
@@ -212,8 +233,10 @@ struct member {
 	uint64_t conn_to[MEMBERS_MAX];	  /* open here; 0: none */
 	uint64_t lied_window, lied_round; /* wild.c */
 	bool leads;
-	uint64_t led; /* when it last ceased to */
-	uint64_t heard_epoch;		  /* the greatest that a CEPOCH told it while it led */
+	uint64_t led;			 /* when it last ceased to */
+	uint64_t heard_epoch;		 /* the greatest that a CEPOCH told it while it led */
+	uint64_t introduced;		 /* the attempt of its last CEPOCH; 0: it was answered */
+	uint64_t tried, tried_ns, tries; /* connection; begins to follow in this second */
 };
 
 /* A client's connection, on the member's side (front.c). */
@@ -297,6 +320,14 @@ struct confirm {
 	uint32_t member;
 };
 
+/* On what (trap.c), of whom (MEMBERS_MAX and up: of anyone), after how many, how often. */
+#define TRAPS_MAX 6
+struct trap {
+	uint32_t on, type, member, skip, times;
+	uint32_t kind; /* enum fault */
+	bool other;    /* happens to the one that gets the message */
+};
+
 /* How often what happened; the roles come first (enum zab_role), the reasons last. */
 enum cover {
 	COVER_REGISTER = 11, /* a history that was small enough for linear.c */
@@ -306,6 +337,7 @@ enum cover {
 	COVER_CONFIRMED,     /* rounds that confirmed a leader */
 	COVER_SNAP,	     /* snapshots sent */
 	COVER_HANDED,	     /* leaderships that a client asked for, and got */
+	COVER_TRAP,	     /* traps sprung */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -321,8 +353,9 @@ struct world {
 	struct conf_member conf_members[MEMBERS_MAX];
 	uint64_t random[4];
 	uint64_t now, seq;
-	struct event *heap;
+	struct slot *heap;
 	size_t nheap, heap_space;
+	struct event *spare;
 	struct chunk *chunks;
 
 	uint32_t count;
@@ -348,6 +381,7 @@ struct world {
 	struct history history;
 	uint64_t epoch_leader[4096]; /* index + 1 of the member that served as leader in it */
 	uint32_t writes, faults;
+	struct trap traps[TRAPS_MAX];
 	bool healed;
 	uint64_t confirms;
 	struct confirm confirm[64];
@@ -380,9 +414,15 @@ void net_send(
 void net_dial(struct world *world, uint32_t a, uint32_t b);
 void net_reset(struct world *world, uint64_t conn);
 void net_hole(struct world *world, uint64_t conn);
+void net_half_open(struct world *world, uint64_t conn, uint32_t side);
+bool net_is_open(struct world *world, uint32_t side, uint64_t conn);
+void net_pause(struct world *world, uint32_t side, uint64_t conn, bool paused);
+/* Whether it is not read yet: then it is once more, later. */
+bool net_held(struct world *world, const struct event *event);
 void net_close(struct world *world, uint32_t member, uint64_t conn);
 void net_crashed(struct world *world, uint32_t member);
 void net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until);
+void net_part(struct world *world, uint32_t a, uint32_t b, uint64_t until);
 void net_mend(struct world *world, bool all);
 uint64_t net_delay(struct world *world);
 
@@ -390,6 +430,7 @@ uint64_t net_delay(struct world *world);
 void disk_order(struct world *world, struct member *member, const struct order *order);
 void disk_done(struct world *world, struct member *member);
 void disk_crash(struct world *world, struct member *member);
+uint32_t disk_writable(const struct disk *disk);
 void disk_abort(struct world *world, struct member *member, uint64_t op);
 uint64_t disk_last(const struct disk *disk);
 uint64_t disk_last_hash(const struct disk *disk);
@@ -450,7 +491,13 @@ void check_truncated(struct world *world, struct member *member, uint64_t zxid);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
-void check_heard(struct member *member, const struct zab_message *message);
+void check_heard(const struct world *world, struct member *member, const struct zab_event *event);
+void check_void(struct world *world, const struct member *member, const struct zab_event *event,
+    const struct zab_output *out);
+void check_answer(struct world *world, struct member *member, const struct zab_event *event,
+    const struct zab_output *out);
+void check_outbox(struct world *world, const struct member *member);
+void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
 /* Somebody was told that the member leads, having asked for it then. */
 void check_led(struct world *world, uint32_t sid, uint64_t since);
@@ -485,12 +532,24 @@ void wild_end(struct world *world);
 
 /* faults.c */
 void fault_inject(struct world *world);
+/* conn: that connection; 0: any. */
+void fault_do(struct world *world, enum fault kind, struct member *member, uint64_t conn);
+uint32_t fault_kind(const struct world *world, uint32_t kind);
+void fault_hold(struct world *world, uint32_t from, uint32_t to);
 struct member *world_leader(struct world *world);
+
+/* trap.c */
+void traps_set(struct world *world);
+void trap_message(struct world *world, uint32_t from, uint32_t to, uint64_t conn, uint32_t type);
+void trap_logged(struct world *world, uint32_t member, uint32_t type);
+void trap_role(struct world *world, uint32_t member, uint32_t role);
+
+/* options.c */
+void options_draw(uint64_t seed, struct options *out);
 
 /* world.c */
 bool world_run(const struct options *options, FILE *trace, struct world *out);
 void world_free(struct world *world);
-void options_draw(uint64_t seed, struct options *out);
 void trace(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

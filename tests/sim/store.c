@@ -114,7 +114,8 @@ bool
 store_crowded(struct store *store)
 {
 	(void)store;
-	return false;
+	/* What a synchronisation has so far is not in anyone's way. */
+	return disk_writable(&self()->disk) >= (the_world->options.crowd_ms != 0 ? 2 : 64);
 }
 
 void

@@ -1,13 +1,18 @@
 /*
  * Elections gone wild: in some seeds, until half of the faults' time is over,
  * what members hear in elections is a lie, a different one for each of them
- * and each third of a second: "all others vote for this one". So leaders
+ * and each moment: "all others vote for this one". So leaders
  * come and go, several at a time and without a majority of votes: the rest of
  * the protocol has to be safe under any election, as it is in Zab.tla.
  */
 #include "tests/sim/sim.h"
 
-#define WINDOW (300 * MS)
+/* How long the same is told. */
+static uint64_t
+window(const struct world *world)
+{
+	return world->options.wild * MS;
+}
 
 bool
 wild_now(const struct world *world)
@@ -19,11 +24,15 @@ wild_now(const struct world *world)
 static uint32_t
 candidate(const struct world *world, uint32_t member)
 {
-	uint64_t z = world->options.seed * UINT64_C(0x9e3779b97f4a7c15) + world->now / WINDOW;
+	uint64_t z =
+	    world->options.seed * UINT64_C(0x9e3779b97f4a7c15) + world->now / window(world);
+	uint32_t pretenders = world->options.pretenders;
 
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9) + member;
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)((z >> 33) % world->options.voters);
+	if (pretenders == 0)
+		return (uint32_t)((z >> 33) % world->options.voters);
+	return (uint32_t)((world->options.seed + (z >> 33) % pretenders) % world->options.voters);
 }
 
 /* Someone who follows hears that its leader is looking, or a leader that its follower is. */
@@ -37,7 +46,7 @@ wild_shake(struct world *world)
 
 	if (!wild_now(world))
 		return;
-	heap_add(world, world->now + random_below(world, WINDOW / 2), EVENT_LIE);
+	heap_add(world, world->now + random_below(world, window(world) / 2), EVENT_LIE);
 	if (!member->up || member->paused_until > world->now)
 		return;
 	zab_status(member->zab, &status);
@@ -86,8 +95,8 @@ wild_vote(struct world *world, struct member *member, struct zab_message *messag
 		return;
 	zab_status(member->zab, &status);
 	/* One round of lies each time, to who serves seldom: or nothing else would happen. */
-	if (member->lied_window != world->now / WINDOW) {
-		member->lied_window = world->now / WINDOW;
+	if (member->lied_window != world->now / window(world)) {
+		member->lied_window = world->now / window(world);
 		member->lied_round = status.round;
 	}
 	if (member->lied_round != status.round ||

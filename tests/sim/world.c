@@ -28,50 +28,6 @@ trace(struct world *world, const char *format, ...)
 	fputc('\n', world->trace);
 }
 
-/* Most seeds are small: few members, few writes, few faults find most. */
-void
-options_draw(uint64_t seed, struct options *out)
-{
-	static const uint32_t voters[] = { 3, 3, 3, 3, 5, 5, 5, 7, 1 };
-	struct world dice;
-	uint32_t kind;
-
-	random_seed(&dice, seed ^ UINT64_C(0x5eed));
-	memset(out, 0, sizeof *out);
-	out->seed = seed;
-	out->voters = voters[random_below(&dice, 9)];
-	if (out->voters < 7 && random_one_in(&dice, 4))
-		out->observers = 1 + (uint32_t)random_below(&dice, 3);
-	if (random_one_in(&dice, 10)) {
-		out->writes = 20 + (uint32_t)random_below(&dice, 300);
-		out->faults = 5 + (uint32_t)random_below(&dice, 30);
-		out->duration_ms = 5000 + (uint32_t)random_below(&dice, 30000);
-	} else {
-		out->writes = 5 + (uint32_t)random_below(&dice, 30);
-		out->faults = 1 + (uint32_t)random_below(&dice, 8);
-		out->duration_ms = 500 + (uint32_t)random_below(&dice, 6000);
-	}
-	for (kind = 0; kind < FAULTS; kind++)
-		if (random_one_in(&dice, 2))
-			out->kinds |= 1u << kind;
-	if (out->kinds == 0)
-		out->kinds = 1u << FAULT_CRASH;
-	out->delay_us = random_one_in(&dice, 4) ? 50000 : 500;
-	out->disk_us = random_one_in(&dice, 4) ? 50000 : 300;
-	out->keep_rows = random_one_in(&dice, 2) ? (uint32_t)random_below(&dice, 5) : 1000;
-	out->image_s = random_one_in(&dice, 2);
-	out->clients = 1 + (uint32_t)random_below(&dice, 3);
-	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
-	out->wild = random_one_in(&dice, 4);
-	out->skew = random_one_in(&dice, 3);
-	out->big = random_one_in(&dice, 10);
-	if (out->big) {
-		out->keep_rows = 1;
-		out->delay_us = 50000;
-		out->kinds |= 1u << FAULT_CRASH_ALL;
-	}
-}
-
 static void
 member_event(struct world *world, uint64_t delay, enum event_kind kind, uint32_t member)
 {
@@ -118,6 +74,7 @@ found(struct world *world)
 	uint32_t i;
 
 	configure(world);
+	traps_set(world);
 	for (i = 0; i < world->count; i++)
 		member_event(world, random_below(world, 300 * MS), EVENT_RESTART, i);
 	for (i = 0; i < world->options.clients; i++)
@@ -128,7 +85,7 @@ found(struct world *world)
 		heap_add(world, random_below(world, world->options.duration_ms * MS), EVENT_WRITE);
 	for (i = 0; i < world->options.faults; i++)
 		heap_add(world, random_below(world, world->options.duration_ms * MS), EVENT_FAULT);
-	heap_add(world, 300 * MS, EVENT_LIE);
+	heap_add(world, world->options.wild * MS, EVENT_LIE);
 	heap_add(world, world->options.duration_ms * MS / 2, EVENT_HONEST);
 	heap_add(world, world->options.duration_ms * MS, EVENT_HEAL);
 }
@@ -141,7 +98,8 @@ dial(struct world *world, uint32_t a)
 
 	for (b = 0; b < a; b++)
 		net_dial(world, a, b);
-	member_event(world, 20 * MS + random_below(world, 100 * MS), EVENT_DIAL, a);
+	member_event(
+	    world, world->options.dial_ms * (MS + random_below(world, 5 * MS)), EVENT_DIAL, a);
 }
 
 /* A burst of requests, of some client. */
@@ -154,17 +112,37 @@ request(struct world *world)
 		client_request(world, &world->clients[random_below(world, world->options.clients)]);
 }
 
-/* A quorum that can vote lives, of the others some stay dead. */
+/* It stays, and reaches one other only: who is a majority goes on all the same. */
+static void
+set_aside(struct world *world, struct member *member)
+{
+	uint32_t self = member_index(world, member->sid), i, friend;
+
+	do
+		friend = (uint32_t)random_below(world, world->count);
+	while (friend == self || world->members[friend].aside || world->members[friend].befriended);
+	member->aside = true;
+	world->members[friend].befriended = !member->observer;
+	trace(world, "%u reaches %u only", member->sid, world->members[friend].sid);
+	for (i = 0; i < world->count; i++)
+		if (i != self && i != friend)
+			net_part(world, self, i, world->now + 2 * CONVERGE);
+}
+
+/* A quorum that can vote lives, of the others some stay dead, or all are far away. */
 static void
 heal(struct world *world)
 {
 	uint32_t i, alive = 0, order[MEMBERS_MAX], j, swap;
 	uint32_t quorum = world->options.voters / 2 + 1;
+	/* Two that reach each other may be a quorum, and then a choice. */
+	bool apart = world->options.apart != 0 && quorum > 2;
 
 	trace(world, "everything heals");
 	world->healed = true;
 	/* A slow network is a fault like any other. */
 	world->options.delay_us = world->options.disk_us = 300;
+	world->options.crowd_ms = world->options.lame = 0;
 	net_mend(world, true);
 	for (i = 0; i < world->count; i++)
 		order[i] = i;
@@ -182,7 +160,9 @@ heal(struct world *world)
 			alive++;
 			continue;
 		}
-		if (random_one_in(world, 2))
+		if (apart)
+			set_aside(world, member);
+		if (apart || random_one_in(world, 2))
 			continue;
 		member->dead = true;
 		member_crash(world, member);
@@ -227,7 +207,7 @@ converged(struct world *world)
 	for (i = 0; i < world->count; i++) {
 		const struct member *member = &world->members[i];
 
-		if (member->dead)
+		if (member->dead || member->aside)
 			continue;
 		if (!member->up)
 			return false;
@@ -379,6 +359,10 @@ happen(struct world *world, struct event *event)
 		if (!world->healed && world->faults++ < world->options.faults)
 			fault_inject(world);
 		break;
+	case EVENT_TRAP:
+		if (!world->healed)
+			fault_do(world, (enum fault)event->index, member, event->conn);
+		break;
 	case EVENT_MEND:
 		net_mend(world, false);
 		break;
@@ -447,7 +431,8 @@ world_run(const struct options *options, FILE *trace_to, struct world *world)
 			    world->now > deadline ? "in a minute" : "in 3,000,000 steps");
 			break;
 		}
-		if (of_another_life(world, &event) || postponed(world, &event))
+		if (of_another_life(world, &event) || postponed(world, &event) ||
+		    net_held(world, &event))
 			continue;
 		happen(world, &event);
 		if (!world->healed || world->now < pause || !converged(world))
