@@ -8,18 +8,19 @@
 
 #include <linux/fuse.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define SLOTS 32
+#define SLOTS 64 /* threads at a time; who comes then takes the place of whoever came first */
 /*
  * The kernel's second try follows at once, but it may have to wait for a directory's lock, behind a
  * creation that waits for a leader. A thread without a second try sends something else some time.
  */
 #define DUE_NS UINT64_C(60000000000)
-#define GRACE_NS                                                                                   \
-	UINT64_C(10000000) /* from a lookup to the end of the operation, whatever happens */
+/* From a lookup to the end of the operation, whatever happens. */
+#define GRACE_NS UINT64_C(10000000)
 
 struct grace {
-	int32_t tid;
+	uint64_t order;	   /* of the threads' coming */
 	uint64_t began_ns; /* ESTALE was answered */
 	uint64_t what;
 	bool looked_up; /* since then */
@@ -28,11 +29,15 @@ struct grace {
 	uint64_t syncs; /* that had ended then */
 	bool opened;	/* found, and opened: what comes now is another operation */
 	struct value *value;
+	uint64_t found; /* id, 0: nothing */
+	struct grace_place place;
 	uint64_t created; /* 0: nothing */
 };
 
 struct graces {
+	int32_t tids[SLOTS]; /* apart: each request of the kernel looks for its own */
 	struct grace slots[SLOTS];
+	uint64_t comings;
 	uint64_t syncs;
 };
 
@@ -57,17 +62,43 @@ graces_free(struct graces *graces)
 	free(graces);
 }
 
-static struct grace *
-slot_of(const struct fsd *fsd, int32_t tid)
-{
-	return &fsd->graces->slots[(uint32_t)tid % SLOTS];
-}
-
 static void
 forget(struct grace *slot)
 {
 	value_unref(slot->value);
 	slot->value = NULL;
+}
+
+/* NULL: there is nothing to remember of that thread. */
+static struct grace *
+slot_of(const struct fsd *fsd, int32_t tid)
+{
+	struct graces *graces = fsd->graces;
+	size_t i;
+
+	for (i = 0; i < SLOTS; i++)
+		if (graces->tids[i] == tid)
+			return &graces->slots[i];
+	return NULL;
+}
+
+static struct grace *
+slot_take(struct fsd *fsd, int32_t tid)
+{
+	struct graces *graces = fsd->graces;
+	struct grace *slot = slot_of(fsd, tid);
+	size_t i, first = 0;
+
+	if (slot != NULL)
+		return slot;
+	for (i = 1; i < SLOTS; i++)
+		if (graces->slots[i].order < graces->slots[first].order)
+			first = i;
+	slot = &graces->slots[first];
+	forget(slot);
+	*slot = (struct grace){ .order = ++graces->comings };
+	graces->tids[first] = tid;
+	return slot;
 }
 
 /* On a loaded machine it may take its time, as long as nobody can tell whether it is over. */
@@ -93,12 +124,11 @@ sweep(struct graces *graces, uint64_t now_ns)
 bool
 grace_begin(struct fsd *fsd, int32_t tid, uint64_t what)
 {
-	struct grace *slot = slot_of(fsd, tid);
+	struct grace *slot = slot_take(fsd, tid);
 	uint64_t now_ns = fsd_now_ns();
 	bool again = grace_due(fsd, tid) && slot->what == what;
 
 	sweep(fsd->graces, now_ns);
-	slot->tid = tid;
 	slot->what = what;
 	slot->began_ns = now_ns;
 	slot->looked_up = false;
@@ -132,17 +162,19 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 	struct grace *slot = slot_of(fsd, tid);
 	bool same;
 
-	if (slot->tid != tid)
+	if (slot == NULL)
 		return;
 	follow_try(slot, opcode, ino);
-	if (slot->value == NULL || opcode == FUSE_INTERRUPT)
+	if (slot->found == 0 || opcode == FUSE_INTERRUPT)
 		return;
-	same = slot->value->stat.id == ino &&
+	same = slot->found == ino &&
 	       (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
-	if (slot->opened || (!same && opcode != FUSE_LOOKUP))
+	if (slot->opened || (!same && opcode != FUSE_LOOKUP)) {
+		slot->found = 0;
 		forget(slot);
-	else
+	} else {
 		slot->opened = opcode == FUSE_OPEN;
+	}
 }
 
 bool
@@ -156,20 +188,25 @@ grace_due(const struct fsd *fsd, int32_t tid)
 {
 	const struct grace *slot = slot_of(fsd, tid);
 
-	return slot->tid == tid && slot->began_ns != 0 && fsd_now_ns() - slot->began_ns < DUE_NS;
+	return slot != NULL && slot->began_ns != 0 && fsd_now_ns() - slot->began_ns < DUE_NS;
 }
 
 void
-grace_keep(struct fsd *fsd, int32_t tid, struct value *value)
+grace_keep(struct fsd *fsd, int32_t tid, uint64_t parent, const char *name, struct value *value)
 {
-	struct grace *slot = slot_of(fsd, tid);
+	struct grace *slot = slot_take(fsd, tid);
 
 	value_unref(slot->value);
-	slot->tid = tid;
 	slot->kept_ns = fsd_now_ns();
 	slot->syncs = fsd->graces->syncs;
 	slot->value = value_ref(value);
 	slot->opened = false;
+	slot->found = value->stat.id;
+	slot->place = (struct grace_place){ .parent = parent,
+		.mode = value->stat.mode,
+		.uid = value->stat.uid,
+		.gid = value->stat.gid };
+	strcpy(slot->place.name, name);
 }
 
 struct value *
@@ -177,9 +214,17 @@ grace_get(const struct fsd *fsd, int32_t tid, uint64_t id)
 {
 	const struct grace *slot = slot_of(fsd, tid);
 
-	if (slot->tid != tid || slot->value == NULL || slot->value->stat.id != id)
+	if (slot == NULL || slot->found != id)
 		return NULL;
 	return holds(fsd->graces, slot, fsd_now_ns()) ? slot->value : NULL;
+}
+
+const struct grace_place *
+grace_place(const struct fsd *fsd, int32_t tid, uint64_t id)
+{
+	const struct grace *slot = slot_of(fsd, tid);
+
+	return slot != NULL && slot->found == id ? &slot->place : NULL;
 }
 
 void
@@ -191,18 +236,16 @@ grace_synced(struct fsd *fsd)
 void
 grace_created(struct fsd *fsd, int32_t tid, uint64_t ino)
 {
-	struct grace *slot = slot_of(fsd, tid);
-
-	slot->tid = tid;
-	slot->created = ino;
+	slot_take(fsd, tid)->created = ino;
 }
 
 bool
 grace_is_created(struct fsd *fsd, int32_t tid, uint64_t ino)
 {
 	struct grace *slot = slot_of(fsd, tid);
-	bool created = slot->tid == tid && slot->created == ino;
 
+	if (slot == NULL || slot->created != ino)
+		return false;
 	slot->created = 0;
-	return created;
+	return true;
 }

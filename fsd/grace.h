@@ -6,6 +6,7 @@
  * fetches the value, and what the same thread then asks of that znode is
  * answered from it, should it be replaced once more in between. The operation
  * has happened when its lookup did: it was not over yet, so no order is broken.
+ * Where that may be too long ago, an open(2) looks for the name here once more.
  *
  * So no program ever sees the ESTALE. A small table by thread; what was lost
  * from it costs no more than an ESTALE that is seen.
@@ -17,6 +18,12 @@
 #include "fsd/value.h"
 
 struct graces;
+
+struct grace_place {
+	uint64_t parent;
+	uint32_t mode, uid, gid; /* of what was found: the kernel has checked them */
+	char name[WIRE_NAME_MAX + 1];
+};
 
 /* Aborts without memory. */
 struct graces *graces_new(void);
@@ -39,10 +46,13 @@ bool grace_in_vain(const struct fsd *fsd, int32_t tid);
 void grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino);
 /* Whether this thread's lookup follows an ESTALE. */
 bool grace_due(const struct fsd *fsd, int32_t tid);
-/* What its lookup found. A reference is taken. */
-void grace_keep(struct fsd *fsd, int32_t tid, struct value *value);
+/* What its lookup found, and where. A reference is taken. */
+void grace_keep(
+    struct fsd *fsd, int32_t tid, uint64_t parent, const char *name, struct value *value);
 /* Borrowed; NULL: nothing that this thread has just looked up. */
 struct value *grace_get(const struct fsd *fsd, int32_t tid, uint64_t id);
+/* Where this thread's second try has just found it; NULL: it has not. Until its next request. */
+const struct grace_place *grace_place(const struct fsd *fsd, int32_t tid, uint64_t id);
 /* An fsync(2) has ended: what was looked up before may be too old for who begins now. */
 void grace_synced(struct fsd *fsd);
 

@@ -37,11 +37,29 @@ descriptor(const struct call *call)
 	return handle_of(call->fsd, call->ino, is_unnamed(call) ? 0 : call->tid);
 }
 
-/* fstat(2) shows what was there last, without a name. */
+/* Who stands at the name now, if he is of the same kind. */
 static void
+got_instead(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct stat attr;
+
+	if (call_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_code(reply, stat));
+	} else if ((stat->mode & S_IFMT) != (call->attr.mode & S_IFMT)) {
+		reply_vanished(call);
+	} else {
+		reply_stat(stat, &attr);
+		reply_attr(call, &attr, 0);
+	}
+	call_free(call);
+}
+
+/* fstat(2) shows what was there last, without a name. False: more is asked first. */
+static bool
 vanished(struct call *call)
 {
 	const struct value *value = grace_get(call->fsd, call->tid, call->ino);
+	const struct grace_place *place = grace_place(call->fsd, call->tid, call->ino);
 	const struct handle *handle = descriptor(call);
 	struct wire_stat last;
 	struct stat attr;
@@ -56,11 +74,16 @@ vanished(struct call *call)
 	} else if (value != NULL) {
 		reply_stat(&value->stat, &attr);
 		reply_attr(call, &attr, 0);
+	} else if (place != NULL) {
+		call->attr.mode = place->mode;
+		call_lookup(call, place->parent, place->name, got_instead);
+		return false;
 	} else if (is_unnamed(call) && grace_in_vain(call->fsd, call->tid)) {
 		reply_err(call, ENOENT);
 	} else {
 		reply_vanished(call);
 	}
+	return true;
 }
 
 static void
@@ -94,7 +117,8 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	struct stat attr;
 
 	if (reply->code == ERR_NONODE) {
-		vanished(call);
+		if (!vanished(call))
+			return;
 	} else if (reply->code == ERR_NOQUORUM && just_created(call)) {
 		/* answered */
 	} else if (call_code(reply, stat) != ERR_OK) {

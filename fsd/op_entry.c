@@ -38,7 +38,7 @@ value_found(struct call *call, const struct wire_reply *reply, const struct wire
 	} else {
 		value = value_new(stat, reply->data);
 		if (value != NULL)
-			grace_keep(fsd, call->tid, value);
+			grace_keep(fsd, call->tid, call->parent, call->name, value);
 		value_unref(value);
 		entry_found(call, stat);
 	}

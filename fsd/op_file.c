@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define TRIES_MAX 16 /* a name that is replaced faster than it can be read is given up */
+
 /*
  * A reader gets its snapshot at OPEN. Who may also write gets it at the first
  * read, if there is one.
@@ -40,23 +42,73 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 	call_free(call);
 }
 
-/* As it was when this thread's lookup found it, or the kernel looks again. */
 static void
-open_vanished(struct call *call, struct handle *handle)
+open_with(struct call *call, struct handle *handle, struct value *value)
 {
-	struct value *value = grace_get(call->fsd, call->tid, handle->ino);
-
-	if (value == NULL) {
-		reply_vanished(call);
-		handle_free(call->fsd, handle);
-		call_free(call);
-		return;
-	}
-	handle_pin(handle, value_ref(value));
+	handle_pin(handle, value);
 	handle->fresh = true;
 	if (!reply_open(call, handle))
 		handle_free(call->fsd, handle);
 	call_free(call);
+}
+
+static void open_vanished(struct call *call, struct handle *handle);
+
+static void
+read_instead(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct value *value = NULL;
+
+	if (reply->code == ERR_NONODE) {
+		open_vanished(call, handle);
+		return;
+	}
+	if (call_code(reply, stat) == ERR_OK)
+		value = value_new(stat, reply->data);
+	if (value != NULL)
+		open_with(call, handle, value);
+	else
+		not_opened(call, handle, ENOMEM);
+}
+
+/* Only if the kernel would let the same ones open it. */
+static void
+found_instead(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	if (call_code(reply, stat) != ERR_OK)
+		not_opened(call, handle, err_errno(call_code(reply, stat)));
+	else if (stat->mode == call->attr.mode && stat->uid == call->attr.uid &&
+		 stat->gid == call->attr.gid)
+		call_read(call, stat->id, read_instead);
+	else
+		not_opened(call, handle, ESTALE);
+}
+
+/*
+ * As it was when this thread's second lookup found it; or who stands at the name now, again and
+ * again. If there was no second one, the kernel looks.
+ */
+static void
+open_vanished(struct call *call, struct handle *handle)
+{
+	struct value *value = grace_get(call->fsd, call->tid, handle->ino);
+	const struct grace_place *place = grace_place(call->fsd, call->tid, handle->ino);
+
+	if (value != NULL) {
+		open_with(call, handle, value_ref(value));
+	} else if (place != NULL && call->size++ < TRIES_MAX) {
+		call->attr.mode = place->mode;
+		call->attr.uid = place->uid;
+		call->attr.gid = place->gid;
+		call_lookup(call, place->parent, place->name, found_instead);
+	} else {
+		reply_vanished(call);
+		handle_free(call->fsd, handle);
+		call_free(call);
+	}
 }
 
 static void

@@ -3,8 +3,9 @@
  *   cluster-client work NAME MOUNT HISTORIES SEED PACE-US   until SIGTERM
  *   cluster-client finish NAME MOUNT HISTORIES              what the watchers wait for
  *   cluster-client dump MOUNT                               all that there is
- * `work` makes HISTORIES/NAME.ready when its watches stand, and NAME.stopped when
- * nobody changes anything any more, then waits for its watcher to see the end.
+ * `work` makes HISTORIES/NAME.ready when its watches stand, begins when there is
+ * HISTORIES/go, so that everybody sees everything, and makes NAME.stopped when
+ * nobody changes anything any more; then it waits for its watcher to see the end.
  */
 #include "tests/cluster/client.h"
 
@@ -217,6 +218,16 @@ progress_map(struct client *client)
 	close(fd);
 }
 
+static void
+wait_for_go(const struct client *client)
+{
+	char path[PATH_LEN];
+
+	snprintf(path, sizeof path, "%s/go", client->histories);
+	while (access(path, F_OK) != 0)
+		usleep(1000);
+}
+
 /* The watcher ends by itself, when it has seen the end. */
 static int
 work(struct client *client, const sigset_t *ends)
@@ -227,6 +238,7 @@ work(struct client *client, const sigset_t *ends)
 
 	progress_map(client);
 	worker_start(&watcher, client, "watch", watch);
+	wait_for_go(client);
 	for (i = 0; i < KINDS; i++)
 		worker_start(&workers[i], client, kinds[i].kind, kinds[i].run);
 	sigwait(ends, &number);

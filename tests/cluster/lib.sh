@@ -4,8 +4,8 @@
 # cut them off from each other, with a disk and a clock that obey (shim.c). work.sh
 # has the clients, nemesis.sh the faults. Sourced by tests/cluster/*.t and soak.
 #
-#   cluster_start N [CONF-LINE…]  namespaces, members 1 to N
-#   cluster_mount NAME ID [mountd options…]   a mount of member ID's node at $T/NAME
+#   members_start N               namespaces, members 1 to N
+#   mounts_start ID…              two mounts of each of these nodes, $T/longID and $T/briefID
 #   net_cut A B [VERDICT [WHAT]]; net_apply; net_heal   packets from A to B
 #   shim_set WHO DISK [SECONDS]   of a member's number, or a mount's name
 #   watchdog_start SECONDS        a run that hangs ends, and fails
@@ -18,11 +18,19 @@ RANDOM=$SEED
 echo "# SEED=$SEED"
 export ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
 
+# No more of the log is kept than a mount may miss in the longest cut, so that who is away for long
+# gets a snapshot.
+log_rows=5000
+long_s=9
+brief_s=1
+
 spaces=zabfs-$$
 size=0
 rules=()
 unable=()
 mounts=()
+long=()
+brief=()
 watchdog=
 declare -A node_of
 
@@ -101,16 +109,15 @@ shim_set() {
 	printf '%s%-30s\n' "$2" "${3:-0}" 1<>"$T/$1.shim"
 }
 
-cluster_start() {
+members_start() {
 	local id
 	size=$1
-	shift
 	net_start || { echo "# no network namespaces"; return 1; }
 	members=('plaintext = true')
 	for ((id = 1; id <= size; id++)); do
 		members+=("member $id { peer = \"10.77.$id.2:7400\" front = \"10.77.$id.2:7401\" }")
 	done
-	conf_write "$@"
+	conf_write "tick = 100" "pass_interval = 1" "log_rows_min = $log_rows" "log_tree_percent = 0"
 	for ((id = 1; id <= size; id++)); do
 		shim_set $id -
 		member_start "$id" -I
@@ -131,20 +138,31 @@ member_start() {
 	member_pid[$id]=$!
 }
 
-cluster_mount() {
-	local name=$1 id=$2
-	shift 2
+mount_launch() {
+	local name=$1 id=$2 timeout_s=$3
 	mkdir -p "$T/$name"
 	shim_set "$name" -
-	in_space "$id" "$name" "$build/zabfs-mountd" -f "$T/zabfs.conf" -d -s "$T/$id/front.sock" "$@" \
-		"$T/$name" >>"$T/mount-$name.log" 2>&1 &
+	in_space "$id" "$name" "$build/zabfs-mountd" -f "$T/zabfs.conf" -d -s "$T/$id/front.sock" \
+		-o "timeout=${timeout_s}s" "$T/$name" >>"$T/mount-$name.log" 2>&1 &
 	mountd_pid[$name]=$!
 	mounts+=("$name")
 	node_of[$name]=$id
-	wait_for 20 mounted "$T/$name" && return 0
-	echo "# $name is not mounted:"
-	tail -n 5 "$T/mount-$name.log" | sed 's/^/# /'
-	return 1
+}
+
+mounts_start() {
+	local id name
+	for id in "$@"; do
+		mount_launch "long$id" "$id" $long_s
+		long+=("long$id")
+		mount_launch "brief$id" "$id" $brief_s
+		brief+=("brief$id")
+	done
+	for name in "${mounts[@]}"; do
+		wait_for 20 mounted "$T/$name" && continue
+		echo "# $name is not mounted:"
+		tail -n 5 "$T/mount-$name.log" | sed 's/^/# /'
+		return 1
+	done
 }
 
 # --- what hangs ---

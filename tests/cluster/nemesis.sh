@@ -3,7 +3,7 @@
 # `nemesis_NAME` in one of nemesis_*.sh that strikes, lets it last, and undoes what
 # it did. Sourced by tests/cluster/*.t and soak, after lib.sh.
 #
-#   nemesis_rounds N NAME…   all of them, N times, each time in another order
+#   nemesis_rounds N NAME…   all of them, N times, each time in another order (NEMESES: those instead)
 #   nemesis_run NAME         one; afterwards everybody has to go on
 cluster=$(dirname "${BASH_SOURCE[0]}")
 . "$cluster/work.sh"
@@ -108,6 +108,8 @@ shuffle() {
 nemesis_rounds() {
 	local n=$1 name order
 	shift
+	# shellcheck disable=SC2086 # words
+	[ -z "${NEMESES:-}" ] || set -- $NEMESES
 	while [ $((n--)) -gt 0 ]; do
 		shuffle "$@"
 		for name in "${order[@]}"; do

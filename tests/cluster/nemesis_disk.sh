@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Faults of disks and clocks: failing, full, slow, emptied; what is missing is gone
 # from the others' logs; the time of day jumps. See nemesis.sh.
-disks=(fail_write fail_sync full slow emptied snap clock_member clock_mount)
+disks=(fail_write fail_sync full slow emptied clock_member clock_mount)
 allow_error 'storage failed, the process ends'
 
 # The next write, or sync, and if the process has survived that one (the high-water mark's), the next.

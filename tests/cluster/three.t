@@ -5,20 +5,11 @@
 . "$(dirname "$0")/nemesis.sh"
 
 watchdog_start 900
-log_rows=8000
-cluster_start 3 "tick = 100" "pass_interval = 1" "log_rows_min = $log_rows" "log_tree_percent = 0" || exit 1
-for id in 1 2 3; do
-	cluster_mount long$id $id -o timeout=9s || exit 1
-done
-brief=(brief1 brief2 brief3)
-for id in 1 2 3; do
-	cluster_mount brief$id $id -o timeout=1s || exit 1
-done
+members_start 3 || exit 1
+mounts_start 1 2 3 || exit 1
 clients_start || exit 1
-if [ -n "${NEMESES:-}" ]; then
-	nemesis_rounds "${ROUNDS:-1}" $NEMESES
-else
-	nemesis_rounds "${ROUNDS:-4}" "${processes[@]}" "${networks[@]}" "${disks[@]}"
-fi
-cluster_verify
+nemesis_rounds 3 "${processes[@]}" "${networks[@]}" "${disks[@]}" &&
+	nemesis_rounds 3 "${quick[@]}" &&
+	nemesis_rounds 1 snap
+cluster_verify 120
 done_testing

@@ -7,7 +7,7 @@
 #   fault TEXT                    before each: enough must be going on
 #   flows COUNT NAME…             so many more changes, together, and in time
 #   goes_on COUNT NAME…           each acknowledges so many more
-#   cluster_verify                ends the clients, and checks everything
+#   cluster_verify FAULTS         ends the clients, and checks everything; so many faults at least
 #   tree_clear                    what they made, for the next ones
 PACE=${PACE:-20000}
 FLOW_S=10 # for the 40 to 80 changes before a fault
@@ -46,7 +46,7 @@ clients_start() {
 			>>"$T/client-$name.log" 2>&1 </dev/null 8>&- 9>&- &
 		client_pid[$name]=$!
 	done
-	wait_for 30 clients_are ready
+	wait_for 30 clients_are ready && touch "$H/go"
 }
 
 # Into REPLY, without a process: what the mounts' clients have acknowledged altogether.
@@ -131,6 +131,21 @@ cluster_dump() {
 	timeout 60 sync "$T/$1" && timeout 120 "$build/tests/cluster-client" dump "$T/$1" >"$T/dump-$1"
 }
 
+logged() {
+	local what=$1 name
+	shift
+	for name in "$@"; do
+		grep -h "$what" "$T/mount-$name.log"
+	done
+}
+
+# Brief sessions end, and are suspended; a long one goes on, and its mount is told everything.
+sessions_verify() {
+	[ -n "$(logged 'session expired' "${brief[@]}")" ] && [ -n "$(logged 'deadline has passed' "${brief[@]}")" ]
+	ok $? "brief sessions were suspended, and expired"
+	is "$(logged 'session expired\|changes were missed\|events are lost' "${long[@]}")" "" "long ones went on"
+}
+
 # Everything is healed by now.
 cluster_verify() {
 	local name first=${mounts[0]}
@@ -147,6 +162,8 @@ cluster_verify() {
 	sort -n "$H"/*.history >"$T/history"
 	"$build/tests/cluster-verify" "$T/dump-$first" "$T/history" | sed 's/^/# /'
 	ok "${PIPESTATUS[0]}" "the histories are right"
+	[ "$faults" -ge "$1" ]
+	ok $? "$faults faults, of $1 at least"
 	acknowledged "${mounts[@]}"
-	echo "# $faults faults so far, $REPLY changes acknowledged, $(wc -l <"$T/history") calls"
+	echo "# $faults faults, $REPLY changes acknowledged, $(wc -l <"$T/history") calls"
 }

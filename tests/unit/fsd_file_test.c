@@ -352,7 +352,7 @@ test_open_vanished(void **state)
 }
 
 /* The second lookup finds F + 1, which is removed again before it is opened, much later. */
-static int
+static uint64_t
 open_late(bool synced)
 {
 	struct wire_stat next = h_stat(F + 1, S_IFREG | 0644);
@@ -371,6 +371,28 @@ open_late(bool synced)
 		grace_synced(&h.fsd);
 	unique = h_open_send(F + 1, O_RDONLY);
 	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x103, NULL, NULL);
+	return unique;
+}
+
+static int
+stat_late(const struct wire_stat *now)
+{
+	struct wire_stat next = h_stat(F + 5, S_IFREG | 0644);
+	struct fuse_getattr_in in = { 0 };
+	uint64_t unique = h_open_send(F, O_WRONLY);
+
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x102, &next, "found");
+	assert_int_equal(h_answer(unique), 0);
+	h_run_ms(50);
+	grace_synced(&h.fsd);
+	unique = h_request(FUSE_GETATTR, F + 5, &in, sizeof in);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_NONODE, 0x103, NULL, NULL);
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x104, now, NULL);
+	h_expect(WIRE_T_FORGET);
 	return h_answer(unique);
 }
 
@@ -378,11 +400,40 @@ open_late(bool synced)
 static void
 test_open_vanished_late(void **state)
 {
+	struct wire_stat now = h_stat(F + 2, S_IFREG | 0644);
+	const struct fuse_attr_out *attr = (const void *)answer.body;
+	uint64_t unique;
+
 	(void)state;
 	h_change(WIRE_REMOVE, 0x101, F, S_IFREG | 0644, "f");
 	h_run_ms(2);
-	assert_int_equal(open_late(false), 0);
-	assert_int_equal(open_late(true), -ESTALE);
+	assert_int_equal(h_answer(open_late(false)), 0);
+	unique = open_late(true);
+	assert_int_equal(h_expect(WIRE_T_LOOKUP)->lookup.parent, 1);
+	h_reply(h.msg.lookup.rid, ERR_OK, 0x104, &now, NULL);
+	assert_int_equal(h_expect(WIRE_T_READ)->read.id, F + 2);
+	h_reply(h.msg.read.rid, ERR_OK, 0x104, &now, "now");
+	h_expect(WIRE_T_FORGET);
+	assert_int_equal(h_answer(unique), 0);
+	unique = h_read_send(F + 1, h_fh(), 0, 100);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x104, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is("now");
+	/* Before it opens it, the kernel may ask for what it is. */
+	unique = open_late(true);
+	h_expect(WIRE_T_LOOKUP);
+	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x104, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ENOENT);
+	assert_int_equal(stat_late(&now), 0);
+	assert_int_equal(attr->attr.ino, F + 2);
+	now.mode = S_IFDIR | 0755;
+	assert_int_equal(stat_late(&now), -ESTALE);
+	now.mode = S_IFREG | 0644;
+	/* Not for whom the kernel would not let read it. */
+	unique = open_late(true);
+	now.mode = S_IFREG | 0600;
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x104, &now, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
 }
 
 static void
