@@ -234,6 +234,8 @@ mount_kill9() {
 	fsd=$(fsd_pid "$1")
 	kill -9 "${mountd_pid[$1]}" "$fsd"
 	wait "${mountd_pid[$1]}" 2>/dev/null
+	# While it ends a call is aborted, afterwards not connected.
+	wait_for 10 process_gone "$fsd"
 	unset "mountd_pid[$1]"
 }
 
