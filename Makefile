@@ -157,6 +157,11 @@ storage: $(STORAGE)
 	$(Q)$(O)/tests/storage-fault all
 	$(Q)$(O)/tests/storage-flip 60 $(if $(SEED),$(SEED),2)
 
+# MINUTES of random faults on a real ensemble; SEED=n repeats them.
+MINUTES = 60
+soak: tests-build
+	$(Q)$(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/soak $(MINUTES)
+
 mutants: $(O)/tests/zabfs-sim
 	$(Q)tests/sim/mutants
 
@@ -210,6 +215,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim soak mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
 	bench-zookeeper-build install clean
 .SECONDARY:
