@@ -74,6 +74,10 @@ $(O)/zabfs-mountd: $(call obj,$(MOUNTD_SRC))
 $(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FSD) -lcmocka
+# What the cluster tests' verdict is made of, but for its main.
+$(O)/tests/cluster_%_test: $(O)/tests/unit/cluster_%_test.o $(call obj,$(filter-out %/verify.c,$(CLUSTER_VERIFY_SRC)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 $(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
