@@ -151,6 +151,11 @@ sessions_verify() {
 	is "$(logged 'session expired\|changes were missed\|events are lost' "${long[@]}")" "" "long ones went on"
 }
 
+# No fault lasts for as long as that.
+failures() {
+	awk '$3 ~ /^long/ && ($8 == "ETIMEDOUT" || $8 == "EHOSTUNREACH")' "$T/history" | head -n 5
+}
+
 # Everything is healed by now.
 cluster_verify() {
 	local name first=${long[0]}
@@ -167,6 +172,7 @@ cluster_verify() {
 	sort -n "$H"/*.history >"$T/history"
 	"$build/tests/cluster-verify" "$T/dump-$first" "$T/history" | sed 's/^/# /'
 	ok "${PIPESTATUS[0]}" "the histories are right"
+	is "$(failures)" "" "no call of a long session has failed for want of a leader"
 	[ "$faults" -ge "$1" ]
 	ok $? "$faults faults, of $1 at least"
 	acknowledged "${mounts[@]}"
