@@ -144,6 +144,9 @@ test-unit: tests-build
 test-fs: tests-build
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run fs
 
+test-cluster: tests-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run cluster
+
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
 	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
@@ -219,6 +222,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim soak mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
 	bench-zookeeper-build install clean
 .SECONDARY:

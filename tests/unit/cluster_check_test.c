@@ -354,8 +354,12 @@ test_events(void **state)
 		{ "", MADE GONE COMES "60 65 b e session connected 0xa ok\n", NULL },
 		{ "", MADE GONE COMES COMES GOES "60 65 b e session connected 0xa ok\n",
 		    "came 2 times" },
-		/* Removed by this mount before it was told: then only the end is. */
-		{ "", MADE "30 40 b n remove A - ok\n" GOES, NULL },
+		/* An ephemeral may be removed before it was told: then only the end is. */
+		{ "",
+		    "1 5 b e session connected 0x9 ok\n10 20 b e ecreate E - ok\n"
+		    "30 40 b e eremove E - ok\n45 45 b w event E eph:DELETE:0 ok\n",
+		    NULL },
+		{ "", MADE "30 40 b n remove A - ok\n" GOES, "goes (DELETE) before it comes" },
 	};
 
 	(void)state;
