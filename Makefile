@@ -74,6 +74,10 @@ $(O)/zabfs-mountd: $(call obj,$(MOUNTD_SRC))
 $(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_FSD) -lcmocka
+# What the cluster tests' verdict is made of, but for its main.
+$(O)/tests/cluster_%_test: $(O)/tests/unit/cluster_%_test.o $(call obj,$(filter-out %/verify.c,$(CLUSTER_VERIFY_SRC)))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
 $(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
@@ -140,6 +144,9 @@ test-unit: tests-build
 test-fs: tests-build
 	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run fs
 
+test-cluster: tests-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run cluster
+
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
 	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
@@ -156,6 +163,11 @@ storage: $(STORAGE)
 	$(Q)$(O)/tests/storage-crash 60 $(if $(SEED),$(SEED),2)
 	$(Q)$(O)/tests/storage-fault all
 	$(Q)$(O)/tests/storage-flip 60 $(if $(SEED),$(SEED),2)
+
+# MINUTES of random faults on a real ensemble; SEED=n repeats them.
+MINUTES = 60
+soak: tests-build
+	$(Q)$(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/soak $(MINUTES)
 
 mutants: $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 	$(Q)tests/sim/mutants
@@ -210,6 +222,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs tests-build lint sim mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
 	bench-zookeeper-build install clean
 .SECONDARY:

@@ -3,7 +3,7 @@
  * order, renames with one cookie on both sides; of registers the last value. When
  * an event is there, what it stands for shows. A mount whose session was replaced
  * was told nothing in between: of that one only that nothing comes twice. Who
- * removes on a mount what it has not been told of yet is told of the end alone. And
+ * removes its own ephemeral before its mount was told of it hears of the end alone. And
  * nobody knows what became of a call that ended with ETIMEDOUT: its own mount may
  * not be told.
  */
@@ -49,7 +49,8 @@ own_unknown(const struct watcher *watcher, const struct call *call)
 static bool
 may_miss_coming(const struct watcher *watcher, const struct entry *entry)
 {
-	return own(watcher, entry->gone) || own_unknown(watcher, entry->made);
+	return (own(watcher, entry->gone) && call_is(entry->made, "ecreate")) ||
+	       own_unknown(watcher, entry->made);
 }
 
 static void

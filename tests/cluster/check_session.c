@@ -43,9 +43,12 @@ collect(struct run *run, struct mounts *mounts)
 static uint64_t
 owner_of(const struct sessions *sessions, const struct call *made)
 {
-	const struct call *before = sessions_before(sessions, made->begun + 1);
-	const struct call *after = sessions_after(sessions, made->ended);
+	const struct call *before, *after;
 
+	if (sessions == NULL)
+		return 0;
+	before = sessions_before(sessions, made->begun + 1);
+	after = sessions_after(sessions, made->ended);
 	if (before == NULL || after == NULL || sessions_id(before) != sessions_id(after))
 		return 0;
 	return sessions_id(before);

@@ -1,7 +1,8 @@
 /*
  * A client of the cluster tests, see client.h. Three uses:
  *   cluster-client work NAME MOUNT HISTORIES SEED PACE-US   until SIGTERM
- *   cluster-client finish NAME MOUNT HISTORIES              what the watchers wait for
+ *   cluster-client end NAME MOUNT HISTORIES                 what the watchers wait for
+ *   cluster-client finish NAME MOUNT HISTORIES              and last values, too
  *   cluster-client dump MOUNT                               all that there is
  * `work` makes HISTORIES/NAME.ready when its watches stand, begins when there is
  * HISTORIES/go, so that everybody sees everything, and makes NAME.stopped when
@@ -264,9 +265,9 @@ main(int argc, char **argv)
 	client.name = argv[2];
 	client.mount = argv[3];
 	client.histories = argv[4];
-	if (strcmp(argv[1], "finish") == 0) {
+	if (strcmp(argv[1], "finish") == 0 || strcmp(argv[1], "end") == 0) {
 		worker_open(&last);
-		finish(&last);
+		finish(&last, strcmp(argv[1], "finish") == 0);
 		fclose(last.history);
 		return 0;
 	}

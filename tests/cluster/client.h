@@ -23,6 +23,7 @@
 #define VALUE_LEN 24 /* of a register, always: one write(2) replaces all of it */
 #define LOCKS 2
 #define PATH_LEN 256
+#define NAME_LEN 40
 #define LIST_LEN 65536
 
 struct client {
@@ -78,9 +79,13 @@ void keep_ephemerals(struct worker *worker); /* client_session.c */
 void take_locks(struct worker *worker);
 void watch(struct worker *worker); /* client_watch.c: until it has seen the end */
 
-/* The last thing of a run, through one mount: what the watchers wait for. */
-void finish(struct worker *worker); /* client_register.c */
-#define END_NAME "end"
+/*
+ * The last things of a run: what the watchers wait for. Of two mounts, because what a mount does
+ * itself it may see before what was done elsewhere earlier.
+ */
+void finish(struct worker *worker, bool registers); /* client_register.c */
+#define END_NAME "end."
+#define ENDS 2
 
 /* client_dump.c: all that there is, to standard output. */
 int dump(const char *mount);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define LIVE_MAX 24
-#define NAME_LEN 40
 #define NS_PER_FILE UINT64_C(10000000000) /* a new file for the lines: no value grows for ever */
 
 struct names {

@@ -117,18 +117,19 @@ read_synced(struct worker *worker)
 }
 
 void
-finish(struct worker *worker)
+finish(struct worker *worker, bool registers)
 {
-	char path[PATH_LEN];
+	char path[PATH_LEN], name[NAME_LEN];
 	uint64_t i, begun;
 	int fd;
 
-	for (i = 0; i < REGISTERS; i++)
+	for (i = 0; registers && i < REGISTERS; i++)
 		write_register(worker, i);
-	worker_path(worker, path, "names/%s", END_NAME);
+	snprintf(name, sizeof name, END_NAME "%s", worker->client->name);
+	worker_path(worker, path, "names/%s", name);
 	begun = now_ns();
 	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0644);
-	record(worker, begun, "create", END_NAME, "file", fd >= 0 ? 0 : errno);
+	record(worker, begun, "create", name, "file", fd >= 0 ? 0 : errno);
 	if (fd >= 0)
 		close(fd);
 }

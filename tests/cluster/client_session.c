@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define LIVE_MAX 8
-#define NAME_LEN 40
 #define USES_MAX 10
 
 uint64_t

@@ -28,7 +28,7 @@ struct watcher {
 	struct worker *worker;
 	int fd;
 	int watches[DIRS];
-	bool end;		  /* the name was seen */
+	uint32_t ends;		  /* names that were seen */
 	bool finished[REGISTERS]; /* the last value was seen */
 };
 
@@ -87,8 +87,8 @@ on_event(struct watcher *watcher, const struct inotify_event *event)
 	record(watcher->worker, now_ns(), "event", name, value, 0);
 	if (strcmp(dir, "-") == 0 || event->len == 0)
 		return;
-	if (strcmp(dir, "names") == 0 && strcmp(name, END_NAME) == 0)
-		watcher->end = true;
+	if ((event->mask & IN_CREATE) != 0 && strncmp(name, END_NAME, strlen(END_NAME)) == 0)
+		watcher->ends++;
 	if ((event->mask & (IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVED_TO | IN_MOVED_FROM)) != 0)
 		look(watcher, dir, name);
 }
@@ -113,7 +113,7 @@ seen_all(const struct watcher *watcher)
 	for (i = 0; i < REGISTERS; i++)
 		if (!watcher->finished[i])
 			return false;
-	return watcher->end;
+	return watcher->ends == ENDS;
 }
 
 static void

@@ -7,8 +7,7 @@ watchdog_start 900
 members_start 5 || exit 1
 mounts_start 1 3 5 || exit 1
 clients_start || exit 1
-# shellcheck disable=SC2154 # the lists are nemesis.sh's
-nemesis_rounds 2 "${processes[@]}" "${networks[@]}" "${disks[@]}" &&
-	nemesis_rounds 2 "${quick[@]}"
+nemesis_each 2 && nemesis_quick 2
 cluster_verify 80
+sessions_verify
 done_testing

@@ -3,13 +3,18 @@
 # `nemesis_NAME` in one of nemesis_*.sh that strikes, lets it last, and undoes what
 # it did. Sourced by tests/cluster/*.t and soak, after lib.sh.
 #
-#   nemesis_rounds N NAME…   all of them, N times, each time in another order (NEMESES: those instead)
+#   nemesis_each N           all but snap, N times, each time in another order
+#   nemesis_quick N          likewise those that are soon over
+#   nemesis_rounds N NAME…   likewise these
+#   nemesis_random N         so many, drawn from all
+#   NEMESES='NAME…'          these instead of all
 #   nemesis_run NAME         one; afterwards everybody has to go on
 cluster=$(dirname "${BASH_SOURCE[0]}")
 . "$cluster/work.sh"
 . "$cluster/nemesis_process.sh"
 . "$cluster/nemesis_net.sh"
 . "$cluster/nemesis_disk.sh"
+. "$cluster/nemesis_storm.sh"
 
 # --- who: into REPLY ---
 
@@ -115,5 +120,20 @@ nemesis_rounds() {
 		for name in "${order[@]}"; do
 			nemesis_run "$name" || return 1
 		done
+	done
+}
+
+nemesis_each() {
+	nemesis_rounds "$1" "${processes[@]}" "${networks[@]}" "${disks[@]}" storm
+}
+
+nemesis_quick() {
+	nemesis_rounds "$1" "${quick[@]}"
+}
+
+nemesis_random() {
+	local n=$1 all=("${processes[@]}" "${networks[@]}" "${disks[@]}" storm snap)
+	while [ $((n--)) -gt 0 ]; do
+		nemesis_run "${all[RANDOM % ${#all[@]}]}" || return 1
 	done
 }

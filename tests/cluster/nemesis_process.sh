@@ -2,7 +2,7 @@
 # Faults of processes: killed, stopped, ended. See nemesis.sh.
 processes=(kill_leader kill_follower kill_twice kill_minority kill_majority kill_all
 	stop_leader stop_follower stop_majority stop_fsd no_quorum rolling)
-# shellcheck disable=SC2034 # what is over soon: at many moments
+# What is over soon: at many moments.
 quick=(kill_leader kill_follower kill_twice kill_minority kill_majority kill_all slow clock_member)
 
 killed() {

@@ -8,9 +8,7 @@ watchdog_start 900
 members_start 3 || exit 1
 mounts_start 1 2 3 || exit 1
 clients_start || exit 1
-# shellcheck disable=SC2154 # the lists are nemesis.sh's
-nemesis_rounds 3 "${processes[@]}" "${networks[@]}" "${disks[@]}" &&
-	nemesis_rounds 3 "${quick[@]}" &&
-	nemesis_rounds 1 snap
+nemesis_each 3 && nemesis_quick 3 && nemesis_rounds 1 snap
 cluster_verify 120
+sessions_verify
 done_testing

@@ -120,7 +120,8 @@ clients_stop() {
 		kill "${client_pid[$name]}"
 	done
 	wait_for 60 clients_are stopped || return 1
-	timeout 60 "$build/tests/cluster-client" finish "$1" "$T/$1" "$H" || return 1
+	timeout 60 "$build/tests/cluster-client" end "$2" "$T/$2" "$H" &&
+		timeout 60 "$build/tests/cluster-client" finish "$1" "$T/$1" "$H" || return 1
 	for name in "${mounts[@]}"; do
 		wait_for 70 process_gone "${client_pid[$name]}" || return 1
 		wait "${client_pid[$name]}" || return 1
@@ -129,6 +130,10 @@ clients_stop() {
 
 cluster_dump() {
 	timeout 60 sync "$T/$1" && timeout 120 "$build/tests/cluster-client" dump "$T/$1" >"$T/dump-$1"
+}
+
+all_right() {
+	[ "$failed" -eq 0 ]
 }
 
 logged() {
@@ -146,10 +151,15 @@ sessions_verify() {
 	is "$(logged 'session expired\|changes were missed\|events are lost' "${long[@]}")" "" "long ones went on"
 }
 
+# No fault lasts for as long as that.
+failures() {
+	awk '$3 ~ /^long/ && ($8 == "ETIMEDOUT" || $8 == "EHOSTUNREACH")' "$T/history" | head -n 5
+}
+
 # Everything is healed by now.
 cluster_verify() {
-	local name first=${mounts[0]}
-	clients_stop "$first"
+	local name first=${long[0]}
+	clients_stop "$first" "${long[1]}"
 	ok $? "every client ends, every watcher has seen the end" || hanging | sed 's/^/# /'
 	wait_for 10 nobody_hangs
 	ok $? "no process is in D state" || { hanging | sed 's/^/# /'; mounts_abort; }
@@ -162,6 +172,7 @@ cluster_verify() {
 	sort -n "$H"/*.history >"$T/history"
 	"$build/tests/cluster-verify" "$T/dump-$first" "$T/history" | sed 's/^/# /'
 	ok "${PIPESTATUS[0]}" "the histories are right"
+	is "$(failures)" "" "no call of a long session has failed for want of a leader"
 	[ "$faults" -ge "$1" ]
 	ok $? "$faults faults, of $1 at least"
 	acknowledged "${mounts[@]}"
