@@ -137,23 +137,17 @@ rival_may_send(struct rival *rival, struct blob bytes)
 {
 	struct wire_msg msg;
 	size_t at = 0;
-	uint32_t len;
 	bool may = true;
+	int next;
 
 	if (rival->out_len + bytes.len > OUT_BYTES)
 		return false;
 	if (bytes.len != 0)
 		memcpy(rival->out + rival->out_len, bytes.data, bytes.len);
 	rival->out_len += bytes.len;
-	while (may && rival->out_len - at >= 4) {
-		memcpy(&len, rival->out + at, 4);
-		len = ntohl(len);
-		if (len > WIRE_FRAME_MAX || rival->out_len - at - 4 < len)
-			break;
-		if (wire_unpack(rival->out + at + 4, len, NULL, &msg) == 0)
-			may = rival_may_say(rival, &msg);
-		at += 4 + len;
-	}
+	/* One that is none ends the connection: what is behind it nobody reads. */
+	while (may && (next = frame_next(rival->out, rival->out_len, &at, &msg)) == 1)
+		may = rival_may_say(rival, &msg);
 	memmove(rival->out, rival->out + at, rival->out_len - at);
 	rival->out_len -= at;
 	return may;
@@ -202,26 +196,14 @@ rival_bytes(struct rival *rival, struct blob bytes)
 		rival_leave(rival, true);
 }
 
-static inline msgpack_sbuffer
-rival_frame(const struct wire_msg *msg)
-{
-	msgpack_sbuffer out;
-	uint32_t len;
-
-	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)out.size - 4);
-	memcpy(out.data, &len, 4);
-	return out;
-}
-
 /* spoil: a place in the frame, 0: none; the byte there is changed by `by`. */
 static inline void
 rival_say(struct rival *rival, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
 {
-	msgpack_sbuffer out = rival_frame(msg);
+	msgpack_sbuffer out;
 
+	msgpack_sbuffer_init(&out);
+	frame_pack(&out, msg);
 	if (spoil != 0)
 		out.data[spoil % out.size] = (char)(out.data[spoil % out.size] ^ by);
 	rival_bytes(rival, (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size });
@@ -232,8 +214,10 @@ rival_say(struct rival *rival, const struct wire_msg *msg, uint32_t spoil, uint8
 static inline void
 rival_say_true(struct rival *rival, const struct wire_msg *msg)
 {
-	msgpack_sbuffer out = rival_frame(msg);
+	msgpack_sbuffer out;
 
+	msgpack_sbuffer_init(&out);
+	frame_pack(&out, msg);
 	if (rival->out_len == 0 && rival->parts.size == 0)
 		rival_put(rival, (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size });
 	msgpack_sbuffer_destroy(&out);
@@ -343,9 +327,8 @@ rival_hear(struct rival *rival)
 {
 	struct wire_msg msg;
 	size_t at = 0;
-	uint32_t len;
 	ssize_t n;
-	int fd = rival->fd;
+	int fd = rival->fd, next;
 
 	if (fd < 0)
 		return;
@@ -354,14 +337,8 @@ rival_hear(struct rival *rival)
 		rival->in_len += (size_t)n;
 		rival->got += (size_t)n;
 	}
-	while (rival->fd == fd && rival->in_len - at >= 4) {
-		memcpy(&len, rival->in + at, 4);
-		len = ntohl(len);
-		CHECK(len <= WIRE_FRAME_MAX);
-		if (rival->in_len - at - 4 < len)
-			break;
-		CHECK(wire_unpack(rival->in + at + 4, len, NULL, &msg) == 0);
-		at += 4 + len;
+	while (rival->fd == fd && (next = frame_next(rival->in, rival->in_len, &at, &msg)) != 0) {
+		CHECK(next == 1);
 		rival_heard(rival, &msg);
 	}
 	if (rival->fd != fd)

@@ -6,12 +6,12 @@
 #ifndef ZABFS_TESTS_FUZZ_REPLICA_PEER_H
 #define ZABFS_TESTS_FUZZ_REPLICA_PEER_H
 
+#include "tests/frame.h"
 #include "tests/fuzz/tree_check.h"
 
 #include "replica/lib/err.h"
 #include "replica/replica.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
@@ -141,22 +141,16 @@ peer_hear(struct guest *peer)
 {
 	struct wire_msg msg;
 	size_t at = 0;
-	uint32_t len;
 	ssize_t n;
+	int next;
 
 	if (peer->fd < 0)
 		return;
 	while ((n = recv(peer->fd, peer->in + peer->len, IN_BYTES - peer->len, MSG_DONTWAIT)) > 0)
 		peer->len += (size_t)n;
-	while (peer->len - at >= 4) {
-		memcpy(&len, peer->in + at, 4);
-		len = ntohl(len);
-		CHECK(len <= WIRE_FRAME_MAX);
-		if (peer->len - at - 4 < len)
-			break;
-		CHECK(wire_unpack(peer->in + at + 4, len, NULL, &msg) == 0);
+	while ((next = frame_next(peer->in, peer->len, &at, &msg)) != 0) {
+		CHECK(next == 1);
 		peer_heard(peer, &msg);
-		at += 4 + len;
 	}
 	memmove(peer->in, peer->in + at, peer->len - at);
 	peer->len -= at;
@@ -252,13 +246,9 @@ static inline void
 peer_say(struct guest *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
 {
 	msgpack_sbuffer out;
-	uint32_t len;
 
 	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)out.size - 4);
-	memcpy(out.data, &len, 4);
+	frame_pack(&out, msg);
 	if (spoil != 0)
 		out.data[spoil % out.size] = (char)(out.data[spoil % out.size] ^ by);
 	peer_bytes(peer, (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size });
