@@ -8,17 +8,6 @@
 disk_start 24 && node_start "pass_interval = 86400" && mount_start A && mount_start B || exit 1
 cd "$T" || exit 1
 
-errno_of() {
-	timeout 30 python3 -c '
-import errno, os, sys
-try:
-    exec(sys.argv[1])
-    print("none")
-except OSError as e:
-    print(errno.errorcode[e.errno])
-' "$1"
-}
-
 # Writers write down each outcome; a value is told by its number alone.
 cat >writer.py <<'END'
 import os, sys

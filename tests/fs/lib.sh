@@ -12,6 +12,7 @@
 #   disk_start MEGABYTES                    a small disk of its own for the data, before node_start
 #   mount_start NAME [mountd options…]      mounts at $T/NAME
 #   mount_stop NAME | mount_kill9 NAME; fsd_pid NAME
+#   errno_of PYTHON                         the name of the errno that it ends with, or none
 #   wait_for SECONDS COMMAND…               polls; false after the deadline
 #   watch_start DIR FILE [inotifywait args] and watch_events FILE
 #   ok COMMAND-STATUS TEXT, is GOT WANTED TEXT, done_testing
@@ -61,6 +62,18 @@ wait_for() {
 		[ "$(date +%s%3N)" -lt "$deadline" ] || return 1
 		sleep 0.02
 	done
+}
+
+# The shell's messages would hide it.
+errno_of() {
+	timeout 100 python3 -c '
+import errno, os, sys
+try:
+    exec(sys.argv[1])
+    print("none")
+except OSError as e:
+    print(errno.errorcode[e.errno])
+' "$1"
 }
 
 conf_write() {

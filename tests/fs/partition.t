@@ -6,17 +6,6 @@
 node_start && mount_start A -o timeout=1s && mount_start S -o timeout=1s,stale && mount_start L -o timeout=60s || exit 1
 cd "$T" || exit 1
 
-errno_of() {
-	timeout 100 python3 -c '
-import errno, os, sys
-try:
-    exec(sys.argv[1])
-    print("none")
-except OSError as e:
-    print(errno.errorcode[e.errno])
-' "$1"
-}
-
 state_is() {
 	[ "$(awk '$1 == "state" { print $2 }' "$1/.zab/session" 2>/dev/null)" = "$2" ]
 }

@@ -34,8 +34,8 @@ accepted(const struct conf *conf)
 	for (i = 0; i < conf->nmembers; i++) {
 		WITHIN(members[i].id, 1, 255);
 		CHECK(strchr(conf->members[i].peer, ':') != NULL);
-		CHECK(conf->members[i].front == NULL ||
-		      strchr(conf->members[i].front, ':') != NULL);
+		CHECK(
+		    conf->members[i].front == NULL || strchr(conf->members[i].front, ':') != NULL);
 		for (j = 0; j < i; j++)
 			CHECK(conf->members[j].id != conf->members[i].id);
 	}

@@ -73,13 +73,9 @@ static void
 tell(const struct wire_msg *msg, uint32_t spoil, uint8_t by)
 {
 	msgpack_sbuffer out;
-	uint32_t len;
 
 	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)out.size - 4);
-	memcpy(out.data, &len, 4);
+	frame_pack(&out, msg);
 	if (spoil != 0)
 		out.data[spoil % out.size] = (char)(out.data[spoil % out.size] ^ by);
 	tell_bytes(out.data, out.size);

@@ -25,6 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
  */
 void fuzz_clock_advance_ms(uint64_t ms);
 
+/* world.c: an error line that begins so is no finding; NULL: each is. */
+extern const char *fuzz_error_allowed;
+
 /* What is left of an input that a target takes apart: zeros behind its end. */
 struct fuzz_input {
 	const uint8_t *data;

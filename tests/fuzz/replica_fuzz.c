@@ -8,156 +8,7 @@
  * an empty tree and no session; ids go on, so inputs name nodes relative to
  * the first new one.
  */
-#include "tests/fuzz/replica_peer.h"
-
-static struct wire_msg
-create(struct fuzz_input *in)
-{
-	return (struct wire_msg){ .type = WIRE_T_CREATE,
-		.create = { .rid = fuzz_byte(in),
-		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
-		    .parent = peer_node(in),
-		    .name = peer_name(in),
-		    .mode = peer_mode(in),
-		    .uid = fuzz_byte(in),
-		    .owner = fuzz_below(in, 4),
-		    .handle = fuzz_below(in, 3),
-		    .value = peer_value(in) } };
-}
-
-static struct wire_msg
-delete_node(struct fuzz_input *in)
-{
-	return (struct wire_msg){ .type = WIRE_T_DELETE,
-		.delete = { .rid = fuzz_byte(in),
-		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
-		    .parent = fuzz_below(in, 2) == 0 ? 0 : peer_node(in),
-		    .name = peer_name(in),
-		    .dir = fuzz_below(in, 3),
-		    .id = peer_node(in),
-		    .version = (int64_t)fuzz_below(in, 4) - 2 } };
-}
-
-static struct wire_msg
-write_value(struct fuzz_input *in)
-{
-	return (struct wire_msg){ .type = WIRE_T_WRITE,
-		.write = { .rid = fuzz_byte(in),
-		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
-		    .id = peer_node(in),
-		    .how = fuzz_below(in, 4),
-		    .offset = peer_number(in),
-		    .data = peer_value(in),
-		    .version = (int64_t)fuzz_below(in, 4) - 2 } };
-}
-
-static struct wire_msg
-setattr(struct fuzz_input *in)
-{
-	return (struct wire_msg){ .type = WIRE_T_SETATTR,
-		.setattr = { .rid = fuzz_byte(in),
-		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
-		    .id = peer_node(in),
-		    .valid = fuzz_byte(in),
-		    .mode = peer_mode(in),
-		    .uid = fuzz_byte(in),
-		    .gid = fuzz_byte(in),
-		    .size = peer_number(in) } };
-}
-
-static struct wire_msg
-rename_node(struct fuzz_input *in)
-{
-	return (struct wire_msg){ .type = WIRE_T_RENAME,
-		.rename = { .rid = fuzz_byte(in),
-		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
-		    .parent = peer_node(in),
-		    .name = peer_name(in),
-		    .newparent = peer_node(in),
-		    .newname = peer_name(in),
-		    .how = fuzz_below(in, 5) } };
-}
-
-static struct wire_msg
-reading(struct fuzz_input *in, enum wire_type type)
-{
-	struct wire_msg msg = { .type = type };
-
-	msg.lookup.rid = fuzz_byte(in);
-	switch (type) {
-	case WIRE_T_LOOKUP:
-		msg.lookup.parent = peer_node(in);
-		msg.lookup.name = peer_name(in);
-		break;
-	case WIRE_T_GETATTR:
-		msg.getattr.id = peer_node(in);
-		msg.getattr.count = fuzz_below(in, 2);
-		break;
-	case WIRE_T_READ:
-		msg.read.id = peer_node(in);
-		break;
-	case WIRE_T_LIST:
-		msg.list.id = peer_node(in);
-		msg.list.after = peer_node(in);
-		msg.list.bytes = (uint32_t)peer_number(in);
-		msg.list.plus = fuzz_below(in, 2);
-		break;
-	default:
-		break;
-	}
-	return msg;
-}
-
-/* Interest, and its end. */
-static struct wire_msg
-counting(struct fuzz_input *in, enum wire_type type)
-{
-	struct wire_msg msg = { .type = type };
-
-	msg.forget.id = peer_node(in);
-	msg.forget.count = fuzz_below(in, 4) == 3 ? UINT32_MAX : fuzz_below(in, 3);
-	return msg;
-}
-
-static const enum wire_type types[] = { WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_WRITE, WIRE_T_SETATTR,
-	WIRE_T_RENAME, WIRE_T_LOOKUP, WIRE_T_GETATTR, WIRE_T_READ, WIRE_T_LIST, WIRE_T_SYNC,
-	WIRE_T_STATFS, WIRE_T_FORGET, WIRE_T_INTEREST, WIRE_T_PING, WIRE_T_CLOSE, WIRE_T_RESUME,
-	WIRE_T_WELCOME, WIRE_T_CHANGE };
-
-static struct wire_msg
-message(struct fuzz_input *in)
-{
-	enum wire_type type = types[fuzz_below(in, sizeof types / sizeof types[0])];
-
-	switch (type) {
-	case WIRE_T_CREATE:
-		return create(in);
-	case WIRE_T_DELETE:
-		return delete_node(in);
-	case WIRE_T_WRITE:
-		return write_value(in);
-	case WIRE_T_SETATTR:
-		return setattr(in);
-	case WIRE_T_RENAME:
-		return rename_node(in);
-	case WIRE_T_FORGET:
-	case WIRE_T_INTEREST:
-		return counting(in, type);
-	case WIRE_T_PING:
-	case WIRE_T_CLOSE:
-	case WIRE_T_RESUME:
-	case WIRE_T_WELCOME:
-	case WIRE_T_CHANGE:
-		return (struct wire_msg){ .type = type, .ping = { fuzz_byte(in) } };
-	default:
-		return reading(in, type);
-	}
-}
+#include "tests/fuzz/replica_request.h"
 
 enum command { OPEN, REQUEST, REQUESTS, SPOILT, BYTES, TURN, IDLE, HELLO, LEAVE, LATER, COMMANDS };
 
@@ -191,19 +42,19 @@ run(struct fuzz_input *in)
 
 	switch (command) {
 	case OPEN:
-		peer_open(peer);
+		peer_open(peer, peer_idle);
 		break;
 	case REQUEST:
 	case REQUESTS:
 		n = command == REQUEST ? 1 : fuzz_below(in, 6);
 		for (i = 0; i < n; i++) {
-			msg = message(in);
+			msg = request_any(in);
 			peer_say(peer, &msg, 0, 0);
 		}
 		peer_turn();
 		break;
 	case SPOILT:
-		msg = message(in);
+		msg = request_any(in);
 		n = fuzz_u16(in);
 		peer_say(peer, &msg, n, fuzz_byte(in));
 		break;

@@ -1,20 +1,20 @@
 /*
- * The replica of replica_fuzz.c, and the front ends' side of its socket: what
- * they know, and what must be true of everything that they hear (wire.h).
- * Whoever fuzzes another of the replica's sockets begins here.
+ * The replica of replica_fuzz.c and member_fuzz.c, and the front ends' side of
+ * its socket: what they know, and what must be true of everything that they
+ * hear (wire.h).
  */
 #ifndef ZABFS_TESTS_FUZZ_REPLICA_PEER_H
 #define ZABFS_TESTS_FUZZ_REPLICA_PEER_H
 
+#include "tests/frame.h"
 #include "tests/fuzz/tree_check.h"
 
 #include "replica/lib/err.h"
 #include "replica/replica.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <sched.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -44,7 +44,7 @@ static struct replica *replica;
 static struct event_base *base;
 static char dir[64], socket_path[80];
 static uint32_t inputs;
-static uint64_t first_new;
+static uint64_t first_new, serials;
 static struct conf_member member = { .id = 1, .peer = (char[]){ "127.0.0.1:1" } };
 static struct conf conf = { .tick_ms = TICK_MS,
 	.init_limit = 10,
@@ -95,7 +95,9 @@ peer_reply(struct guest *peer, const struct wire_reply *reply)
 	struct wire_entry entry;
 	struct wire_stat stat;
 
-	peer_answered(peer, reply->zxid);
+	/* What a member knows is told to anyone. */
+	if (reply->zxid != 0 || peer->resumed)
+		peer_answered(peer, reply->zxid);
 	peer->replies++;
 	CHECK(reply->code <= 0 && strcmp(err_text(reply->code), err_text(-1000)) != 0);
 	if (reply->stat.len != 0)
@@ -139,22 +141,16 @@ peer_hear(struct guest *peer)
 {
 	struct wire_msg msg;
 	size_t at = 0;
-	uint32_t len;
 	ssize_t n;
+	int next;
 
 	if (peer->fd < 0)
 		return;
 	while ((n = recv(peer->fd, peer->in + peer->len, IN_BYTES - peer->len, MSG_DONTWAIT)) > 0)
 		peer->len += (size_t)n;
-	while (peer->len - at >= 4) {
-		memcpy(&len, peer->in + at, 4);
-		len = ntohl(len);
-		CHECK(len <= WIRE_FRAME_MAX);
-		if (peer->len - at - 4 < len)
-			break;
-		CHECK(wire_unpack(peer->in + at + 4, len, NULL, &msg) == 0);
+	while ((next = frame_next(peer->in, peer->len, &at, &msg)) != 0) {
+		CHECK(next == 1);
 		peer_heard(peer, &msg);
-		at += 4 + len;
 	}
 	memmove(peer->in, peer->in + at, peer->len - at);
 	peer->len -= at;
@@ -173,6 +169,15 @@ peer_turn(void)
 		peer_hear(&peers[i]);
 }
 
+/* The log's threads have something to do. */
+static inline void
+peer_wait(void)
+{
+	struct pollfd fd = { .fd = store_wake_fd(replica->store), .events = POLLIN };
+
+	poll(&fd, 1, 1);
+}
+
 /* Until everything that was proposed is delivered, and everyone has heard of it. */
 static inline void
 peer_idle(void)
@@ -185,7 +190,7 @@ peer_idle(void)
 		zab_status(replica->zab, &status);
 		quiet = status.last_proposed == status.delivered ? quiet + 1 : 0;
 		if (quiet == 0)
-			sched_yield();
+			peer_wait();
 	}
 }
 
@@ -241,26 +246,23 @@ static inline void
 peer_say(struct guest *peer, const struct wire_msg *msg, uint32_t spoil, uint8_t by)
 {
 	msgpack_sbuffer out;
-	uint32_t len;
 
 	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)out.size - 4);
-	memcpy(out.data, &len, 4);
+	frame_pack(&out, msg);
 	if (spoil != 0)
 		out.data[spoil % out.size] = (char)(out.data[spoil % out.size] ^ by);
 	peer_bytes(peer, (struct blob){ (const uint8_t *)out.data, (uint32_t)out.size });
 	msgpack_sbuffer_destroy(&out);
 }
 
-/* As far as it gets: a new session, or its own. */
+/* As far as it gets: a new session, or its own. idle: until nothing more happens. */
 static inline void
-peer_open(struct guest *peer)
+peer_open(struct guest *peer, void (*idle)(void))
 {
 	struct wire_msg hello = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = peer->session,
+		    .serial = ++serials,
 		    .seen = peer->seen,
 		    .timeout_ms = TIMEOUT_MS_MAX } };
 	struct wire_msg resume = { .type = WIRE_T_RESUME };
@@ -269,66 +271,10 @@ peer_open(struct guest *peer)
 		hello.hello.secret = (struct blob){ peer->secret, WIRE_SECRET_LEN };
 	peer_connect(peer);
 	peer_say(peer, &hello, 0, 0);
-	peer_turn();
-	peer_idle();
+	idle();
 	if (peer->welcomed && !peer->resumed)
 		peer_say(peer, &resume, 0, 0);
-	peer_turn();
-	peer_idle();
-}
-
-/* What requests are made of. */
-
-static inline uint64_t
-peer_node(struct fuzz_input *in)
-{
-	uint32_t n = fuzz_byte(in);
-
-	if (n == 255)
-		return UINT64_MAX;
-	return n % 4 == 0 ? TREE_ROOT : first_new + n / 4 % 8;
-}
-
-static inline struct blob
-peer_name(struct fuzz_input *in)
-{
-	static const char *const names[] = { "a", "b", "c", "dd", ".zab", "..", "a/b", "" };
-	static const char longest[WIRE_NAME_MAX + 1] = "long";
-	uint32_t n = fuzz_byte(in);
-
-	if (n >= 250)
-		return (struct blob){ (const uint8_t *)longest, WIRE_NAME_MAX };
-	n %= n < 200 ? 4 : 8;
-	return (struct blob){ (const uint8_t *)names[n], (uint32_t)strlen(names[n]) };
-}
-
-static inline uint32_t
-peer_mode(struct fuzz_input *in)
-{
-	static const uint32_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFLNK | 0777,
-		S_IFREG | S_ISVTX, 0644, S_IFCHR, UINT32_MAX, S_IFDIR };
-
-	return modes[fuzz_below(in, sizeof modes / sizeof modes[0])];
-}
-
-static inline struct blob
-peer_value(struct fuzz_input *in)
-{
-	static const uint8_t bytes[5000];
-	uint32_t n = fuzz_byte(in);
-
-	/* Some are above value_max. */
-	return (struct blob){ bytes, n < 250 ? n : 4000 + (n - 250) * 100 };
-}
-
-static inline uint64_t
-peer_number(struct fuzz_input *in)
-{
-	uint32_t n = fuzz_byte(in);
-
-	if (n < 250)
-		return n * 20;
-	return n == 255 ? UINT64_MAX : (UINT64_C(1) << (28 + n % 8)) - 1;
+	idle();
 }
 
 /* The replica's life. */
@@ -360,20 +306,22 @@ peer_ready(void *arg)
 	*(bool *)arg = true;
 }
 
+/* In a folder of its own, which `fill`, if there is one, puts something into. *ready: it serves. */
 static inline void
-peer_start(void)
+peer_run(void (*fill)(void), bool *ready)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct replica_options options = {
-		.conf = &conf, .member = 1, .dir = dir, .socket = socket_path, .found = true
+		.conf = &conf, .member = 1, .dir = dir, .socket = socket_path, .found = fill == NULL
 	};
-	bool ready = false;
 	char err[256];
 
 	conf.cluster = (char[]){ "fuzz" };
 	snprintf(dir, sizeof dir, "%s/zabfs-fuzz.XXXXXX", tmp != NULL ? tmp : "/dev/shm");
 	CHECK(mkdtemp(dir) != NULL);
 	snprintf(socket_path, sizeof socket_path, "%s/s", dir);
+	if (fill != NULL)
+		fill();
 	base = event_base_new();
 	if (replica_new(&options, &replica, err, sizeof err) != 0 ||
 	    loop_new(base, replica, &options, err, sizeof err) != 0) {
@@ -381,10 +329,25 @@ peer_start(void)
 		abort();
 	}
 	replica->ready = peer_ready;
-	replica->ready_arg = &ready;
+	replica->ready_arg = ready;
 	order_start(replica);
-	while (!ready)
-		peer_later(1);
+}
+
+/* An ensemble of one, founded, that serves. */
+static inline void
+peer_start(void)
+{
+	bool ready = false;
+
+	peer_run(NULL, &ready);
+	while (!ready) {
+		peer_turn();
+		/* The log's time is not the clock's. */
+		if (replica->op_done == replica->op_asked)
+			peer_later(1);
+		else
+			peer_wait();
+	}
 }
 
 static inline void
@@ -405,6 +368,7 @@ peer_begin(void)
 		peer_start();
 	for (i = 0; i <= PEERS; i++)
 		peers[i].session = peers[i].seen = 0;
+	serials = 0;
 	first_new = tree_next_id(replica->tree);
 }
 
@@ -433,7 +397,7 @@ peer_end(void)
 	}
 	if (tree_nodes(replica->tree) == 1)
 		return;
-	peer_open(janitor);
+	peer_open(janitor, peer_idle);
 	CHECK(janitor->resumed);
 	while (tree_nodes(replica->tree) > 1) {
 		msg.delete.rid += 2;

@@ -5,6 +5,7 @@
  */
 #include "replica/lib/conn.h"
 #include "replica/lib/err.h"
+#include "tests/frame.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,24 +94,12 @@ settle(void)
 }
 
 static void
-put_frame(msgpack_sbuffer *out, const struct wire_msg *msg)
-{
-	size_t at = out->size;
-	uint32_t len;
-
-	msgpack_sbuffer_write(out, "\0\0\0\0", 4);
-	wire_pack(out, msg);
-	len = htonl((uint32_t)(out->size - at - 4));
-	memcpy(out->data + at, &len, 4);
-}
-
-static void
 put_pings(msgpack_sbuffer *out, uint64_t first, uint64_t last)
 {
 	struct wire_msg msg = { .type = WIRE_T_PING };
 
 	for (msg.ping.sent_ns = first; msg.ping.sent_ns <= last; msg.ping.sent_ns++)
-		put_frame(out, &msg);
+		frame_pack(out, &msg);
 }
 
 static void

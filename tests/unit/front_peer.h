@@ -1,21 +1,18 @@
 /*
  * What the tests of net/ share: a replica that answers as it is told to, and a
- * front end that says what it is told to, over a real Unix socket. The log and
- * the clock are this file's own: lines are counted, and time passes at will.
+ * front end that says what it is told to, over a real Unix socket. The clock is
+ * this file's own: time passes at will.
  * Included by front_test.c and front_server_test.c.
  */
 #ifndef ZABFS_TESTS_UNIT_FRONT_PEER_H
 #define ZABFS_TESTS_UNIT_FRONT_PEER_H
 
+#include "tests/unit/log_counted.h"
+
 #include "replica/lib/conn.h"
 #include "replica/lib/err.h"
-#include "replica/lib/log.h"
 #include "replica/net/front.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +27,6 @@
 
 #define SEEN_MAX 64
 
-static int warnings;
-static char warning[256];
 static time_t skipped_s;
 
 int
@@ -41,35 +36,6 @@ clock_gettime(clockid_t id, struct timespec *now)
 
 	now->tv_sec += skipped_s;
 	return ret;
-}
-
-void
-log_warn(const char *format, ...)
-{
-	va_list args;
-
-	warnings++;
-	va_start(args, format);
-	vsnprintf(warning, sizeof(warning), format, args);
-	va_end(args);
-}
-
-void
-log_debug(const char *format, ...)
-{
-	(void)format;
-}
-
-void
-log_info(const char *format, ...)
-{
-	(void)format;
-}
-
-void
-log_error(const char *format, ...)
-{
-	fail_msg("log_error: %s", format);
 }
 
 /* The replica, as far as a front end sees it. */
@@ -239,7 +205,7 @@ listen_fresh(void **state)
 
 	(void)state;
 	memset(&replica, 0, sizeof(replica));
-	warnings = 0;
+	log_forget();
 	base = event_base_new();
 	server = front_listen(base, path, tcp, &handler, &replica, err, sizeof(err));
 	if (server == NULL)

@@ -23,6 +23,7 @@
 #include "fsd/stray.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
+#include "tests/frame.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -252,13 +253,9 @@ static inline void
 h_tell(const struct wire_msg *msg)
 {
 	msgpack_sbuffer out;
-	uint32_t len;
 
 	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)out.size - 4);
-	memcpy(out.data, &len, 4);
+	frame_pack(&out, msg);
 	for (size_t at = 0; at < out.size;) {
 		ssize_t n = send(h.replica, out.data + at, out.size - at, MSG_NOSIGNAL);
 

@@ -6,6 +6,7 @@
 #ifndef ZABFS_TESTS_UNIT_LINK_STRANGER_H
 #define ZABFS_TESTS_UNIT_LINK_STRANGER_H
 
+#include "tests/frame.h"
 #include "tests/unit/link_world.h"
 
 static inline int
@@ -61,13 +62,9 @@ static inline void
 raw_send(int fd, const struct wire_msg *msg)
 {
 	msgpack_sbuffer out;
-	uint32_t len;
 
 	msgpack_sbuffer_init(&out);
-	msgpack_sbuffer_write(&out, "\0\0\0\0", 4);
-	wire_pack(&out, msg);
-	len = htonl((uint32_t)(out.size - 4));
-	memcpy(out.data, &len, 4);
+	frame_pack(&out, msg);
 	raw_write(fd, out.data, out.size);
 	msgpack_sbuffer_destroy(&out);
 }

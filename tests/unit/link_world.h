@@ -12,14 +12,11 @@
 #ifndef ZABFS_TESTS_UNIT_LINK_WORLD_H
 #define ZABFS_TESTS_UNIT_LINK_WORLD_H
 
-#include "replica/lib/log.h"
+#include "tests/unit/log_counted.h"
+
 #include "replica/net/link.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -39,8 +36,6 @@
 #define DEADLINE_MS 300000 /* of what takes milliseconds on a machine that is not loaded */
 #define CLUSTER "test"
 
-static int warnings, infos, debugs;
-static char warning[512], info[512];
 static uint64_t now_ms;
 
 /* The loop's time: what was let pass, and a millisecond for each turn that waited for one. */
@@ -51,41 +46,6 @@ clock_gettime(clockid_t id, struct timespec *now)
 	now->tv_sec = (time_t)(1000 + now_ms / 1000);
 	now->tv_nsec = (long)(now_ms % 1000) * 1000000;
 	return 0;
-}
-
-void
-log_warn(const char *format, ...)
-{
-	va_list args;
-
-	warnings++;
-	va_start(args, format);
-	vsnprintf(warning, sizeof(warning), format, args);
-	va_end(args);
-}
-
-void
-log_info(const char *format, ...)
-{
-	va_list args;
-
-	infos++;
-	va_start(args, format);
-	vsnprintf(info, sizeof(info), format, args);
-	va_end(args);
-}
-
-void
-log_debug(const char *format, ...)
-{
-	(void)format;
-	debugs++;
-}
-
-void
-log_error(const char *format, ...)
-{
-	fail_msg("log_error: %s", format);
 }
 
 enum what { NOTHING, ON_UP, ON_DOWN, ON_MESSAGE, ON_HEARD, ON_DRAINED };
@@ -314,8 +274,7 @@ setup(void **state)
 	uint32_t pid = (uint32_t)getpid();
 
 	(void)state;
-	warnings = infos = debugs = 0;
-	warning[0] = info[0] = '\0';
+	log_forget();
 	unsent_max = 0;
 	memset(nodes, 0, sizeof(nodes));
 	for (uint32_t sid = 1; sid <= NODES; sid++)

@@ -81,6 +81,22 @@ refused(struct store_options opts, int code, const char *wanted)
 		fail_msg("\"%s\" does not say \"%s\"", err, wanted);
 }
 
+/* Of all of a program's tests. */
+static inline int
+make_base(void **state)
+{
+	(void)state;
+	snprintf(base, sizeof base, "/tmp/zabfs-store.XXXXXX");
+	return mkdtemp(base) == NULL ? -1 : 0;
+}
+
+static inline int
+remove_base(void **state)
+{
+	(void)state;
+	return rmdir(base);
+}
+
 static inline int
 setup(void **state)
 {

@@ -770,12 +770,6 @@ main(void)
 		TEST(test_what_is_missing_is_missed),
 		TEST(test_a_founding_cut_short),
 	};
-	int failed;
 
-	snprintf(base, sizeof base, "/tmp/zabfs-store.XXXXXX");
-	if (mkdtemp(base) == NULL)
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(base);
-	return failed;
+	return cmocka_run_group_tests(tests, make_base, remove_base);
 }

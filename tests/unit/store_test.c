@@ -430,12 +430,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_crowd_in_a_synchronisation, setup, teardown),
 	};
-	int failed;
 
-	snprintf(base, sizeof base, "/tmp/zabfs-store.XXXXXX");
-	if (mkdtemp(base) == NULL)
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(base);
-	return failed;
+	return cmocka_run_group_tests(tests, make_base, remove_base);
 }

@@ -232,6 +232,42 @@ test_damaged(void **state)
 	msgpack_zone_destroy(&zone);
 }
 
+static bool
+fits(const struct txn *txn)
+{
+	struct tree *tree = tree_new();
+	bool fit;
+
+	tree_apply(tree, txn);
+	fit = tree_fits(tree);
+	assert_int_equal(tree_hash(tree), tree_hash_slow(tree));
+	tree_free(tree);
+	return fit;
+}
+
+/* In service a row expects what an empty tree does not have. */
+static void
+test_misfits(void **state)
+{
+	struct txn all = sample(), one = { .zxid = 9, .nops = 1 };
+
+	(void)state;
+	for (int i = 0; i < OPS; i++) {
+		one.ops = &all.ops[i];
+		assert_int_equal(fits(&one), one.ops->type == TXN_SESSION_OPEN);
+	}
+	one.ops = &all.ops[0];
+	one.ops->create.owner = 0;
+	one.ops->create.handle = 0;
+	one.ops->create.parent_cversion = 1;
+	assert_true(fits(&one));
+	one.nops = 0;
+	assert_true(fits(&one));
+	/* A result that no session keeps. */
+	one.head = all.head;
+	assert_false(fits(&one));
+}
+
 /* A claim of very many operations costs no memory. */
 static void
 test_many(void **state)
@@ -262,6 +298,7 @@ main(void)
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_misfits),
 		cmocka_unit_test(test_many),
 	};
 
