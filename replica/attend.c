@@ -51,6 +51,17 @@ attend_rearm(struct replica *replica, struct attendance *attendance)
 		    replica_now_ns() + session_timeout_ms(session) * NS_PER_MS;
 }
 
+/* front: NULL, it is attached here no more. */
+static void
+set_front(struct replica *replica, struct attendance *attendance, struct front *front)
+{
+	if (attendance->front != NULL)
+		HASH_DELETE(by_front, replica->attached, attendance);
+	attendance->front = front;
+	if (front != NULL)
+		HASH_ADD(by_front, replica->attached, front, sizeof front, attendance);
+}
+
 static void
 welcome(struct replica *replica, struct attendance *attendance)
 {
@@ -84,7 +95,7 @@ take_front(
 	if (attendance->front != NULL && attendance->front != front)
 		front_kick(attendance->front, "the session has moved to a newer connection");
 	request_free(replica, attendance);
-	attendance->front = front;
+	set_front(replica, attendance, front);
 	attendance->front_serial = serial;
 	write_forget_refused(&attendance->front_refused);
 	attendance->welcomed = false;
@@ -248,7 +259,7 @@ attend_attached(struct replica *replica, const struct wire_attached *attached)
 		return;
 	}
 	front = attendance->front;
-	attendance->front = NULL;
+	set_front(replica, attendance, NULL);
 	refuse(replica, front, attached->code == ERR_OK ? ERR_EXPIRED : attached->code);
 }
 
@@ -294,6 +305,7 @@ attend_close(struct replica *replica, uint64_t session, bool expired)
 static void
 attendance_free(struct replica *replica, struct attendance *attendance)
 {
+	set_front(replica, attendance, NULL);
 	request_free(replica, attendance);
 	write_forget_refused(&attendance->refused);
 	write_forget_refused(&attendance->front_refused);
@@ -322,19 +334,18 @@ attend_closed(struct replica *replica, uint64_t session, bool expired)
 void
 attend_gone(struct replica *replica, struct front *front)
 {
-	struct attendance *attendance, *next;
 	struct opening *opening, *following;
+	struct attendance *attendance;
 
 	LIST_FOREACH_SAFE(opening, &replica->openings, next, following)
 	if (opening->front == front)
 		opening_free(opening);
 	/* Before its welcome, and after a kick, the connection doesn't name the session. */
-	HASH_ITER (hh, replica->attendances, attendance, next) {
-		if (attendance->front != front)
-			continue;
-		attendance->front = NULL;
-		request_free(replica, attendance);
-	}
+	HASH_FIND(by_front, replica->attached, &front, sizeof front, attendance);
+	if (attendance == NULL)
+		return;
+	set_front(replica, attendance, NULL);
+	request_free(replica, attendance);
 }
 
 /* A new leader gives every session a full timeout. */
@@ -377,7 +388,7 @@ refuse_attaching(struct replica *replica, int code)
 		if (attendance->front == NULL || attendance->welcomed)
 			continue;
 		refuse(replica, attendance->front, code);
-		attendance->front = NULL;
+		set_front(replica, attendance, NULL);
 	}
 }
 

@@ -59,11 +59,13 @@ is_current(struct replica *replica, struct attendance *attendance, uint32_t memb
 	return true;
 }
 
-static void
-refuse(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
-    const struct wire_msg *msg, int code)
+void
+lead_reply(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg, int code, uint64_t zxid)
 {
-	struct wire_answer message = { .session = session, .serial = serial, .code = code };
+	struct wire_answer message = {
+		.session = session, .serial = serial, .code = code, .zxid = zxid
+	};
 
 	if (msg->type == WIRE_T_PING || msg->type == WIRE_T_CLOSE) {
 		message.type = WIRE_T_BYE;
@@ -154,12 +156,12 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 	if (is_early(replica, session)) {
 		/* A ping is not answered: the next one may be. */
 		if (!keep(replica, member, session, serial, msg) && msg->type != WIRE_T_PING)
-			refuse(replica, member, session, serial, msg, ERR_BUSY);
+			lead_reply(replica, member, session, serial, msg, ERR_BUSY, 0);
 		return;
 	}
 	attendance = attend_find(replica, session);
 	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
-		refuse(replica, member, session, serial, msg, ERR_EXPIRED);
+		lead_reply(replica, member, session, serial, msg, ERR_EXPIRED, 0);
 		return;
 	}
 	if (!is_current(replica, attendance, member, serial))
@@ -170,11 +172,11 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 		break;
 	case WIRE_T_SYNC:
 		if (!doubt(replica, member, session, serial, WIRE_T_SYNC, msg->sync.rid))
-			refuse(replica, member, session, serial, msg, ERR_BUSY);
+			lead_reply(replica, member, session, serial, msg, ERR_BUSY, 0);
 		break;
 	case WIRE_T_CLOSE:
 		if (!attendance->closing && !attend_close(replica, session, false))
-			refuse(replica, member, session, serial, msg, ERR_BUSY);
+			lead_reply(replica, member, session, serial, msg, ERR_BUSY, 0);
 		break;
 	case WIRE_T_HAND_OVER:
 		handover_take(replica, member, session, serial, &msg->hand_over);

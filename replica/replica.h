@@ -101,7 +101,7 @@ TAILQ_HEAD(requests, request);
 
 /* What this member knows of a session beyond the replicated row. */
 struct attendance {
-	UT_hash_handle hh;
+	UT_hash_handle hh, by_front;
 	uint64_t session;
 
 	/* The leader's. */
@@ -230,7 +230,8 @@ struct replica {
 	uint64_t lag;	      /* behind the leader, as it said last */
 
 	/* Sessions. */
-	struct attendance *attendances;
+	struct attendance *attendances; /* by session */
+	struct attendance *attached;	/* those that are attached here, by front */
 	LIST_HEAD(, opening) openings;
 	size_t requests_bytes;
 	STAILQ_HEAD(, answer) answers;
@@ -401,6 +402,9 @@ void lead_attach(struct replica *replica, uint32_t member, uint64_t session, uin
 void lead_open(struct replica *replica, uint32_t member, const struct wire_open *open);
 /* To whom asked, here or at another member; epoch: filled in. */
 void lead_answer(struct replica *replica, uint32_t member, const struct wire_answer *answer);
+/* Likewise, to this request, but for a write that is proposed: its transaction is the answer. */
+void lead_reply(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg, int code, uint64_t zxid);
 void lead_run(struct replica *replica); /* what had to wait */
 void lead_drop(struct replica *replica);
 

@@ -42,21 +42,6 @@ write_answer(struct replica *replica, struct front *front, uint64_t rid, int cod
 	front_reply(front, rid, code, zxid, &stat, NULL, false);
 }
 
-/* Each write begins with its rid (wire.h). */
-static void
-answer(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
-    const struct wire_msg *msg, int code, uint64_t zxid)
-{
-	struct wire_answer message = { .session = session,
-		.serial = serial,
-		.type = WIRE_T_REPLY,
-		.rid = msg->setattr.rid,
-		.code = code,
-		.zxid = zxid };
-
-	lead_answer(replica, member, &message);
-}
-
 bool
 write_overtakes(Pvoid_t *refused, uint64_t rid, uint64_t acked)
 {
@@ -103,13 +88,13 @@ write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64
 		order_propose(replica, zxid, &txn);
 		break;
 	case PREP_DONE:
-		answer(replica, member, session, serial, msg, ERR_OK,
+		lead_reply(replica, member, session, serial, msg, ERR_OK,
 		    session_result(tree_session(replica->tree, session), msg->setattr.rid)->zxid);
 		break;
 	case PREP_WAIT:
 		break;
 	case PREP_REFUSE:
-		answer(replica, member, session, serial, msg, code, 0);
+		lead_reply(replica, member, session, serial, msg, code, 0);
 		break;
 	}
 	msgpack_zone_clear(replica->zone);
