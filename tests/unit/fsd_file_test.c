@@ -150,7 +150,7 @@ test_trunc_given_up(void **state)
 	uint64_t fh, release, unique;
 
 	(void)state;
-	h_begin(150, false);
+	h_begin(600, false);
 	h_open(0x100);
 	h_known(F, S_IFREG | 0644, "f");
 	fh = open_known(O_WRONLY | O_TRUNC);

@@ -261,8 +261,10 @@ h_tell(const struct wire_msg *msg)
 
 		if (n > 0)
 			at += (size_t)n;
-		else
+		else if (errno == EAGAIN)
 			h_turn();
+		else
+			fail_msg("the connection is gone: %s", strerror(errno));
 	}
 	msgpack_sbuffer_destroy(&out);
 }

@@ -244,7 +244,7 @@ static int
 setup_short(void **state)
 {
 	(void)state;
-	h_begin(150, false);
+	h_begin(600, false);
 	h_open(0x100);
 	return 0;
 }
@@ -378,7 +378,7 @@ static void
 test_stale_mount(void **state)
 {
 	(void)state;
-	h_begin(150, true);
+	h_begin(600, true);
 	h_open(0x100);
 	h_known(7, S_IFREG | 0644, "f");
 	lose_connection();

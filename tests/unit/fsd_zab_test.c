@@ -290,7 +290,7 @@ test_created_unreachable(void **state)
 	uint64_t ino = ino_make(INO_ALIAS, 31), unique;
 
 	(void)state;
-	h_begin(150, false);
+	h_begin(600, false);
 	h_open(0x100);
 	unique = create_send(EPHEMERAL, "e", O_WRONLY);
 	h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_OK, 0x101, &stat, NULL);
