@@ -46,7 +46,8 @@ static char dir[64], socket_path[80];
 static uint32_t inputs;
 static uint64_t first_new, serials;
 static struct conf_member member = { .id = 1, .peer = (char[]){ "127.0.0.1:1" } };
-static struct conf conf = { .tick_ms = TICK_MS,
+static struct conf conf = { .cluster = (char[]){ "fuzz" },
+	.tick_ms = TICK_MS,
 	.init_limit = 10,
 	.sync_limit = 5,
 	.value_max = 4096,
@@ -316,7 +317,6 @@ peer_run(void (*fill)(void), bool *ready)
 	};
 	char err[256];
 
-	conf.cluster = (char[]){ "fuzz" };
 	snprintf(dir, sizeof dir, "%s/zabfs-fuzz.XXXXXX", tmp != NULL ? tmp : "/dev/shm");
 	CHECK(mkdtemp(dir) != NULL);
 	snprintf(socket_path, sizeof socket_path, "%s/s", dir);
