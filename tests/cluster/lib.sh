@@ -21,7 +21,7 @@ export ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
 # No more of the log is kept than a mount may miss in the longest cut, so that who is away for long
 # gets a snapshot.
 log_rows=5000
-long_s=60 # no fault lasts for as long as that, on a busy machine either
+long_s=9
 brief_s=1
 
 spaces=zabfs-$$
