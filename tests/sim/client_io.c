@@ -30,10 +30,13 @@ send_event(struct world *world, const struct client *client, uint64_t time)
 void
 client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes)
 {
-	uint64_t time = world->now + (1 + random_below(world, 50)) * 1000;
+	uint64_t time = world->now;
 
 	if (client->conn == 0)
 		return;
+	if (time >= client->stall_from && time < client->stall_until)
+		time = client->stall_until;
+	time += (1 + random_below(world, 50)) * 1000;
 	if (time <= client->last)
 		time = client->last + 1;
 	client->last = time;
@@ -76,6 +79,18 @@ opener(const struct client *client)
 	return client->serial << 8 | client->index | 1u << 7;
 }
 
+/* In some seeds a client prefers one member, as a mount does its own machine's. */
+static uint32_t
+choose(struct world *world, const struct client *client)
+{
+	if (world->options.sticky && !random_one_in(world, 8))
+		return (uint32_t)((world->options.seed + client->index) % world->count);
+	/* Or tries once more where it was. */
+	if (random_one_in(world, 4))
+		return client->member;
+	return (uint32_t)random_below(world, world->count);
+}
+
 static void
 connect_somewhere(struct world *world, struct client *client)
 {
@@ -91,12 +106,18 @@ connect_somewhere(struct world *world, struct client *client)
 		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };
 	who = opener(client);
 	msg.hello.identity = (struct blob){ (const uint8_t *)&who, sizeof who };
-	client->member = (uint32_t)random_below(world, world->count);
+	client->member = choose(world, client);
 	if (!world->members[client->member].up || world->members[client->member].aside)
 		return; /* refused */
 	client->conn = ++world->fronts;
 	/* Connections are independent: what an older one brings may come later. */
-	client->last = client->changes = 0;
+	client->last = client->changes = client->stall_until = 0;
+	/* What it says arrives late, perhaps when it has said it again elsewhere. */
+	if (!world->healed && (world->options.kinds & 1u << FAULT_MOVE) != 0 &&
+	    random_one_in(world, 4)) {
+		client->stall_from = world->now + random_below(world, 2 * S);
+		client->stall_until = client->stall_from + random_below(world, 3 * S);
+	}
 	client->hello = client->heard = client->ping = world->now;
 	send_msg(world, client, &msg);
 }

@@ -87,14 +87,35 @@ partition(struct world *world)
 	split(world, sides, until);
 }
 
-/* Whoever leads now, more than one may believe that it does: they are asked. */
+/* Whoever leads now, more than one may believe that it does: they are asked, and left meanwhile. */
 static void
-ask(struct world *world)
+ask(struct world *world, uint32_t member)
 {
+	struct event *event;
 	uint32_t i;
 
 	for (i = 0; i < 8; i++)
 		heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_WRITE);
+	for (i = 0; i < 2 && (world->options.kinds & 1u << FAULT_MOVE) != 0; i++) {
+		event = heap_add(world, world->now + random_below(world, 1500 * MS), EVENT_TRAP);
+		event->member = member;
+		event->index = FAULT_MOVE;
+	}
+}
+
+/* A client of the member, if there is one. */
+static struct client *
+client_of(struct world *world, const struct member *member)
+{
+	uint32_t i, first = (uint32_t)random_below(world, world->options.clients);
+
+	for (i = 0; i < world->options.clients; i++) {
+		struct client *client = &world->clients[(first + i) % world->options.clients];
+
+		if (client->up && &world->members[client->member] == member)
+			return client;
+	}
+	return &world->clients[first];
 }
 
 /* The leader and the observers against the other voters. */
@@ -102,8 +123,11 @@ static void
 cut_leader(struct world *world, const struct member *leader)
 {
 	uint32_t self = (uint32_t)(leader - world->members), sides[MEMBERS_MAX], i;
-	uint64_t until = a_while(world);
+	uint64_t until = a_while(world), other = a_while(world);
 
+	/* Mostly so long that it is another's turn meanwhile. */
+	if (until < other)
+		until = other;
 	for (i = 0; i < world->count; i++)
 		sides[i] = world->members[i].observer || &world->members[i] == leader ? 1 : 2;
 	trace(world, "fault: %u with the observers alone until %llu ms", leader->sid,
@@ -114,7 +138,7 @@ cut_leader(struct world *world, const struct member *leader)
 			if (sides[i] == 2 && world->members[i].conn_to[self] != 0)
 				net_half_open(world, world->members[i].conn_to[self], i);
 	split(world, sides, until);
-	ask(world);
+	ask(world, self);
 }
 
 static void
@@ -135,7 +159,7 @@ alone(struct world *world, uint32_t member, bool to, bool from)
 			net_cut(world, member, i, until);
 	}
 	mend_at(world, until);
-	ask(world);
+	ask(world, member);
 }
 
 /*
@@ -298,7 +322,7 @@ fault_do(struct world *world, enum fault kind, struct member *member, uint64_t c
 		break;
 	}
 	case FAULT_LEADER:
-		if (leader != NULL && random_one_in(world, 2))
+		if (leader != NULL && !random_one_in(world, 4))
 			cut_leader(world, leader);
 		else if (leader != NULL)
 			alone(world, (uint32_t)(leader - world->members), true, true);
@@ -337,7 +361,7 @@ fault_do(struct world *world, enum fault kind, struct member *member, uint64_t c
 		hand_over(world);
 		break;
 	case FAULT_MOVE:
-		client_move(world, &world->clients[random_below(world, world->options.clients)]);
+		client_move(world, client_of(world, member));
 		break;
 	case FAULTS:
 		break;

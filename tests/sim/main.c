@@ -45,6 +45,7 @@
 	O(crowd_ms)                                                                                \
 	O(skew)                                                                                    \
 	O(lame)                                                                                    \
+	O(sticky)                                                                                  \
 	O(leave)                                                                                   \
 	O(apart)                                                                                   \
 	O(big)

@@ -49,6 +49,22 @@ draw_core(struct world *dice, struct options *out)
 	out->pretenders = random_one_in(dice, 2) ? 2 : 0;
 }
 
+/* Clients and their sessions between an old leader and a new one. */
+static void
+draw_sessions(struct world *dice, struct options *out)
+{
+	out->clients = 3;
+	out->kinds |= 1u << FAULT_LEADER | 1u << FAULT_MOVE;
+	out->sticky = 1;
+	if (out->faults < 6)
+		out->faults = 6;
+	/* Who was away is given a snapshot. */
+	if (random_one_in(dice, 2))
+		return;
+	out->kinds |= 1u << FAULT_CRASH | 1u << FAULT_ONE_WAY;
+	out->keep_rows = out->image_s = 0;
+}
+
 static void
 draw_kinds(struct world *dice, struct options *out)
 {
@@ -88,10 +104,13 @@ options_draw(uint64_t seed, struct options *out)
 	out->keep_rows = random_one_in(&dice, 2) ? (uint32_t)random_below(&dice, 5) : 1000;
 	out->image_s = random_one_in(&dice, 2);
 	out->rollover = random_one_in(&dice, 10) ? 3 + (uint32_t)random_below(&dice, 20) : 0;
-	out->skew = random_one_in(&dice, 3);
+	out->skew = random_one_in(&dice, 2);
 	out->crowd_ms = random_one_in(&dice, 8) ? 1 + (uint32_t)random_below(&dice, 3000) : 0;
 	out->lame = random_one_in(&dice, 4) ? 1 + (uint32_t)random_below(&dice, out->voters) : 0;
+	out->sticky = random_one_in(&dice, 2);
 	out->leave = random_one_in(&dice, 4) ? 5 : 60;
+	if (out->traps == 0 && random_one_in(&dice, 4))
+		draw_sessions(&dice, out);
 	out->apart = random_one_in(&dice, 6);
 	out->big = random_one_in(&dice, 10);
 	if (out->big) {

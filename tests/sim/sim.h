@@ -58,6 +58,7 @@ struct options {
 	uint32_t crowd_ms;   /* a connection takes nothing, at most; 0: as the delay is */
 	uint32_t skew;	     /* members lose patience at different times */
 	uint32_t lame;	     /* a member whose disk is slower than the others'; 0: none's is */
+	uint32_t sticky;     /* clients prefer one member */
 	uint32_t leave;	     /* before one in so many requests a client ends its session */
 	uint32_t apart;	     /* who is not needed at the end is not dead but far away (world.c) */
 	uint32_t big;	     /* values that make a snapshot several pieces */
@@ -281,8 +282,9 @@ struct client {
 	uint64_t serial;
 	uint64_t hello, heard, ping; /* times */
 	uint64_t last;		     /* the latest arrival of what it has sent on the connection */
-	uint64_t attached;	     /* zxid of the last WELCOME */
-	uint64_t old_conn;	     /* one that its member goes on to believe in; 0: none */
+	uint64_t stall_from, stall_until; /* what it sends then arrives at the end */
+	uint64_t attached;		  /* zxid of the last WELCOME */
+	uint64_t old_conn;		  /* one that its member goes on to believe in; 0: none */
 	uint32_t old_member, late;
 	uint64_t changed, changes; /* so many of this transaction have been told */
 	uint64_t ordered;	   /* history.c: the zxid of a write before */
