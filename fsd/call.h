@@ -13,11 +13,22 @@
 
 #include "fsd/fsd.h"
 #include "fsd/handle.h"
+#include "fsd/modifier.h"
 
 #include <bsd/sys/queue.h>
 #include <errno.h>
 
 struct call;
+
+/*
+ * Where an operation on a name below a number really goes: the directory's id,
+ * how it is qualified, and whether it must be told back as a change (zab.h).
+ */
+struct zab_target {
+	uint64_t dir;
+	struct modifier modifier;
+	uint32_t flags; /* WIRE_ECHO */
+};
 
 /*
  * The answer. stat: the reply's, NULL if it has none. A failure has reply->code
@@ -50,6 +61,7 @@ struct call {
 
 	/* What handlers remember, each what it needs. */
 	uint64_t ino, parent, newparent;
+	struct zab_target target; /* what parent and name mean */
 	uint64_t fh;
 	int flags;
 	uint32_t mode;

@@ -16,6 +16,7 @@ struct fsd {
 	struct echo *echo;	      /* echo.h; NULL until the mount answers */
 	struct inodes *inodes;	      /* inode.h */
 	struct handles *handles;      /* handle.h */
+	struct qualifieds *qualifieds; /* qualified.h */
 	struct waits *waits;	      /* interrupt.h */
 	struct strays *strays;	      /* stray.h */
 	struct graces *graces;	      /* grace.h */

@@ -4,6 +4,7 @@
  */
 #include "fsd/grace.h"
 
+#include "fsd/qualified.h"
 #include "replica/lib/check.h"
 
 #include <linux/fuse.h>
@@ -164,6 +165,7 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 
 	if (slot == NULL)
 		return;
+	qualified_resolve(fsd, &ino);
 	follow_try(slot, opcode, ino);
 	if (slot->found == 0 || opcode == FUSE_INTERRUPT)
 		return;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ handles_free(struct handles *handles)
 	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(handles->table, &fh, PJE0)) {
 		value_unref(((struct handle *)*slot)->value);
+		free(((struct handle *)*slot)->name);
 		free(*slot);
 	}
 	JudyLFreeArray(&handles->table, PJE0);
@@ -52,6 +54,7 @@ insert(struct handles *handles, uint64_t fh, uint64_t ino, int flags)
 	handle->fh = fh;
 	handle->ino = ino;
 	handle->flags = flags;
+	handle->expect = -1;
 	*slot = handle;
 	return handle;
 }
@@ -121,7 +124,18 @@ handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
 	value_unref(handle->value);
+	free(handle->name);
 	free(handle);
+}
+
+void
+handle_name(struct handle *handle, struct blob name)
+{
+	handle->name = malloc(name.len + 2);
+	CHECK(handle->name != NULL);
+	if (name.len != 0)
+		memcpy(handle->name, name.data, name.len);
+	memcpy(handle->name + name.len, "\n", 2);
 }
 
 void

@@ -24,6 +24,11 @@ struct handle {
 	uint64_t session;      /* of a held one */
 	struct value *value;   /* the snapshot that is read; NULL: none yet */
 	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */
+	int64_t expect;	       /* the only version that a write may find; -1: any */
+	bool versioned;	       /* opened through version=N: `expect` was said, not read */
+	char *name;	       /* of what a sequence created, and a newline; NULL: not that */
+	size_t name_at;	       /* the next byte to read of it */
+	uint64_t write_at;     /* and where its next write goes (fact 17) */
 };
 
 struct handles;
@@ -43,6 +48,8 @@ struct handle *handle_find(const struct fsd *fsd, uint64_t fh);
 const struct handle *handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid);
 void handle_free(struct fsd *fsd, struct handle *handle);
 
+/* What is read through it is this name. */
+void handle_name(struct handle *handle, struct blob name);
 /* Takes the reference over. */
 void handle_pin(struct handle *handle, struct value *value);
 /* A held node whose session may be gone: its descriptor answers ESTALE. */

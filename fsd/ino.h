@@ -2,7 +2,8 @@
  * The numbers that the kernel calls nodes by. A znode's is its id; what lives
  * under `.zab` has a kind in the top byte and the id of the znode it belongs
  * to below. So every number can be resolved by a process that has never seen
- * it (fsd/README.md, fact 11): nothing is allocated. Used all over fsd.
+ * it (fsd/README.md, fact 11): nothing is allocated, but for the two kinds of
+ * qualified.h. Used all over fsd.
  */
 #ifndef ZABFS_FSD_INO_H
 #define ZABFS_FSD_INO_H
@@ -25,6 +26,8 @@ enum ino_kind {
 	INO_LEADER = 11,   /* .zab/cluster/leader */
 	INO_EPOCH = 12,	   /* .zab/cluster/epoch */
 	INO_METRICS = 13,  /* .zab/metrics */
+	INO_MODIFIER = 14, /* DIR/.zab/MODIFIER[,MODIFIER…]: qualified.h */
+	INO_REACHED = 15,  /* a znode found through one: qualified.h */
 };
 
 #define INO_NODE_MASK ((UINT64_C(1) << 56) - 1)

@@ -3,6 +3,7 @@
 
 #include "fsd/ino.h"
 #include "fsd/kernel.h"
+#include "fsd/qualified.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -55,6 +56,7 @@ drop(struct inodes *inodes, struct inode *inode)
 {
 	inode_name_forget(inodes, inode);
 	inode_value_forget(inodes, inode);
+	qualified_drop(inodes->fsd, inode->ino);
 	JudyLDel(&inodes->table, inode->ino, PJE0);
 	inodes->count--;
 	free(inode);

@@ -8,6 +8,7 @@
 #include "fsd/inode_internal.h"
 
 #include "fsd/ino.h"
+#include "fsd/qualified.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -86,6 +87,7 @@ inode_invalidate_zab(struct fsd *fsd, uint64_t dir)
 
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		inode_invalidate(fsd, ino_make(kinds[i], dir));
+	qualified_each(fsd, dir, inode_invalidate);
 }
 
 struct entry_drop {

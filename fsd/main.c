@@ -14,6 +14,7 @@
 #include "fsd/kernel.h"
 #include "fsd/mounted.h"
 #include "fsd/options.h"
+#include "fsd/qualified.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
 
@@ -248,6 +249,7 @@ rooms_make(struct life *life)
 	fsd->connected_arg = life;
 	fsd->inodes = inodes_new(fsd);
 	fsd->handles = handles_new();
+	fsd->qualifieds = qualifieds_new();
 	fsd->graces = graces_new();
 	fsd->waits = waits_new(fsd);
 	fsd->strays = strays_new(fsd);
@@ -282,6 +284,7 @@ rooms_free(struct life *life)
 	handles_free(fsd->handles);
 	graces_free(fsd->graces);
 	inodes_free(fsd->inodes);
+	qualifieds_free(fsd->qualifieds);
 }
 
 int

@@ -2,6 +2,7 @@
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -168,6 +169,10 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (echo_caller(fsd->echo, req) &&
 	    (echo_op_getattr(fsd->echo, req, ino) || getattr_at_once(req, ino)))
 		return;
+	if (!qualified_resolve(fsd, &ino)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
 	call = call_new(fsd, req);
 	if (call == NULL)
 		return;
@@ -216,6 +221,8 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (handle != NULL && call->req != NULL)
 			handle_pin(handle, NULL);
 	}
+	if (handle != NULL && handle->expect >= 0 && call_code(reply, stat) == ERR_OK)
+		handle->expect = stat->version;
 	if (reply->code == ERR_NONODE && call->fh == 0) {
 		set_vanished(call);
 	} else if (call_code(reply, stat) != ERR_OK) {
@@ -240,7 +247,7 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 		.write = { .flags = zab_flags(call->ino),
 		    .id = ino_node(call->ino),
 		    .how = WIRE_REPLACE,
-		    .version = -1 } };
+		    .version = handle->expect } };
 	uint8_t *zeros;
 
 	if (size > WIRE_VALUE_MAX) {
@@ -260,6 +267,17 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 	free(zeros);
 }
 
+/* The version that the change is for, -1: any. */
+static int64_t
+expected(const struct call *call)
+{
+	const struct handle *handle = call->fh == 0 ? NULL : handle_find(call->fsd, call->fh);
+
+	if (call->target.modifier.versioned)
+		return modifier_version(&call->target.modifier);
+	return handle != NULL && (call->mode & WIRE_SET_SIZE) != 0 ? handle->expect : -1;
+}
+
 static void
 send_setattr(struct call *call)
 {
@@ -270,18 +288,21 @@ send_setattr(struct call *call)
 		    .mode = call->attr.mode,
 		    .uid = call->attr.uid,
 		    .gid = call->attr.gid,
-		    .size = call->attr.size } };
+		    .size = call->attr.size,
+		    .version = expected(call) } };
 
 	call_send(call, &msg, set);
 }
 
-/* Through a modifier only what is bound to this session can be changed. */
+/* Through a modifier only what it would have created can be changed. */
 static void
-bound(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+qualified(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	int code = call_code(reply, stat);
 
-	if (code == ERR_OK && stat->owner == link_session(call->fsd->link)) {
+	if (code == ERR_OK &&
+	    modifier_made(
+		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		send_setattr(call);
 		return;
 	}
@@ -298,15 +319,24 @@ void
 op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
-	enum ino_kind kind = ino_kind(ino);
+	const struct qualified *found = qualified_find(fsd, ino);
+	struct modifier modifier = { .owner = WIRE_EPHEMERAL };
 	int wire = wire_valid(valid);
 	struct handle *handle;
+	enum ino_kind kind;
 	struct call *call;
 
 	if (echo_caller(fsd->echo, req)) {
 		echo_op_setattr(fsd->echo, req, ino);
 		return;
 	}
+	if (found != NULL)
+		modifier = found->modifier;
+	if (!qualified_resolve(fsd, &ino)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	kind = ino_kind(ino);
 	/* Of what is below .zab only a value can be set. */
 	if (wire < 0 || (kind != INO_ZNODE && kind != INO_ALIAS && kind != INO_DATA) ||
 	    (kind == INO_DATA && (wire & ~(int)(WIRE_SET_SIZE | WIRE_SET_MTIME)) != 0)) {
@@ -322,6 +352,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 	if (call == NULL)
 		return;
 	call->ino = ino;
+	call->target.modifier = modifier;
 	call->fh = fi == NULL ? 0 : fi->fh;
 	call->mode = (uint32_t)wire;
 	call->attr.mode = attr->st_mode & 07777;
@@ -333,7 +364,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 	else if (handle != NULL && handle->trunc && wire == (int)WIRE_SET_SIZE)
 		set_size_anew(call, handle, (uint64_t)attr->st_size);
 	else if (kind == INO_ALIAS && handle == NULL)
-		call_getattr(call, ino_node(ino), bound);
+		call_getattr(call, ino_node(ino), qualified);
 	else
 		send_setattr(call);
 }

@@ -4,6 +4,7 @@
  */
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/stray.h"
 #include "fsd/zab.h"
@@ -14,54 +15,77 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
+/* Whether such a node can be created that way; 0, or the errno. */
+static int
+check_target(const struct call *call)
+{
+	const struct modifier *modifier = &call->target.modifier;
+	bool bound = modifier->owner == WIRE_EPHEMERAL || modifier->owner == WIRE_HELD;
+
+	/* There is no version of what isn't there. */
+	if (modifier->versioned)
+		return ENOENT;
+	if (bound && S_ISDIR(call->mode))
+		return EINVAL;
+	/* Held by what, if not an open file? */
+	if (modifier->owner == WIRE_HELD && call->fh == 0)
+		return EINVAL;
+	/* A container is for others to be created in. */
+	return modifier->owner == WIRE_CONTAINER && !S_ISDIR(call->mode) ? EINVAL : 0;
+}
+
 /* Sends the create, or answers that there is no such place. False: the call has ended. */
 static bool
 send_create(struct call *call, const char *value, call_done done)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(call->req);
+	const struct modifier *modifier = &call->target.modifier;
 	struct wire_msg msg = { .type = WIRE_T_CREATE };
-	struct zab_target target;
 	int errnum;
 
-	errnum = zab_target(call->parent, call->name, &target);
-	/* Held by what, if not an open file? And a directory is not bound to a session. */
-	if (errnum == 0 && target.owner != WIRE_PERSISTENT && S_ISDIR(call->mode))
-		errnum = EINVAL;
-	if (errnum == 0 && target.owner == WIRE_HELD && call->fh == 0)
-		errnum = EINVAL;
+	errnum = zab_target(call->fsd, call->parent, call->name, &call->target);
+	if (errnum == 0)
+		errnum = check_target(call);
 	if (errnum != 0) {
 		reply_err(call, errnum);
 		call_free(call);
 		return false;
 	}
 	msg.create = (struct wire_create){
-		.flags = target.flags,
-		.parent = target.dir,
+		.flags = call->target.flags | (modifier->sequence ? WIRE_SEQUENCE : 0),
+		.parent = call->target.dir,
 		.name = call_blob(call->name),
 		.mode = call->mode,
 		.uid = ctx->uid,
 		.gid = ctx->gid,
-		.owner = target.owner,
-		.handle = target.owner == WIRE_HELD ? call->fh : 0,
+		.owner = modifier->owner,
+		.handle = modifier->owner == WIRE_HELD ? call->fh : modifier->ttl_ms,
 		.value = call_blob(value),
 	};
 	call_send(call, &msg, done);
 	return true;
 }
 
+static uint64_t
+own_number(const struct call *call, uint64_t id)
+{
+	return ino_make(ino_kind(call->parent) == INO_ZNODE ? INO_ZNODE : INO_ALIAS, id);
+}
+
 /* The number that the kernel is to know the new node by. */
 static uint64_t
 number(const struct call *call, uint64_t id)
 {
-	return ino_kind(call->parent) == INO_ZNODE ? ino_make(INO_ZNODE, id)
-						   : ino_make(INO_ALIAS, id);
+	if (ino_kind(call->parent) == INO_MODIFIER && call->req != NULL)
+		return qualified_ino(call->fsd, INO_REACHED, id, &call->target.modifier);
+	return own_number(call, id);
 }
 
 /* The kernel wasn't there to see the directory change. */
 static void
 unseen(struct call *call)
 {
-	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->parent)));
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, call->target.dir));
 }
 
 static void
@@ -168,15 +192,16 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 		not_opened(call, handle, EACCES);
 		return;
 	}
-	/* Another's node is not bound to this session. */
-	if (ino_kind(call->parent) != INO_ZNODE && stat->owner != link_session(call->fsd->link)) {
+	/* Another's node is not what the modifier says. */
+	if (!modifier_made(
+		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}
 	handle->held = false;
-	handle->ino = number(call, stat->id);
+	handle->ino = own_number(call, stat->id);
 	handle->stat = *stat;
-	if (!reply_create(call, stat, handle->ino, handle))
+	if (!reply_create(call, stat, number(call, stat->id), handle))
 		handle_free(call->fsd, handle);
 	else if (ino_kind(call->parent) == INO_ZNODE)
 		inode_name_set(call->fsd, call->parent, call->name, stat->id);
@@ -194,12 +219,12 @@ exists(struct call *call, struct handle *handle)
 {
 	uint64_t what = XXH64(call->name, strlen(call->name), call->parent);
 
-	if ((call->flags & O_EXCL) != 0)
+	if ((call->flags & O_EXCL) != 0 || call->target.modifier.sequence)
 		not_opened(call, handle, EEXIST);
 	else if (!grace_begin(call->fsd, call->tid, what))
 		not_opened(call, handle, ESTALE);
 	else
-		call_lookup(call, ino_node(call->parent), call->name, existing);
+		call_lookup(call, call->target.dir, call->name, existing);
 }
 
 static void
@@ -214,18 +239,19 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	}
 	if (call_code(reply, stat) != ERR_OK) {
 		if (held && reply->code == ERR_UNKNOWN)
-			stray_doubt(
-			    call->fsd, call->rid, ino_node(call->parent), call->name, handle->fh);
+			stray_doubt(call->fsd, call->rid, handle->fh);
 		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
-	handle->ino = number(call, stat->id);
+	handle->ino = own_number(call, stat->id);
 	handle->session = link_session(call->fsd->link);
 	handle->trunc = false;
 	handle->stat = *stat;
+	if (call->target.modifier.sequence)
+		handle_name(handle, reply->data);
 	/* Before the kernel can ask. */
 	grace_created(call->fsd, call->tid, handle->ino);
-	if (reply_create(call, stat, handle->ino, handle)) {
+	if (reply_create(call, stat, number(call, stat->id), handle)) {
 		if (ino_kind(call->parent) == INO_ZNODE)
 			inode_name_set(call->fsd, call->parent, call->name, stat->id);
 	} else {
@@ -253,11 +279,12 @@ op_create(
 	if (call == NULL || !call_name(call, call->name, name))
 		return;
 	handle = handle_new(fsd, 0, fi->flags, call->tid);
-	handle->held = ino_kind(parent) == INO_HELD;
 	call->parent = parent;
 	call->mode = S_IFREG | (mode & 07777);
 	call->flags = fi->flags;
 	call->fh = handle->fh;
-	if (!send_create(call, "", created))
+	if (send_create(call, "", created))
+		handle->held = call->target.modifier.owner == WIRE_HELD;
+	else
 		handle_free(fsd, handle);
 }

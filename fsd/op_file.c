@@ -5,6 +5,7 @@
  */
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/stray.h"
 #include "fsd/zab.h"
@@ -126,9 +127,10 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 		not_opened(call, handle, err_errno(call_code(reply, stat)));
 		return;
 	}
-	/* Through a modifier only what is bound to this session can be changed. */
+	/* Through a modifier only what it would have created can be changed. */
 	if (ino_kind(handle->ino) == INO_ALIAS && writes(call->flags) &&
-	    stat->owner != link_session(call->fsd->link)) {
+	    !modifier_made(
+		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}
@@ -174,10 +176,26 @@ open_at_once(fuse_req_t req, struct handle *handle)
 	return true;
 }
 
+/* How the kernel came to the node that it opens. False: nobody knows any more. */
+static bool
+reached(const struct fsd *fsd, uint64_t *ino, struct modifier *modifier)
+{
+	const struct qualified *found = qualified_find(fsd, *ino);
+
+	*modifier = (struct modifier){ 0 };
+	/* What was created by this session, or found as that (ino.h). */
+	if (ino_kind(*ino) == INO_ALIAS)
+		modifier->owner = WIRE_EPHEMERAL;
+	else if (ino_kind(*ino) == INO_REACHED && found != NULL)
+		*modifier = found->modifier;
+	return qualified_resolve(fsd, ino);
+}
+
 void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
+	struct modifier modifier;
 	struct handle *handle;
 	struct call *call;
 
@@ -189,7 +207,13 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, EACCES);
 		return;
 	}
+	if (!reached(fsd, &ino, &modifier)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
 	handle = handle_new(fsd, ino, fi->flags, fuse_req_ctx(req)->pid);
+	handle->versioned = modifier.versioned;
+	handle->expect = modifier_version(&modifier);
 	if (!zab_made(ino) && open_at_once(req, handle))
 		return;
 	call = call_new(fsd, req);
@@ -197,6 +221,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		handle_free(fsd, handle);
 		return;
 	}
+	call->target.modifier = modifier;
 	call->flags = fi->flags;
 	call->fh = handle->fh;
 	if (zab_made(ino))
@@ -205,6 +230,17 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		call_read(call, ino_node(ino), opened);
 	else
 		call_getattr(call, ino_node(ino), opened);
+}
+
+/* What this file may expect from now on is what it has written itself. */
+static void
+wrote(const struct call *call, struct handle *handle, const struct wire_stat *stat)
+{
+	handle->trunc = false;
+	handle->name_at = 0;
+	handle->write_at += call->size;
+	if (handle->expect >= 0 && stat != NULL)
+		handle->expect = stat->version;
 }
 
 /* Whatever became of the write: what was read before may be old. */
@@ -221,7 +257,7 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		if (stat != NULL)
 			handle->stat = *stat;
 		if (reply->code == ERR_OK)
-			handle->trunc = false;
+			wrote(call, handle, stat);
 	}
 	if (reply->code == ERR_OK)
 		taken = reply_write(call, call->size);
@@ -253,8 +289,9 @@ static void
 send_write(struct call *call, const struct handle *handle, const char *data)
 {
 	struct wire_msg msg = { .type = WIRE_T_WRITE,
-		.write = {
-		    .flags = zab_flags(call->ino), .id = ino_node(call->ino), .version = -1 } };
+		.write = { .flags = zab_flags(call->ino),
+		    .id = ino_node(call->ino),
+		    .version = handle->expect } };
 	bool append = (call->flags & O_APPEND) != 0;
 	uint8_t *whole = NULL;
 
@@ -282,6 +319,20 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 	free(whole);
 }
 
+/*
+ * Who reads the name of what a sequence created moves the file's position: writes go on from where
+ * the last one ended, or from the beginning.
+ */
+static off_t
+write_offset(struct handle *handle, off_t offset)
+{
+	if (handle->name == NULL)
+		return offset;
+	if (offset == 0)
+		handle->write_at = 0;
+	return (off_t)handle->write_at;
+}
+
 void
 op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
     struct fuse_file_info *fi)
@@ -295,12 +346,17 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t of
 		echo_op_write(fsd->echo, req, size);
 		return;
 	}
+	if (!qualified_resolve(fsd, &ino)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
 	handle = handle_get(fsd, ino, fi);
 	if (handle_expired(fsd, handle)) {
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
 	handle->wrote = true;
+	offset = write_offset(handle, offset);
 	/* All or nothing: never a short write. */
 	if (size > WIRE_VALUE_MAX || (!append && (uint64_t)offset > WIRE_VALUE_MAX - size)) {
 		fuse_reply_err(req, EFBIG);
@@ -406,7 +462,7 @@ release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
 		.write = { .flags = zab_flags(ino),
 		    .id = ino_node(ino),
 		    .how = WIRE_REPLACE,
-		    .version = -1 } };
+		    .version = handle == NULL ? -1 : handle->expect } };
 	bool held = handle != NULL && handle->held;
 	bool unknown = (handle == NULL || handle->adopted) && ino_kind(ino) == INO_ALIAS;
 	struct call *call;
@@ -438,6 +494,8 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fsd *fsd = call_fsd(req);
 	struct handle *handle = handle_find(fsd, fi->fh);
 
+	if (!qualified_resolve(fsd, &ino))
+		ino = handle == NULL ? 0 : handle->ino;
 	/*
 	 * Nobody waits for the answer; what follows is sent before the same process's next
 	 * request.

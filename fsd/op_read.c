@@ -10,6 +10,7 @@
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 /*
@@ -28,6 +29,18 @@ adopt(struct handle *handle, struct value *value, int64_t offset)
 {
 	if (handle->value == NULL || offset == 0 || goes_on(handle->value, value))
 		handle_pin(handle, value_ref(value));
+}
+
+/*
+ * Who may also write has read: what is written then is for this version alone. (Not with O_APPEND:
+ * the leader puts that where the end is.)
+ */
+static void
+expect(struct handle *handle)
+{
+	if ((handle->flags & O_ACCMODE) == O_RDWR && (handle->flags & O_APPEND) == 0 &&
+	    !handle->versioned && !handle->trunc)
+		handle->expect = handle->value->stat.version;
 }
 
 static void
@@ -56,6 +69,7 @@ fetched(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	inode_value_keep(call->fsd, stat->id, value);
 	adopt(handle, value, call->offset);
 	value_unref(value);
+	expect(handle);
 	reply_value(call, handle->value, call->offset, call->size);
 	call_free(call);
 }
@@ -82,6 +96,25 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 	return !told && (fresh || offset > 0);
 }
 
+/*
+ * The name of what a sequence created, from a position of its own: bash reads where its last write
+ * ended (fact 17).
+ */
+static void
+read_name(struct call *call, struct handle *handle)
+{
+	size_t left;
+
+	if (call->offset == 0)
+		handle->name_at = 0;
+	left = strlen(handle->name + handle->name_at);
+	if (left > call->size)
+		left = call->size;
+	if (reply_text(call, handle->name + handle->name_at, left))
+		handle->name_at += left;
+	call_free(call);
+}
+
 void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
@@ -99,12 +132,15 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 	call->fh = handle->fh;
 	call->size = size;
 	call->offset = offset;
-	if (zab_made(ino)) {
+	if (handle->name != NULL) {
+		read_name(call, handle);
+	} else if (zab_made(ino)) {
 		zab_read(call, handle);
 	} else if (from_snapshot(fsd, handle, offset)) {
+		expect(handle);
 		reply_value(call, handle->value, offset, size);
 		call_free(call);
 	} else {
-		call_read(call, ino_node(ino), fetched);
+		call_read(call, ino_node(handle->ino), fetched);
 	}
 }

@@ -43,7 +43,7 @@ static void
 unseen(struct call *call, uint64_t parent, const char *name, uint64_t id)
 {
 	inode_entry_drop(call->fsd, parent, name);
-	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(parent)));
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, parent));
 	if (id != 0)
 		inode_invalidate(call->fsd, id);
 }
@@ -62,7 +62,7 @@ not_done(struct call *call, int code)
 static void
 removed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	uint64_t id = inode_name_get(call->fsd, ino_node(call->parent), call->name);
+	uint64_t id = inode_name_get(call->fsd, call->target.dir, call->name);
 
 	(void)stat;
 	if (reply->code != ERR_OK) {
@@ -74,7 +74,7 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (ino_kind(call->parent) == INO_ZNODE && call->req != NULL)
 		own(call->fsd, id);
 	if (!reply_err(call, 0))
-		unseen(call, call->parent, call->name, id);
+		unseen(call, call->target.dir, call->name, id);
 	call_free(call);
 }
 
@@ -92,26 +92,29 @@ meant(const struct call *call, uint64_t parent, const char *name)
 
 /* call->mode: whether it is rmdir. */
 static void
-send_delete(struct call *call, uint32_t flags)
+send_delete(struct call *call)
 {
+	const struct zab_target *target = &call->target;
 	struct wire_msg msg = { .type = WIRE_T_DELETE,
-		.delete = { .flags = flags,
-		    .parent = ino_node(call->parent),
+		.delete = { .flags = target->flags,
+		    .parent = target->dir,
 		    .name = call_blob(call->name),
 		    .dir = call->mode,
 		    .id = call->ino,
-		    .version = -1 } };
+		    .version = modifier_version(&target->modifier) } };
 
 	call_send(call, &msg, removed);
 }
 
-/* Through a modifier only what is bound to this session can be removed. */
+/* Through a modifier only what it would have created can be removed. */
 static void
-bound(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+qualified(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	if (call_code(reply, stat) == ERR_OK && stat->owner == link_session(call->fsd->link)) {
+	if (call_code(reply, stat) == ERR_OK &&
+	    modifier_made(
+		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		call->ino = stat->id;
-		send_delete(call, WIRE_ECHO);
+		send_delete(call);
 		return;
 	}
 	if (call_code(reply, stat) == ERR_OK)
@@ -125,7 +128,7 @@ static void
 remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 {
 	struct fsd *fsd = call_fsd(req);
-	struct zab_target target;
+	const struct modifier *modifier;
 	struct call *call;
 	int errnum;
 
@@ -139,18 +142,23 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 		return;
 	call->parent = parent;
 	call->mode = dir ? 1 : 0;
-	errnum = zab_target(parent, name, &target);
+	modifier = &call->target.modifier;
+	errnum = zab_target(fsd, parent, name, &call->target);
+	/* What a sequence made has another name. */
+	if (errnum == 0 && modifier->sequence)
+		errnum = ENOENT;
 	if (errnum != 0) {
 		reply_err(call, errnum);
 		call_free(call);
 		return;
 	}
-	if (target.owner != WIRE_PERSISTENT) {
-		call_lookup(call, target.dir, call->name, bound);
+	if (modifier->owner != WIRE_PERSISTENT) {
+		call_lookup(call, call->target.dir, call->name, qualified);
 		return;
 	}
-	call->ino = meant(call, parent, call->name);
-	send_delete(call, 0);
+	if (!modifier->versioned)
+		call->ino = meant(call, parent, call->name);
+	send_delete(call);
 }
 
 void

@@ -175,6 +175,14 @@ reply_write(struct call *call, size_t size)
 }
 
 bool
+reply_text(struct call *call, const char *text, size_t len)
+{
+	fuse_req_t req = take(call);
+
+	return req != NULL && fuse_reply_buf(req, text, len) == 0;
+}
+
+bool
 reply_value(struct call *call, const struct value *value, int64_t offset, size_t len)
 {
 	size_t start = (uint64_t)offset < value->len ? (size_t)offset : value->len,

@@ -19,9 +19,8 @@
 #include <string.h>
 
 struct doubt {
-	uint64_t rid, dir;
-	bool asked; /* who stands at the name */
-	char name[WIRE_NAME_MAX + 1];
+	uint64_t rid;
+	bool asked; /* what the handle holds */
 };
 
 struct strays {
@@ -96,7 +95,7 @@ found(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	if (reply->code == ERR_OK || reply->code == ERR_NONODE) {
 		JudyLDel(&strays->doubts, call->fh, PJE0);
 		free(doubt);
-		if (stat != NULL && stat->handle == call->fh)
+		if (stat != NULL)
 			stray_add(call->fsd, stat->id);
 	} else {
 		doubt->asked = false;
@@ -104,10 +103,11 @@ found(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	call_free(call);
 }
 
-/* What can't happen any more has happened, or not: then the name tells. */
+/* What can't happen any more has happened, or not: the replica knows. */
 static void
 look(struct strays *strays)
 {
+	struct wire_msg msg = { .type = WIRE_T_FIND };
 	struct fsd *fsd = strays->fsd;
 	struct doubt *doubt;
 	struct call *call;
@@ -126,7 +126,8 @@ look(struct strays *strays)
 			return;
 		doubt->asked = true;
 		call->fh = fh;
-		call_lookup(call, doubt->dir, doubt->name, found);
+		msg.find.handle = fh;
+		call_send(call, &msg, found);
 	}
 }
 
@@ -192,7 +193,7 @@ stray_add(struct fsd *fsd, uint64_t id)
 }
 
 void
-stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t dir, const char *name, uint64_t fh)
+stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t fh)
 {
 	struct doubt *doubt;
 	PPvoid_t slot;
@@ -202,8 +203,6 @@ stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t dir, const char *name, uint6
 	doubt = calloc(1, sizeof *doubt);
 	CHECK(doubt != NULL);
 	doubt->rid = rid;
-	doubt->dir = dir;
-	strcpy(doubt->name, name);
 	slot = JudyLIns(&fsd->strays->doubts, fh, PJE0);
 	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
 	*slot = doubt;

@@ -19,6 +19,6 @@ void strays_free(struct strays *strays);
 
 void stray_add(struct fsd *fsd, uint64_t id);
 /* The creation `rid`, of a node held by the open file fh, may have been executed, or still be. */
-void stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t dir, const char *name, uint64_t fh);
+void stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t fh);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The virtual tree, `.zab` in every directory (ino.h has its numbers). Two
+ * The virtual tree, `.zab` in every directory (ino.h has its numbers). Some
  * directories below it qualify an operation on the directory's own names:
- * ephemeral and held. zabdir.c finds and lists, zabfile.c makes contents,
+ * modifier.h, qualified.h. zabdir.c finds and lists, zabfile.c makes contents,
  * zabcluster.c has them made by the replica; the handlers ask here first.
  */
 #ifndef ZABFS_FSD_ZAB_H
@@ -9,6 +9,7 @@
 
 #include "fsd/call.h"
 #include "fsd/ino.h"
+#include "fsd/modifier.h"
 
 #define ZAB_NAME ".zab"
 
@@ -38,17 +39,9 @@ void zab_read(struct call *call, struct handle *handle);
 /* WRITE of what is writable; call->size bytes. */
 void zab_write(struct call *call, const char *data);
 
-/*
- * Where an operation on a name below `parent` really goes: the directory's id,
- * the owner of what is created, and whether it must be told back as a change.
- * 0, or the errno if there is no such place.
- */
-struct zab_target {
-	uint64_t dir;
-	uint32_t owner; /* enum wire_owner */
-	uint32_t flags; /* WIRE_ECHO */
-};
-int zab_target(uint64_t parent, const char *name, struct zab_target *target);
+/* 0, or the errno if there is no such place (call.h has the target). */
+int zab_target(
+    const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target);
 /* WIRE_ECHO for a node that is reached through a modifier. */
 uint32_t zab_flags(uint64_t ino);
 

@@ -8,6 +8,7 @@
 #include "fsd/zab.h"
 
 #include "fsd/inode.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "replica/lib/err.h"
 
@@ -27,6 +28,8 @@ static const struct zab_entry {
 	{ "stat", INO_STATS, S_IFDIR },
 	{ "ephemeral", INO_EPHEMERAL, S_IFDIR },
 	{ "held", INO_HELD, S_IFDIR },
+	{ "sequence", INO_MODIFIER, S_IFDIR },
+	{ "container", INO_MODIFIER, S_IFDIR },
 	/* root only: */
 	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
 	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
@@ -67,7 +70,8 @@ zab_place(uint64_t parent, const char *name)
 static bool
 is_dir(enum ino_kind kind)
 {
-	return kind == INO_ZAB || kind == INO_STATS || kind == INO_EPHEMERAL || kind == INO_HELD;
+	return kind == INO_ZAB || kind == INO_STATS || kind == INO_EPHEMERAL || kind == INO_HELD ||
+	       kind == INO_MODIFIER;
 }
 
 void
@@ -79,6 +83,7 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 	switch (ino_kind(ino)) {
 	case INO_ZNODE:
 	case INO_ALIAS:
+	case INO_REACHED:
 		return;
 	case INO_DATA:
 		attr->st_mode = S_IFREG | (stat->mode & 0666);
@@ -133,21 +138,80 @@ found(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	call_free(call);
 }
 
-/* DIR/.zab/stat/NAME, and DIR/.zab/ephemeral/NAME where NAME exists. */
+static void
+stat_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	if (stat != NULL)
+		call->ino = ino_make(INO_STAT, stat->id);
+	found(call, reply, stat);
+}
+
+/* NAME exists. A directory may be removed by its version; there is no way on through a modifier. */
 static void
 name_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	enum ino_kind kind = ino_kind(call->parent) == INO_STATS ? INO_STAT : INO_ALIAS;
+	struct qualified dir;
 
-	if (stat != NULL)
-		call->ino = ino_make(kind, stat->id);
-	/* A modifier qualifies files; there is no way on through it. */
-	if (stat != NULL && kind == INO_ALIAS && S_ISDIR(stat->mode)) {
+	if (stat == NULL || call->req == NULL) {
+		found(call, reply, stat);
+		return;
+	}
+	if (!qualified_dir(call->fsd, call->parent, &dir) ||
+	    (S_ISDIR(stat->mode) && !dir.modifier.versioned)) {
 		reply_err(call, ENOENT);
 		call_free(call);
 		return;
 	}
+	call->ino = ino_kind(call->parent) == INO_MODIFIER
+			? qualified_ino(call->fsd, INO_REACHED, stat->id, &dir.modifier)
+			: ino_make(INO_ALIAS, stat->id);
 	found(call, reply, stat);
+}
+
+static void
+lookup_name(struct call *call, uint64_t parent, const char *name)
+{
+	struct qualified dir;
+	bool known = qualified_dir(call->fsd, parent, &dir);
+
+	/* What a sequence creates has a name that nobody can look up before. */
+	if (known && !dir.modifier.sequence) {
+		call_lookup(call, dir.id, name, name_found);
+		return;
+	}
+	if (known)
+		reply_err(call, ENOENT);
+	else
+		reply_vanished(call);
+	call_free(call);
+}
+
+static void
+modifier_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct modifier modifier;
+
+	if (stat != NULL && call->req != NULL && modifier_parse(call->name, &modifier) == 0)
+		call->ino = qualified_ino(call->fsd, INO_MODIFIER, stat->id, &modifier);
+	found(call, reply, stat);
+}
+
+/* A name below .zab that is none of the fixed entries. */
+static void
+lookup_modifier(struct call *call, uint64_t parent, const char *name)
+{
+	struct modifier modifier;
+	int errnum = modifier_parse(name, &modifier);
+
+	if (ino_kind(parent) != INO_ZAB)
+		errnum = ENOENT;
+	if (errnum == 0) {
+		call->ino = ino_make(INO_MODIFIER, 0);
+		call_getattr(call, ino_node(parent), modifier_found);
+		return;
+	}
+	reply_err(call, errnum);
+	call_free(call);
 }
 
 static void
@@ -159,11 +223,10 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 
 	all = entries_of(parent, &count);
 	for (i = 0; i < count; i++)
-		if (strcmp(all[i].name, name) == 0)
+		if (all[i].kind != INO_MODIFIER && strcmp(all[i].name, name) == 0)
 			break;
 	if (i == count) {
-		reply_err(call, ENOENT);
-		call_free(call);
+		lookup_modifier(call, parent, name);
 		return;
 	}
 	call->ino = ino_make(all[i].kind, ino_node(parent));
@@ -193,9 +256,12 @@ zab_lookup(struct call *call, uint64_t parent, const char *name)
 		lookup_entry(call, parent, name);
 		break;
 	case INO_STATS:
+		call_lookup(call, dir, name, stat_found);
+		break;
 	case INO_EPHEMERAL:
 	case INO_HELD:
-		call_lookup(call, dir, name, name_found);
+	case INO_MODIFIER:
+		lookup_name(call, parent, name);
 		break;
 	default:
 		reply_err(call, ENOENT);
@@ -222,12 +288,18 @@ got_attr(struct call *call, const struct wire_reply *reply, const struct wire_st
 void
 zab_getattr(struct call *call, uint64_t ino)
 {
+	struct qualified dir;
 	struct stat attr;
 
 	call->ino = ino;
 	call->root = ino == ino_make(INO_ZAB, FUSE_ROOT_ID);
 	if (!zab_alone(ino)) {
-		call_getattr(call, ino_node(ino), got_attr);
+		if (qualified_dir(call->fsd, ino, &dir)) {
+			call_getattr(call, dir.id, got_attr);
+			return;
+		}
+		reply_vanished(call);
+		call_free(call);
 		return;
 	}
 	alone_attr(call->fsd, ino, &attr);
@@ -272,8 +344,10 @@ zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 }
 
 int
-zab_target(uint64_t parent, const char *name, struct zab_target *target)
+zab_target(const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target)
 {
+	struct qualified dir;
+
 	*target = (struct zab_target){ .dir = ino_node(parent) };
 	if (strcmp(name, ZAB_NAME) == 0)
 		return EPERM;
@@ -281,11 +355,12 @@ zab_target(uint64_t parent, const char *name, struct zab_target *target)
 	case INO_ZNODE:
 		return 0;
 	case INO_EPHEMERAL:
-		target->owner = WIRE_EPHEMERAL;
-		target->flags = WIRE_ECHO;
-		return 0;
 	case INO_HELD:
-		target->owner = WIRE_HELD;
+	case INO_MODIFIER:
+		if (!qualified_dir(fsd, parent, &dir))
+			return ESTALE;
+		target->dir = dir.id;
+		target->modifier = dir.modifier;
 		target->flags = WIRE_ECHO;
 		return 0;
 	default:

@@ -59,16 +59,18 @@ zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
 
 	time_text(stat->birth_ns, birth);
 	time_text(stat->mtime_ns, mtime);
-	hex_text(stat->owner, owner);
+	hex_text(wire_owner_is_session(stat->owner) ? stat->owner : 0, owner);
 	hex_text(stat->handle, handle);
 	return length(
 	    snprintf(text, len,
 		"czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
 		"version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
-		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\n",
+		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\nttl_ms %" PRIu64
+		"\ncontainer %s\n",
 		stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion,
 		stat->aversion, owner, handle, birth, mtime, stat->id, stat->size, stat->children,
-		kind_text(stat->mode)),
+		kind_text(stat->mode), wire_owner_ttl_ms(stat->owner),
+		stat->owner == WIRE_OWNER_CONTAINER ? "yes" : "no"),
 	    len);
 }
 

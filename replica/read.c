@@ -117,6 +117,22 @@ list(struct replica *replica, struct front *front, const struct wire_list *msg)
 	    front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, &data, child != NULL);
 }
 
+/* The session's ephemerals are few, and this is rare. */
+static void
+find(struct replica *replica, struct front *front, const struct wire_find *msg)
+{
+	const struct session *session = tree_session(replica->tree, front_session(front));
+	uint64_t id = 0, handle;
+
+	while (session != NULL && session_next_ephemeral(session, id, &id, &handle)) {
+		if (handle != msg->handle || msg->handle == 0)
+			continue;
+		found(replica, front, msg->rid, tree_node(replica->tree, id), false, NULL);
+		return;
+	}
+	fail(replica, front, msg->rid, ERR_NONODE);
+}
+
 static void
 stat_fs(struct replica *replica, struct front *front, const struct wire_statfs *msg)
 {
@@ -146,6 +162,9 @@ read_request(struct replica *replica, struct front *front, const struct wire_msg
 		break;
 	case WIRE_T_LIST:
 		list(replica, front, &msg->list);
+		break;
+	case WIRE_T_FIND:
+		find(replica, front, &msg->find);
 		break;
 	case WIRE_T_STATFS:
 		stat_fs(replica, front, &msg->statfs);

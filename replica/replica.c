@@ -154,6 +154,7 @@ replica_tick(struct replica *replica)
 	figures_tick(replica, now_ns);
 	attend_tick(replica, now_ns);
 	handover_tick(replica);
+	reap_tick(replica);
 	imager_tick(replica, now_ns);
 	status_tick(replica, now_ns);
 }

@@ -364,6 +364,9 @@ void handover_take(struct replica *replica, uint32_t member, uint64_t session, u
 void handover_tick(struct replica *replica);
 void handover_drop(struct replica *replica);
 
+/* reap.c: nodes that go by themselves. */
+void reap_tick(struct replica *replica);
+
 /* snap.c: the tree in pieces. */
 struct snap_out *snap_out_new(uint64_t attempt);
 void snap_out_free(struct snap_out *snap);

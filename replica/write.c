@@ -31,6 +31,7 @@ write_answer(struct replica *replica, struct front *front, uint64_t rid, int cod
 {
 	const struct znode *node = node_id == 0 ? NULL : tree_node(replica->tree, node_id);
 	struct wire_stat stat;
+	struct blob name;
 
 	/* Its node, if it still is, shows as it is now. */
 	if (node == NULL) {
@@ -38,8 +39,9 @@ write_answer(struct replica *replica, struct front *front, uint64_t rid, int cod
 		return;
 	}
 	znode_stat(replica->tree, node, &stat);
+	name = znode_name(node);
 	front_interest_add(front, node_id, 1);
-	front_reply(front, rid, code, zxid, &stat, NULL, false);
+	front_reply(front, rid, code, zxid, &stat, &name, false);
 }
 
 bool

@@ -60,7 +60,7 @@
 	F(S, u64, czxid, 0)                                                                        \
 	F(S, u64, mzxid, 0)                                                                        \
 	F(S, u64, pzxid, 0)                                                                        \
-	F(S, u64, owner, 0)    /* session of an ephemeral, 0: persistent */                        \
+	F(S, u64, owner, 0)    /* session of an ephemeral, 0, or WIRE_OWNER_… */                 \
 	F(S, u64, handle, 0)   /* of a held node: the front end's open file, else 0 */             \
 	F(S, i64, birth_ns, 0) /* since the epoch of 1970, as all times here */                    \
 	F(S, i64, mtime_ns, 0) /* value; of a directory: children */                               \
@@ -69,6 +69,29 @@
 struct wire_stat {
 	WIRE_STAT(CODEC_DECLARE, wire_stat)
 };
+
+/*
+ * Nodes that the leader removes: no session's id reaches these bits (ZooKeeper's ephemeralOwner
+ * says the same in the same way). A container goes when its last child has gone; the other when it
+ * has had no child, and has not been changed, for so many milliseconds.
+ */
+#define WIRE_OWNER_CONTAINER (UINT64_C(1) << 63)
+#define WIRE_OWNER_TTL (UINT64_C(1) << 62) /* | milliseconds */
+#define WIRE_TTL_MAX ((UINT64_C(1) << 40) - 1)
+
+/* Whether it is an ephemeral. */
+static inline bool
+wire_owner_is_session(uint64_t owner)
+{
+	return owner != 0 && owner < WIRE_OWNER_TTL;
+}
+
+/* 0: no such limit. */
+static inline uint64_t
+wire_owner_ttl_ms(uint64_t owner)
+{
+	return owner >> 62 == 1 ? owner - WIRE_OWNER_TTL : 0;
+}
 
 /*
  * Front end to replica. session 0: a new one; timeout_ms is a wish. serial: grows with each
@@ -122,17 +145,32 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
  * not up to date in time, and nothing has changed.
  */
 #define WIRE_HAND_OVER(F, S) F(S, u64, rid, 0) F(S, u32, member, 0)
+/* The node that the session's `handle` holds (WIRE_HELD). */
+#define WIRE_FIND(F, S) F(S, u64, rid, 0) F(S, u64, handle, 0)
 /* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
 #define WIRE_STATFS(F, S) F(S, u64, rid, 0)
 
 /*
  * Writes. flags: WIRE_ECHO asks for the change to be sent to its own
  * connection too, as if another had made it (operations through .zab/).
+ * WIRE_SEQUENCE, of CREATE: the directory's cversion follows the name, in ten
+ * digits. The reply to whatever made or changed a node has the node's name in
+ * its data.
  */
 #define WIRE_ECHO 1u
+#define WIRE_SEQUENCE 2u
 
-/* owner: 0 persistent, 1 the session's ephemeral, 2 held by `handle`. */
-enum wire_owner { WIRE_PERSISTENT = 0, WIRE_EPHEMERAL = 1, WIRE_HELD = 2 };
+/*
+ * owner, of CREATE: the session's ephemeral, held by `handle`, a container, or a node that lives
+ * `handle` milliseconds.
+ */
+enum wire_owner {
+	WIRE_PERSISTENT = 0,
+	WIRE_EPHEMERAL = 1,
+	WIRE_HELD = 2,
+	WIRE_CONTAINER = 3,
+	WIRE_TTL = 4,
+};
 #define WIRE_CREATE(F, S)                                                                          \
 	F(S, u64, rid, 0)                                                                          \
 	F(S, u64, acked, 0)                                                                        \
@@ -178,6 +216,7 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 #define WIRE_SET_GID 4u
 #define WIRE_SET_SIZE 8u
 #define WIRE_SET_MTIME 16u /* to now; nothing else is offered */
+/* version: -1, or the only version of the value meant. */
 #define WIRE_SETATTR(F, S)                                                                         \
 	F(S, u64, rid, 0)                                                                          \
 	F(S, u64, acked, 0)                                                                        \
@@ -187,7 +226,8 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u32, mode, 0)                                                                         \
 	F(S, u32, uid, 0)                                                                          \
 	F(S, u32, gid, 0)                                                                          \
-	F(S, u64, size, 0)
+	F(S, u64, size, 0)                                                                         \
+	F(S, i64, version, 0)
 
 /*
  * how: 0, RENAME_NOREPLACE (1) or RENAME_EXCHANGE (2), as renameat2(2). id: 0, or the only node
@@ -295,6 +335,7 @@ struct wire_entry {
 	M(STATFS, statfs, 15)                                                                      \
 	M(REPORT, report, 16)                                                                      \
 	M(HAND_OVER, hand_over, 17)                                                                \
+	M(FIND, find, 18)                                                                          \
 	M(CREATE, create, 20)                                                                      \
 	M(DELETE, delete, 21)                                                                      \
 	M(WRITE, write, 22)                                                                        \

@@ -7,6 +7,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/tree/expiry.h"
 #include "replica/tree/image_internal.h"
 #include "replica/tree/session.h"
 
@@ -77,7 +78,7 @@ node_fill(const struct tree *tree, const struct znode *node, struct store_node *
 		.mzxid = node->mzxid,
 		.pzxid = node->pzxid,
 		.owner = node->owner,
-		.handle = node->owner == 0 ? 0 : session_handle(tree, node->owner, node->id),
+		.handle = wire_owner_is_session(node->owner) ? session_handle(tree, node->owner, node->id) : 0,
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,
@@ -227,9 +228,7 @@ row_valid(const struct store_node *row)
 {
 	if (row->id < TREE_ROOT || row->id > TREE_ID_MAX || row->value.len > WIRE_VALUE_MAX)
 		return false;
-	if (!node_mode_valid(row->mode) || (row->owner == 0 && row->handle != 0))
-		return false;
-	if (S_ISDIR(row->mode) && row->owner != 0)
+	if (!node_mode_valid(row->mode) || !node_owner_valid(row->mode, row->owner, row->handle))
 		return false;
 	if (row->id == TREE_ROOT)
 		return row->parent == 0 && row->name.len == 0 && S_ISDIR(row->mode);
@@ -265,7 +264,8 @@ image_load_node(struct tree *tree, const struct store_node *row)
 	node->ctime_ns = row->ctime_ns;
 	node_write(tree, node, row->value.len, 0, row->value, true);
 	tree->hash += node_hash(node);
-	if (row->owner != 0) {
+	expiry_add(tree, node);
+	if (wire_owner_is_session(row->owner)) {
 		tree->ephemerals++;
 		session_ephemeral_add(tree, row->owner, row->id, row->handle);
 	}

@@ -3,6 +3,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/tree/expiry.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -44,6 +45,19 @@ node_mode_valid(uint32_t mode)
 	if (!S_ISDIR(mode) && !S_ISREG(mode) && !S_ISLNK(mode))
 		return false;
 	return (mode & ~(uint32_t)(S_IFMT | 07777)) == 0;
+}
+
+bool
+node_owner_valid(uint32_t mode, uint64_t owner, uint64_t handle)
+{
+	if (wire_owner_is_session(owner))
+		return !S_ISDIR(mode);
+	if (handle != 0)
+		return false;
+	if (owner >= WIRE_OWNER_CONTAINER)
+		return owner == WIRE_OWNER_CONTAINER && S_ISDIR(mode);
+	return owner == 0 ||
+	       (wire_owner_ttl_ms(owner) != 0 && wire_owner_ttl_ms(owner) <= WIRE_TTL_MAX);
 }
 
 struct znode *
@@ -107,8 +121,10 @@ node_unplace(struct tree *tree, struct znode *node)
 	CHECK(dir != NULL);
 	RB_REMOVE(znode_names, &dir->children->names, node);
 	Judy1Unset(&dir->children->ids, node->id, PJE0);
-	if (--dir->children->count == 0)
+	if (--dir->children->count == 0) {
 		children_drop(dir);
+		expiry_add(tree, dir);
+	}
 	node->placed = false;
 	tree->unplaced++;
 }
@@ -130,11 +146,12 @@ node_free(struct tree *tree, struct znode *node)
 	if (node->children != NULL)
 		tree_misfit(tree);
 	children_unplace(tree, node);
+	expiry_remove(tree, node);
 	node_unplace(tree, node);
 	tree->unplaced--;
 	tree->count--;
 	tree->bytes -= node->value_len;
-	if (node->owner != 0)
+	if (wire_owner_is_session(node->owner))
 		tree->ephemerals--;
 	JudyLDel(&tree->nodes, node->id, PJE0);
 	free(node->value);
@@ -158,9 +175,10 @@ rename_in_memory(struct tree *tree, struct znode *node, struct blob name)
 }
 
 static void
-children_add(struct znode *dir, struct znode *node)
+children_add(struct tree *tree, struct znode *dir, struct znode *node)
 {
 	if (dir->children == NULL) {
+		expiry_remove(tree, dir);
 		dir->children = calloc(1, sizeof *dir->children);
 		CHECK(dir->children != NULL);
 		RB_INIT(&dir->children->names);
@@ -189,7 +207,7 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 	}
 	node->placed = true;
 	tree->unplaced--;
-	children_add(dir, node);
+	children_add(tree, dir, node);
 	return node;
 }
 
@@ -259,11 +277,13 @@ void
 node_begin(struct tree *tree, const struct znode *node)
 {
 	tree->hash -= node_hash(node);
+	expiry_remove(tree, node);
 }
 
 void
 node_end(struct tree *tree, const struct znode *node)
 {
 	tree->hash += node_hash(node);
+	expiry_add(tree, node);
 	CHECK(Judy1Set(&tree->dirty_nodes, node->id, PJE0) != JERR);
 }

@@ -47,6 +47,7 @@ struct tree {
 	bool recovering;
 	bool misfit; /* in service something did not hold that a transaction expects */
 	Pvoid_t dirty_nodes, dirty_sessions; /* Judy1: changed since the last pass began */
+	Pvoid_t due;			     /* expiry.c */
 	struct image_pass *pass;
 };
 
@@ -54,6 +55,9 @@ struct tree {
 int node_check_name(struct blob name);
 /* Whether the mode is of a kind that there is, with nothing but permission bits beside. */
 bool node_mode_valid(uint32_t mode);
+
+/* Whether a node of this mode may have this owner, held by this handle. */
+bool node_owner_valid(uint32_t mode, uint64_t owner, uint64_t handle);
 
 /* What a transaction expects does not hold: normal in recovery, noted in service (tree_fits). */
 void tree_misfit(struct tree *tree);

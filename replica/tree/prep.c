@@ -216,7 +216,8 @@ is_one_too_many(const struct prep *prep, const struct session *session, const st
 	const struct pending *pending = pending_find(prep, session_id(session));
 	uint32_t count = session_ephemerals(session) + (pending == NULL ? 0 : pending->ephemerals);
 
-	return msg->type == WIRE_T_CREATE && msg->create.owner != WIRE_PERSISTENT &&
+	return msg->type == WIRE_T_CREATE &&
+	       (msg->create.owner == WIRE_EPHEMERAL || msg->create.owner == WIRE_HELD) &&
 	       count >= TREE_EPHEMERALS_MAX;
 }
 
@@ -229,7 +230,8 @@ take_off(struct prep *prep, const struct txn *txn)
 
 	if (pending->acked < txn->head.acked)
 		pending->acked = txn->head.acked;
-	if (txn->nops == 0 || txn->ops[0].type != TXN_CREATE || txn->ops[0].create.owner == 0)
+	if (txn->nops == 0 || txn->ops[0].type != TXN_CREATE ||
+	    !wire_owner_is_session(txn->ops[0].create.owner))
 		return;
 	flight->ephemeral = true;
 	pending->ephemerals++;
@@ -316,5 +318,20 @@ prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t s
 	op->id = session_id_;
 	op->expired = expired;
 	flight_add(prep, session_id_, 0, zxid)->closing = true;
+	return true;
+}
+
+bool
+prep_reap(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t id, msgpack_zone *zone,
+    struct txn *out)
+{
+	struct prep_job job = { prep->view, 0, zxid, time_ns, 0, zone, out };
+	struct view_node node;
+
+	if (view_in_flight(prep->view, id) || !view_get(prep->view, id, &node))
+		return false;
+	*out = (struct txn){ .zxid = zxid };
+	out->head.time_ns = time_ns;
+	prep_remove(&job, &node);
 	return true;
 }

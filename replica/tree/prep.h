@@ -50,6 +50,13 @@ void prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
 bool prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
     bool expired, msgpack_zone *zone, struct txn *out);
 
+/*
+ * Removes a node that is due (tree_next_due). False: something is in flight that changes it, or a
+ * child of it: it may be due no longer.
+ */
+bool prep_reap(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t id, msgpack_zone *zone,
+    struct txn *out);
+
 /* The tree has applied everything up to zxid: what was in flight until then is forgotten. */
 void prep_applied(struct prep *prep, uint64_t zxid);
 

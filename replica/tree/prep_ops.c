@@ -9,6 +9,8 @@
 #include "replica/lib/err.h"
 #include "replica/tree/node.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,6 +19,7 @@
 #define RENAME_NOREPLACE_FLAG 1u
 #define RENAME_EXCHANGE_FLAG 2u
 #define MODE_BITS 07777u
+#define SEQUENCE_DIGITS 10
 
 struct txn_op *
 prep_op(struct prep_job *job, enum txn_op_type type)
@@ -78,21 +81,69 @@ dir_change(struct prep_job *job, struct view_node *dir, int children)
 	view_put(job->view, dir, job->zxid);
 }
 
+/* The new node's owner; the handle is only a held one's. False: such a node can't be. */
+static bool
+owner_of(const struct prep_job *job, const struct wire_create *msg, uint64_t *owner)
+{
+	uint64_t handle = msg->owner == WIRE_HELD ? msg->handle : 0;
+
+	switch (msg->owner) {
+	case WIRE_PERSISTENT:
+		*owner = 0;
+		return true;
+	case WIRE_HELD:
+		if (handle == 0)
+			return false;
+		*owner = job->session;
+		break;
+	case WIRE_EPHEMERAL:
+		*owner = job->session;
+		break;
+	case WIRE_CONTAINER:
+		*owner = WIRE_OWNER_CONTAINER;
+		break;
+	case WIRE_TTL:
+		if (msg->handle > WIRE_TTL_MAX)
+			return false;
+		*owner = WIRE_OWNER_TTL | msg->handle;
+		break;
+	default:
+		return false;
+	}
+	return node_owner_valid(msg->mode, *owner, handle);
+}
+
+/*
+ * A sequence's number is the directory's cversion, which grows by each creation. (Where somebody
+ * has taken that very name: ERR_EXISTS, as in ZooKeeper.)
+ */
+static struct blob
+name_of(const struct prep_job *job, const struct wire_create *msg, const struct view_node *dir)
+{
+	char *name;
+
+	if ((msg->flags & WIRE_SEQUENCE) == 0)
+		return msg->name;
+	name = msgpack_zone_malloc(job->zone, msg->name.len + SEQUENCE_DIGITS + 1);
+	CHECK(name != NULL);
+	if (msg->name.len != 0)
+		memcpy(name, msg->name.data, msg->name.len);
+	snprintf(name + msg->name.len, SEQUENCE_DIGITS + 1, "%010" PRIu32, dir->cversion);
+	return (struct blob){ (uint8_t *)name, msg->name.len + SEQUENCE_DIGITS };
+}
+
 static int
-check_create(const struct prep_job *job, const struct wire_create *msg)
+check_create(const struct prep_job *job, const struct wire_create *msg, struct blob name)
 {
 	uint32_t kind = msg->mode & S_IFMT;
-	int code = node_check_name(msg->name);
+	int code = node_check_name(name);
 
 	if (code != 0)
 		return code;
 	if (kind != S_IFDIR && kind != S_IFREG && kind != S_IFLNK)
 		return ERR_PERM;
-	if (view_child(job->view, msg->parent, msg->name) != 0)
+	if (view_child(job->view, msg->parent, name) != 0)
 		return ERR_EXISTS;
-	if (msg->owner > WIRE_HELD || (msg->owner == WIRE_HELD && msg->handle == 0) ||
-	    (kind == S_IFDIR && msg->owner != WIRE_PERSISTENT))
-		return ERR_INVAL;
 	if (kind == S_IFLNK && (msg->value.len == 0 || msg->value.len > TARGET_MAX))
 		return msg->value.len == 0 ? ERR_NONODE : ERR_NAMETOOLONG;
 	if (kind == S_IFLNK && memchr(msg->value.data, '\0', msg->value.len) != NULL)
@@ -105,14 +156,18 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 {
 	struct view_node dir, node = { 0 };
 	struct txn_create *op;
+	struct blob name;
 	int code = get_dir(job, msg->parent, &dir);
 
-	if (code == 0)
-		code = check_create(job, msg);
+	if (code != 0)
+		return code;
+	name = name_of(job, msg, &dir);
+	code = check_create(job, msg, name);
+	if (code == 0 && !owner_of(job, msg, &node.owner))
+		code = ERR_INVAL;
 	if (code != 0)
 		return code;
 	node.id = view_new_id(job->view);
-	node.owner = msg->owner == WIRE_PERSISTENT ? 0 : job->session;
 	node.mode = msg->mode & (S_IFMT | MODE_BITS);
 	node.uid = msg->uid;
 	node.gid = msg->gid;
@@ -123,15 +178,15 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 	}
 	if (S_ISREG(node.mode))
 		node.mode &= ~(uint32_t)S_ISVTX; /* shows what is ephemeral */
-	set_name(&node, msg->parent, msg->name);
+	set_name(&node, msg->parent, name);
 	dir_change(job, &dir, 1);
 	view_put(job->view, &node, job->zxid);
-	view_name(job->view, msg->parent, msg->name, node.id, job->zxid);
+	view_name(job->view, msg->parent, name, node.id, job->zxid);
 
 	op = &prep_op(job, TXN_CREATE)->create;
 	op->id = node.id;
 	op->parent = msg->parent;
-	op->name = msg->name;
+	op->name = name;
 	op->mode = node.mode;
 	op->uid = node.uid;
 	op->gid = node.gid;
@@ -285,6 +340,8 @@ prep_setattr(struct prep_job *job, const struct wire_setattr *msg)
 		return ERR_NONODE;
 	if (msg->valid == 0 || (msg->valid & ~(attrs | WIRE_SET_SIZE)) != 0)
 		return ERR_INVAL;
+	if (msg->version != -1 && msg->version != (int64_t)node.version)
+		return ERR_BADVERSION;
 	if (S_ISLNK(node.mode) && (msg->valid & WIRE_SET_MODE))
 		return ERR_NOTSUP;
 	if (msg->valid & WIRE_SET_SIZE) {

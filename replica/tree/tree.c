@@ -6,6 +6,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/tree/expiry.h"
 #include "replica/tree/image_internal.h"
 #include "replica/tree/node.h"
 #include "replica/tree/session.h"
@@ -56,6 +57,7 @@ tree_free(struct tree *tree)
 	}
 	Judy1FreeArray(&tree->dirty_nodes, PJE0);
 	Judy1FreeArray(&tree->dirty_sessions, PJE0);
+	expiry_free(tree);
 	image_pass_free(tree->pass);
 	free(tree);
 }
@@ -110,7 +112,7 @@ delete_node(struct tree *tree, struct znode *node)
 	uint64_t id = node->id;
 
 	node_begin(tree, node);
-	if (node->owner != 0)
+	if (wire_owner_is_session(node->owner))
 		session_ephemeral_remove(tree, node->owner, id);
 	node_free(tree, node);
 	CHECK(Judy1Set(&tree->dirty_nodes, id, PJE0) != JERR);
@@ -129,8 +131,8 @@ apply_create(struct tree *tree, const struct txn *txn, const struct txn_create *
 	node = node_place(tree, node, op->parent, op->name);
 	if (node->owner != op->owner)
 		session_ephemeral_remove(tree, node->owner, op->id);
-	tree->ephemerals -= node->owner != 0;
-	tree->ephemerals += op->owner != 0;
+	tree->ephemerals -= wire_owner_is_session(node->owner);
+	tree->ephemerals += wire_owner_is_session(op->owner);
 	node->mode = op->mode;
 	node->uid = op->uid;
 	node->gid = op->gid;
@@ -140,7 +142,7 @@ apply_create(struct tree *tree, const struct txn *txn, const struct txn_create *
 	node->birth_ns = node->mtime_ns = node->ctime_ns = txn->head.time_ns;
 	node_write(tree, node, op->value.len, 0, op->value, true);
 	node_end(tree, node);
-	if (op->owner != 0)
+	if (wire_owner_is_session(op->owner))
 		session_ephemeral_add(tree, op->owner, op->id, op->handle);
 	if (op->id >= tree->next_id)
 		tree->next_id = op->id + 1;
@@ -428,7 +430,7 @@ znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *
 		.mtime_ns = node->mtime_ns,
 		.ctime_ns = node->ctime_ns,
 	};
-	if (node->owner == 0)
+	if (!wire_owner_is_session(node->owner))
 		return;
 	out->handle = session_handle(tree, node->owner, node->id);
 	if (S_ISREG(node->mode))

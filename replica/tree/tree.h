@@ -54,6 +54,16 @@ const struct znode *tree_node(const struct tree *tree, uint64_t id);
 const struct znode *tree_child(const struct tree *tree, uint64_t parent, struct blob name);
 /* The child with the least id above `after`; NULL: no more. */
 const struct znode *tree_next_child(const struct tree *tree, uint64_t parent, uint64_t after);
+/*
+ * The nodes that are to be removed by now_ns, the earliest first: the next one after *at, which
+ * starts as zeros. False: no more.
+ */
+struct tree_due {
+	int64_t deadline_ns;
+	uint64_t id;
+};
+bool tree_next_due(const struct tree *tree, int64_t now_ns, struct tree_due *at);
+
 void znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *out);
 struct blob znode_value(const struct znode *node);
 struct blob znode_name(const struct znode *node);

@@ -114,7 +114,7 @@ op_valid(const struct txn_op *op)
 	case TXN_CREATE:
 		return child_valid(op->create.id, op->create.parent, op->create.name) &&
 		       node_mode_valid(op->create.mode) &&
-		       (op->create.owner != 0 || op->create.handle == 0);
+		       node_owner_valid(op->create.mode, op->create.owner, op->create.handle);
 	case TXN_DELETE:
 		return child_valid(op->delete.id, op->delete.parent, op->delete.name) &&
 		       node_mode_valid(op->delete.mode);

@@ -114,6 +114,12 @@ view_get(const struct view *view, uint64_t id, struct view_node *out)
 	return true;
 }
 
+bool
+view_in_flight(const struct view *view, uint64_t id)
+{
+	return node_entry(view, id) != NULL;
+}
+
 static unsigned
 key_make(struct name_key *key, uint64_t parent, struct blob name)
 {

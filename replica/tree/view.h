@@ -23,6 +23,7 @@ void view_free(struct view *view);
 
 /* False: there is no such node. */
 bool view_get(const struct view *view, uint64_t id, struct view_node *out);
+bool view_in_flight(const struct view *view, uint64_t id);
 /* The id at (parent, name); 0: none. */
 uint64_t view_child(const struct view *view, uint64_t parent, struct blob name);
 

@@ -65,12 +65,12 @@ request_create(struct fuzz_input *in)
 	return (struct wire_msg){ .type = WIRE_T_CREATE,
 		.create = { .rid = fuzz_byte(in),
 		    .acked = fuzz_byte(in) % 8,
-		    .flags = fuzz_below(in, 3),
+		    .flags = fuzz_below(in, 5),
 		    .parent = peer_node(in),
 		    .name = peer_name(in),
 		    .mode = peer_mode(in),
 		    .uid = fuzz_byte(in),
-		    .owner = fuzz_below(in, 4),
+		    .owner = fuzz_below(in, 6),
 		    .handle = fuzz_below(in, 3),
 		    .value = peer_value(in) } };
 }
@@ -115,7 +115,8 @@ request_setattr(struct fuzz_input *in)
 		    .mode = peer_mode(in),
 		    .uid = fuzz_byte(in),
 		    .gid = fuzz_byte(in),
-		    .size = peer_number(in) } };
+		    .size = peer_number(in),
+		    .version = (int64_t)fuzz_below(in, 4) - 2 } };
 }
 
 static inline struct wire_msg

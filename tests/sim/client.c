@@ -223,6 +223,7 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 {
 	struct wire_msg msg = { .type = WIRE_T_SETATTR,
 		.setattr = { .id = client->ids[name],
+		    .version = -1,
 		    .valid = WIRE_SET_MODE,
 		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
 

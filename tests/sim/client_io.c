@@ -229,6 +229,7 @@ write_late(struct world *world, const struct client *client, uint64_t number)
 		.setattr = {
 		    .rid = LATE_BIT | zab_zxid_epoch(client->attached) << LATE_EPOCH | number,
 		    .id = TREE_ROOT,
+		    .version = -1,
 		    .valid = WIRE_SET_MTIME } };
 
 	before.conn = client->old_conn;

@@ -274,6 +274,7 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 		msg->setattr.uid = rng_below(rng, 3);
 		msg->setattr.gid = rng_below(rng, 3);
 		msg->setattr.size = rng_below(rng, 60);
+		msg->setattr.version = random_version(rng);
 		break;
 	default:
 		msg->rename.parent = random_id(rng, below);

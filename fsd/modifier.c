@@ -1,0 +1,134 @@
+/* MODIFIER[,MODIFIER…] taken apart. See modifier.h. */
+#include "fsd/modifier.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A decimal number at the start of *text, at most `max`; *text moves behind it. */
+static bool
+number(const char **text, uint64_t max, uint64_t *out)
+{
+	const char *at = *text;
+
+	if (*at < '0' || *at > '9')
+		return false;
+	for (*out = 0; *at >= '0' && *at <= '9'; at++) {
+		*out = *out * 10 + (uint64_t)(*at - '0');
+		if (*out > max)
+			return false;
+	}
+	*text = at;
+	return true;
+}
+
+/* As -o timeout= (zabfs-mountd(8)): seconds, or with a unit. */
+static int
+parse_ttl(const char *text, struct modifier *out)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "", 1000 }, { "m", 60000 }, { "min", 60000 },
+		{ "h", 3600000 }, { "d", 86400000 } };
+	uint64_t count;
+	size_t i;
+
+	if (!number(&text, WIRE_TTL_MAX, &count) || count == 0)
+		return EINVAL;
+	for (i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (strcmp(text, units[i].name) == 0)
+			break;
+	if (i == sizeof units / sizeof units[0] || count > WIRE_TTL_MAX / units[i].ms)
+		return EINVAL;
+	out->ttl_ms = count * units[i].ms;
+	return 0;
+}
+
+static int
+parse_version(const char *text, struct modifier *out)
+{
+	uint64_t version;
+
+	if (!number(&text, UINT32_MAX, &version) || *text != '\0')
+		return EINVAL;
+	out->versioned = true;
+	out->version = (uint32_t)version;
+	return 0;
+}
+
+/* At most one says whose the node is. */
+static int
+owned(struct modifier *out, enum wire_owner owner)
+{
+	if (out->owner != WIRE_PERSISTENT)
+		return EINVAL;
+	out->owner = owner;
+	return 0;
+}
+
+static int
+parse_one(const char *text, struct modifier *out)
+{
+	if (strcmp(text, "sequence") == 0) {
+		if (out->sequence)
+			return EINVAL;
+		out->sequence = true;
+		return 0;
+	}
+	if (strcmp(text, "ephemeral") == 0)
+		return owned(out, WIRE_EPHEMERAL);
+	if (strcmp(text, "held") == 0)
+		return owned(out, WIRE_HELD);
+	if (strcmp(text, "container") == 0)
+		return owned(out, WIRE_CONTAINER);
+	if (strncmp(text, "ttl=", 4) == 0)
+		return owned(out, WIRE_TTL) != 0 ? EINVAL : parse_ttl(text + 4, out);
+	if (strncmp(text, "version=", 8) == 0)
+		return out->versioned ? EINVAL : parse_version(text + 8, out);
+	return ENOENT;
+}
+
+int
+modifier_parse(const char *text, struct modifier *out)
+{
+	char copy[MODIFIER_TEXT_MAX + 1], *rest = copy, *one;
+	int errnum, wrong = 0;
+
+	memset(out, 0, sizeof *out);
+	if (strlen(text) > MODIFIER_TEXT_MAX)
+		return ENOENT;
+	strcpy(copy, text);
+	while ((one = strsep(&rest, ",")) != NULL) {
+		errnum = parse_one(one, out);
+		if (errnum == ENOENT)
+			return ENOENT;
+		if (errnum != 0)
+			wrong = errnum;
+	}
+	/* A version is that of a node that is there: nothing is created. */
+	if (out->versioned && (out->sequence || out->owner != WIRE_PERSISTENT))
+		return EINVAL;
+	return wrong;
+}
+
+int64_t
+modifier_version(const struct modifier *modifier)
+{
+	return modifier->versioned ? (int64_t)modifier->version : -1;
+}
+
+bool
+modifier_made(const struct modifier *modifier, uint64_t owner, uint64_t session)
+{
+	switch (modifier->owner) {
+	case WIRE_EPHEMERAL:
+	case WIRE_HELD:
+		return owner == session && session != 0;
+	case WIRE_CONTAINER:
+		return owner == WIRE_OWNER_CONTAINER;
+	case WIRE_TTL:
+		return owner == (WIRE_OWNER_TTL | modifier->ttl_ms);
+	default:
+		return true;
+	}
+}

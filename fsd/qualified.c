@@ -1,0 +1,186 @@
+/* See qualified.h; called by the handlers, zabdir.c and inode.c. */
+#include "fsd/qualified.h"
+
+#include "replica/lib/check.h"
+
+#include <Judy.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+/* Without holes: it is compared as bytes. */
+struct key {
+	uint64_t kind, id, ttl_ms;
+	uint32_t sequence, versioned, version, owner;
+};
+
+struct entry {
+	UT_hash_handle hh;
+	struct key key;
+	uint64_t ino;
+	struct qualified is;
+};
+
+struct qualifieds {
+	struct entry *by_key;
+	Pvoid_t by_ino; /* JudyL: ino -> struct entry * */
+	Pvoid_t dirs;	/* JudyL: directory -> Judy1 of its modifiers' numbers */
+	uint64_t next;
+};
+
+struct qualifieds *
+qualifieds_new(void)
+{
+	struct qualifieds *all = calloc(1, sizeof *all);
+
+	CHECK(all != NULL);
+	all->next = 1;
+	return all;
+}
+
+static void
+dir_add(struct qualifieds *all, const struct entry *entry)
+{
+	PPvoid_t inos = JudyLIns(&all->dirs, entry->is.id, PJE0);
+
+	CHECK(inos != NULL && inos != PPJERR);
+	CHECK(Judy1Set(inos, entry->ino, PJE0) != JERR);
+}
+
+static void
+dir_remove(struct qualifieds *all, const struct entry *entry)
+{
+	PPvoid_t inos = JudyLGet(all->dirs, entry->is.id, PJE0);
+
+	CHECK(inos != NULL);
+	Judy1Unset(inos, entry->ino, PJE0);
+	if (*inos == NULL)
+		JudyLDel(&all->dirs, entry->is.id, PJE0);
+}
+
+static void
+drop(struct qualifieds *all, struct entry *entry)
+{
+	if (entry->key.kind == INO_MODIFIER)
+		dir_remove(all, entry);
+	HASH_DELETE(hh, all->by_key, entry);
+	JudyLDel(&all->by_ino, entry->ino, PJE0);
+	free(entry);
+}
+
+void
+qualifieds_free(struct qualifieds *all)
+{
+	struct entry *entry, *next;
+
+	if (all == NULL)
+		return;
+	HASH_ITER (hh, all->by_key, entry, next)
+		drop(all, entry);
+	free(all);
+}
+
+uint64_t
+qualified_ino(struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier)
+{
+	struct qualifieds *all = fsd->qualifieds;
+	struct key key = { .kind = kind,
+		.id = id,
+		.ttl_ms = modifier->ttl_ms,
+		.sequence = modifier->sequence,
+		.versioned = modifier->versioned,
+		.version = modifier->version,
+		.owner = modifier->owner };
+	struct entry *entry;
+	PPvoid_t slot;
+
+	HASH_FIND(hh, all->by_key, &key, sizeof key, entry);
+	if (entry != NULL)
+		return entry->ino;
+	entry = calloc(1, sizeof *entry);
+	CHECK(entry != NULL);
+	entry->key = key;
+	entry->is = (struct qualified){ .id = id, .modifier = *modifier };
+	entry->ino = ino_make(kind, all->next++);
+	HASH_ADD(hh, all->by_key, key, sizeof key, entry);
+	slot = JudyLIns(&all->by_ino, entry->ino, PJE0);
+	CHECK(slot != NULL && slot != PPJERR);
+	*slot = entry;
+	if (kind == INO_MODIFIER)
+		dir_add(all, entry);
+	return entry->ino;
+}
+
+static struct entry *
+find(const struct fsd *fsd, uint64_t ino)
+{
+	PPvoid_t slot = JudyLGet(fsd->qualifieds->by_ino, ino, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+const struct qualified *
+qualified_find(const struct fsd *fsd, uint64_t ino)
+{
+	const struct entry *entry = find(fsd, ino);
+
+	return entry == NULL ? NULL : &entry->is;
+}
+
+bool
+qualified_resolve(const struct fsd *fsd, uint64_t *ino)
+{
+	const struct qualified *found;
+
+	if (ino_kind(*ino) != INO_REACHED)
+		return true;
+	found = qualified_find(fsd, *ino);
+	if (found != NULL)
+		*ino = ino_make(INO_ALIAS, found->id);
+	return found != NULL;
+}
+
+bool
+qualified_dir(const struct fsd *fsd, uint64_t ino, struct qualified *out)
+{
+	const struct qualified *found;
+
+	*out = (struct qualified){ .id = ino_node(ino) };
+	switch (ino_kind(ino)) {
+	case INO_EPHEMERAL:
+		out->modifier.owner = WIRE_EPHEMERAL;
+		return true;
+	case INO_HELD:
+		out->modifier.owner = WIRE_HELD;
+		return true;
+	case INO_MODIFIER:
+		found = qualified_find(fsd, ino);
+		if (found != NULL)
+			*out = *found;
+		return found != NULL;
+	default:
+		return true;
+	}
+}
+
+void
+qualified_each(struct fsd *fsd, uint64_t dir, void (*with)(struct fsd *fsd, uint64_t ino))
+{
+	PPvoid_t inos = JudyLGet(fsd->qualifieds->dirs, dir, PJE0);
+	Word_t ino = 0;
+	int found;
+
+	if (inos == NULL)
+		return;
+	for (found = Judy1First(*inos, &ino, PJE0); found == 1;
+	     found = Judy1Next(*inos, &ino, PJE0))
+		with(fsd, ino);
+}
+
+void
+qualified_drop(struct fsd *fsd, uint64_t ino)
+{
+	struct entry *entry = find(fsd, ino);
+
+	if (entry != NULL)
+		drop(fsd->qualifieds, entry);
+}

@@ -1,0 +1,43 @@
+/*
+ * The numbers of what is qualified by more than fits into a number (ino.h):
+ * directories DIR/.zab/MODIFIER[,MODIFIER…], and nodes that the kernel found
+ * through one. They are given out here, the same for the same, and forgotten when
+ * the kernel forgets them (inode.c). One that is not known any more is ESTALE: the
+ * kernel then looks the path up again (fsd/README.md, fact 9).
+ */
+#ifndef ZABFS_FSD_QUALIFIED_H
+#define ZABFS_FSD_QUALIFIED_H
+
+#include "fsd/fsd.h"
+#include "fsd/ino.h"
+#include "fsd/modifier.h"
+
+struct qualified {
+	uint64_t id; /* the directory's, or the node's */
+	struct modifier modifier;
+};
+
+struct qualifieds;
+
+/* Aborts without memory. */
+struct qualifieds *qualifieds_new(void);
+void qualifieds_free(struct qualifieds *all);
+
+/* kind: INO_MODIFIER or INO_REACHED. */
+uint64_t qualified_ino(
+    struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier);
+/* Of either kind. Borrowed until the kernel forgets it. NULL: not known. */
+const struct qualified *qualified_find(const struct fsd *fsd, uint64_t ino);
+/* Of a node found through a modifier *ino becomes its alias. False: not known. */
+bool qualified_resolve(const struct fsd *fsd, uint64_t *ino);
+/*
+ * Of which directory the names below a number are, and how an operation on them is qualified:
+ * not at all, or by ephemeral, held, or a modifier. False: not known.
+ */
+bool qualified_dir(const struct fsd *fsd, uint64_t ino, struct qualified *out);
+/* Calls `with` for each directory of modifiers that the kernel knows in this one. */
+void qualified_each(struct fsd *fsd, uint64_t dir, void (*with)(struct fsd *fsd, uint64_t ino));
+/* The kernel has forgotten it; other kinds of numbers are fine, too. */
+void qualified_drop(struct fsd *fsd, uint64_t ino);
+
+#endif
