@@ -423,9 +423,9 @@ void write_forget_refused(Pvoid_t *refused);
 void write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg);
 void write_deliver(struct replica *replica, uint64_t zxid, struct blob payload);
-/* To a front end here: the result of a write that was executed. */
-void write_answer(struct replica *replica, struct front *front, uint64_t rid, int code,
-    uint64_t zxid, uint64_t node);
+/* To a front end here: the result of a write that was executed before. */
+void write_answer(
+    struct replica *replica, struct front *front, const struct session_result *result);
 /* The transaction's clock: never behind what the tree has. */
 int64_t write_time_ns(struct replica *replica);
 void write_time_seen(struct replica *replica, int64_t time_ns);

@@ -124,7 +124,7 @@ request_take(struct replica *replica, struct front *front, const struct wire_msg
 		     ? NULL
 		     : session_result(session, rid_of(msg));
 	if (result != NULL) {
-		write_answer(replica, front, result->rid, result->code, result->zxid, result->node);
+		write_answer(replica, front, result);
 		return;
 	}
 	code = admissible(replica, attendance, msg);
@@ -264,8 +264,7 @@ executed_before(struct replica *replica, struct attendance *attendance, uint64_t
 	const struct session_result *result = session == NULL ? NULL : session_result(session, rid);
 
 	if (result != NULL && request_done(replica, attendance, rid))
-		write_answer(
-		    replica, attendance->front, rid, result->code, result->zxid, result->node);
+		write_answer(replica, attendance->front, result);
 }
 
 static void

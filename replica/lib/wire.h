@@ -246,6 +246,50 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u64, id2, 0)
 
 /*
+ * Several operations, all or nothing: `steps` are packed one after another (WIRE_STEP). Paths begin
+ * at the node `root`, lead through directories alone, and each step sees what those before it have
+ * done. uid, gid and groups (little-endian 32-bit numbers) are whose rights are asked. The reply:
+ * its data are packed results (WIRE_RESULT), of those steps that change something; or, when one
+ * failed, `more` is its number from 1, and nothing has changed.
+ */
+#define WIRE_STEPS_MAX 2048
+#define WIRE_GROUPS_MAX 64
+#define WIRE_PATH_MAX 4095 /* bytes, PATH_MAX - 1 */
+#define WIRE_MULTI(F, S)                                                                           \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, root, 0)                                                                         \
+	F(S, u32, uid, 0)                                                                          \
+	F(S, u32, gid, 0)                                                                          \
+	F(S, blob, groups, 4 * WIRE_GROUPS_MAX)                                                    \
+	F(S, blob, steps, WIRE_VALUE_MAX)
+
+/* CREATE and DELETE: mode says which kind. CHECK: version -2 means that nothing is there. */
+enum wire_step_kind { WIRE_STEP_CREATE = 1, WIRE_STEP_SET, WIRE_STEP_DELETE, WIRE_STEP_CHECK };
+#define WIRE_ABSENT (-2)
+#define WIRE_STEP(F, S)                                                                            \
+	F(S, u32, kind, 0)                                                                         \
+	F(S, blob, path, WIRE_PATH_MAX)                                                            \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, u32, flags, 0)  /* WIRE_SEQUENCE */                                                   \
+	F(S, u32, owner, 0)  /* enum wire_owner */                                                 \
+	F(S, u64, handle, 0) /* as CREATE's */                                                     \
+	F(S, i64, version, 0)                                                                      \
+	F(S, blob, value, WIRE_VALUE_MAX)
+
+/* kind: of the step; name: as created; version: of the value, afterwards. */
+#define WIRE_RESULT(F, S)                                                                          \
+	F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
+
+struct wire_step {
+	WIRE_STEP(CODEC_DECLARE, wire_step)
+};
+struct wire_result {
+	WIRE_RESULT(CODEC_DECLARE, wire_result)
+};
+
+/*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
  * the secret is wrong), ERR_NOQUORUM (later), ERR_BUSY (behind `seen`).
  */
@@ -341,6 +385,7 @@ struct wire_entry {
 	M(WRITE, write, 22)                                                                        \
 	M(SETATTR, setattr, 23)                                                                    \
 	M(RENAME, rename, 24)                                                                      \
+	M(MULTI, multi, 25)                                                                      \
 	M(WELCOME, welcome, 40)                                                                    \
 	M(RESUMED, resumed, 41)                                                                    \
 	M(PONG, pong, 42)                                                                          \
@@ -388,10 +433,16 @@ int wire_stat_unpack(struct blob in, struct wire_stat *stat);
 void wire_entry_pack(msgpack_sbuffer *out, const struct wire_entry *entry);
 int wire_entry_next(struct blob *in, struct wire_entry *entry);
 
+/* MULTI's steps and the data of its reply, in the same way. */
+void wire_step_pack(msgpack_sbuffer *out, const struct wire_step *step);
+int wire_step_next(struct blob *in, struct wire_step *step);
+void wire_result_pack(msgpack_sbuffer *out, const struct wire_result *result);
+int wire_result_next(struct blob *in, struct wire_result *result);
+
 /* "CREATE" and so on, for logs; "?" for an unknown number. */
 const char *wire_type_name(uint32_t type);
 
-/* Whether a front end's message is a write: CREATE … RENAME. */
+/* Whether a front end's message is a write: CREATE … MULTI. */
 bool wire_is_write(enum wire_type type);
 
 #endif

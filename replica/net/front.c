@@ -360,7 +360,7 @@ front_resumed(const struct front *front)
 
 void
 front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more)
+    const struct wire_stat *stat, const struct blob *data, uint32_t more)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY };
 	msgpack_sbuffer *packed = &front->server->stat;

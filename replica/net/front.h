@@ -71,9 +71,9 @@ uint64_t front_interests(const struct front *front);
 size_t front_unsent(const struct front *front);
 /* Queues a message. */
 void front_send(struct front *front, const struct wire_msg *msg);
-/* Queues REPLY for `rid`. stat NULL: none. data: NULL or a blob. */
+/* Queues REPLY for `rid`. stat NULL: none. data: NULL or a blob. more: wire.h. */
 void front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more);
+    const struct wire_stat *stat, const struct blob *data, uint32_t more);
 
 /* Closes with a log line, at the end of the loop's turn. */
 void front_kick(struct front *front, const char *why);

@@ -11,6 +11,7 @@ struct prep_job {
 	uint64_t session, zxid;
 	int64_t time_ns;
 	uint32_t value_max;
+	uint32_t ephemerals_left; /* that the session may still create */
 	msgpack_zone *zone;
 	struct txn *out;
 };
@@ -24,6 +25,8 @@ int prep_delete(struct prep_job *job, const struct wire_delete *msg);
 int prep_write_value(struct prep_job *job, const struct wire_write *msg);
 int prep_setattr(struct prep_job *job, const struct wire_setattr *msg);
 int prep_rename(struct prep_job *job, const struct wire_rename *msg);
+/* prep_multi.c: also the number of the step that failed, in head.result_id. */
+int prep_multi(struct prep_job *job, const struct wire_multi *msg);
 
 /* Takes a node out of the tree: the operation and the view. */
 void prep_remove(struct prep_job *job, const struct view_node *node);

@@ -195,3 +195,37 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 			return ERR_PROTO;
 	return 0;
 }
+
+static bool
+result_of(const struct txn_op *op, struct wire_result *out)
+{
+	*out = (struct wire_result){ 0 };
+	switch (op->type) {
+	case TXN_CREATE:
+		out->kind = WIRE_STEP_CREATE;
+		out->name = op->create.name;
+		return true;
+	case TXN_WRITE:
+		out->kind = WIRE_STEP_SET;
+		out->name = op->write.name;
+		out->version = op->write.version;
+		return true;
+	case TXN_DELETE:
+		out->kind = WIRE_STEP_DELETE;
+		out->name = op->delete.name;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+txn_results(const struct txn *txn, msgpack_sbuffer *out)
+{
+	struct wire_result result;
+	uint32_t i;
+
+	for (i = 0; i < txn->nops; i++)
+		if (result_of(&txn->ops[i], &result))
+			wire_result_pack(out, &result);
+}

@@ -123,9 +123,10 @@ struct txn_op {
 /*
  * The head. session 0: made by the leader itself (expiry). code: ERR_OK, or
  * why the request failed: then there are no operations, only an entry in the
- * session's retry table. result_id: the node that the reply will show, 0: none.
- * flags: WIRE_ECHO as requested.
+ * session's retry table. result_id: the node that the reply will show, 0: none; of a MULTI that
+ * failed, the step. flags: WIRE_ECHO as requested; TXN_MULTI.
  */
+#define TXN_MULTI 256u
 #define TXN_HEAD(F, S)                                                                             \
 	F(S, u64, session, 0)                                                                      \
 	F(S, u64, rid, 0)                                                                          \
@@ -147,6 +148,9 @@ struct txn {
 	uint32_t nops;
 	struct txn_op *ops; /* owned by the zone that decoded or made it */
 };
+
+/* What the reply to a MULTI says: packed WIRE_RESULTs, appended. */
+void txn_results(const struct txn *txn, msgpack_sbuffer *out);
 
 /* The payload of a log row: flat msgpack arrays, [head fields…] and an [op, fields…] each. */
 void txn_pack(msgpack_sbuffer *out, const struct txn *txn);

@@ -10,6 +10,13 @@
 
 struct view;
 
+/*
+ * A view over a view, for what is prepared whole or not at all. Dropped by view_free, or put into
+ * the one below (and freed), as changes of the transaction `zxid`.
+ */
+struct view *view_layer(struct view *below);
+void view_merge(struct view *layer, uint64_t zxid);
+
 /* What preparation has to know of a node. */
 struct view_node {
 	uint64_t id, parent, owner;

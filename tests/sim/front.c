@@ -43,7 +43,7 @@ front_send(struct front *front, const struct wire_msg *msg)
 
 void
 front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more)
+    const struct wire_stat *stat, const struct blob *data, uint32_t more)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY,
 		.reply = { .rid = rid, .code = code, .zxid = zxid, .more = more } };
