@@ -52,6 +52,15 @@ struct call {
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
 	bool listed, interrupted;
 	void (*hasty)(struct call *call);
+	void (*abandoned)(struct call *call); /* what it waits for is no message */
+
+	TAILQ_ENTRY(call) flow_next; /* flow.c */
+	struct flow *flow;
+	int until;
+	void (*go)(struct call *call);
+
+	struct steps *steps; /* zabtxn.c; owned */
+	void *arg;	     /* zabstream.c */
 
 	struct link_request *request;
 	enum wire_type type;

@@ -1,6 +1,8 @@
 /* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
 #include "fsd/handle.h"
 
+#include "fsd/flow.h"
+#include "fsd/multi.h"
 #include "replica/lib/check.h"
 
 #include <Judy.h>
@@ -37,7 +39,7 @@ handles_free(struct handles *handles)
 	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(handles->table, &fh, PJE0)) {
 		value_unref(((struct handle *)*slot)->value);
-		free(((struct handle *)*slot)->name);
+		free(((struct handle *)*slot)->answer);
 		free(*slot);
 	}
 	JudyLFreeArray(&handles->table, PJE0);
@@ -124,18 +126,31 @@ handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
 	value_unref(handle->value);
-	free(handle->name);
+	free(handle->answer);
+	if (handle->stream != NULL)
+		stream_close(handle->stream);
+	free(handle->async);
 	free(handle);
 }
 
 void
-handle_name(struct handle *handle, struct blob name)
+handle_async(struct handle *handle)
 {
-	handle->name = malloc(name.len + 2);
-	CHECK(handle->name != NULL);
-	if (name.len != 0)
-		memcpy(handle->name, name.data, name.len);
-	memcpy(handle->name + name.len, "\n", 2);
+	handle->async = malloc(sizeof *handle->async);
+	CHECK(handle->async != NULL);
+	flow_init(handle->async);
+}
+
+void
+handle_answer(struct handle *handle, const char *text, size_t len)
+{
+	free(handle->answer);
+	handle->answer = malloc(len + 1);
+	CHECK(handle->answer != NULL);
+	if (len != 0)
+		memcpy(handle->answer, text, len);
+	handle->answer[len] = '\0';
+	handle->answer_at = 0;
 }
 
 void

@@ -26,8 +26,10 @@ struct handle {
 	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */
 	int64_t expect;	       /* the only version that a write may find; -1: any */
 	bool versioned;	       /* opened through version=N: `expect` was said, not read */
-	char *name;	       /* of what a sequence created, and a newline; NULL: not that */
-	size_t name_at;	       /* the next byte to read of it */
+	char *answer;	       /* what is read through it: a name, results; NULL: its value */
+	struct stream *stream; /* multi.h; owned */
+	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
+	size_t answer_at;      /* the next byte to read of it */
 	uint64_t write_at;     /* and where its next write goes (fact 17) */
 };
 
@@ -48,8 +50,10 @@ struct handle *handle_find(const struct fsd *fsd, uint64_t fh);
 const struct handle *handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid);
 void handle_free(struct fsd *fsd, struct handle *handle);
 
-/* What is read through it is this name. */
-void handle_name(struct handle *handle, struct blob name);
+/* What is read through it is this text (copied, without a NUL in it), from its beginning. */
+void handle_answer(struct handle *handle, const char *text, size_t len);
+/* Its writes are answered when they are queued. */
+void handle_async(struct handle *handle);
 /* Takes the reference over. */
 void handle_pin(struct handle *handle, struct value *value);
 /* A held node whose session may be gone: its descriptor answers ESTALE. */

@@ -28,6 +28,9 @@ enum ino_kind {
 	INO_METRICS = 13,  /* .zab/metrics */
 	INO_MODIFIER = 14, /* DIR/.zab/MODIFIER[,MODIFIER…]: qualified.h */
 	INO_REACHED = 15,  /* a znode found through one: qualified.h */
+	INO_TXN = 16,	   /* .zab/txn */
+	INO_STREAM = 17,   /* .zab/stream */
+	INO_SYNC = 18,	   /* .zab/sync */
 };
 
 #define INO_NODE_MASK ((UINT64_C(1) << 56) - 1)

@@ -216,6 +216,12 @@ kernel_names_doubt(struct kernel *kernel)
 }
 
 uint64_t
+kernel_rid(const struct kernel *kernel)
+{
+	return kernel->unique * KERNEL_RIDS;
+}
+
+uint64_t
 kernel_unique(const struct kernel *kernel)
 {
 	return kernel->unique;

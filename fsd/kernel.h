@@ -27,6 +27,12 @@ void kernel_free(struct kernel *kernel);
 
 /* The id of the request that is being handled, resend bit cleared; or of the last one. */
 uint64_t kernel_unique(const struct kernel *kernel);
+/*
+ * The first of the ids of the writes that this request makes (wire.h's rid). Each request has room
+ * for KERNEL_RIDS of them: what comes later has greater ones.
+ */
+#define KERNEL_RIDS (UINT64_C(1) << 20)
+uint64_t kernel_rid(const struct kernel *kernel);
 
 /*
  * Every name that the kernel remembers is asked for again before it is used (fsd/README.md,

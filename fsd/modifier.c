@@ -75,6 +75,12 @@ parse_one(const char *text, struct modifier *out)
 		out->sequence = true;
 		return 0;
 	}
+	if (strcmp(text, "async") == 0) {
+		if (out->async)
+			return EINVAL;
+		out->async = true;
+		return 0;
+	}
 	if (strcmp(text, "ephemeral") == 0)
 		return owned(out, WIRE_EPHEMERAL);
 	if (strcmp(text, "held") == 0)
@@ -106,7 +112,9 @@ modifier_parse(const char *text, struct modifier *out)
 			wrong = errnum;
 	}
 	/* A version is that of a node that is there: nothing is created. */
-	if (out->versioned && (out->sequence || out->owner != WIRE_PERSISTENT))
+	if ((out->versioned || out->async) && (out->sequence || out->owner != WIRE_PERSISTENT))
+		return EINVAL;
+	if (out->versioned && out->async)
 		return EINVAL;
 	return wrong;
 }

@@ -13,6 +13,7 @@
 
 struct modifier {
 	bool sequence;
+	bool async;	/* writes are answered when they are queued; nothing else goes with it */
 	bool versioned; /* version=N: of what is there already; nothing else goes with it */
 	uint32_t version;
 	uint32_t owner;	 /* enum wire_owner, of what is created */

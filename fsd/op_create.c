@@ -11,6 +11,7 @@
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <xxhash.h>
@@ -227,6 +228,16 @@ exists(struct call *call, struct handle *handle)
 		call_lookup(call, call->target.dir, call->name, existing);
 }
 
+/* A line with the name that the sequence has given. */
+static void
+answer_name(struct handle *handle, struct blob name)
+{
+	char line[WIRE_NAME_MAX + 2];
+	int len = snprintf(line, sizeof line, "%.*s\n", (int)name.len, (const char *)name.data);
+
+	handle_answer(handle, line, (size_t)len);
+}
+
 static void
 created(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -247,8 +258,10 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	handle->session = link_session(call->fsd->link);
 	handle->trunc = false;
 	handle->stat = *stat;
+	if (call->target.modifier.async)
+		handle_async(handle);
 	if (call->target.modifier.sequence)
-		handle_name(handle, reply->data);
+		answer_name(handle, reply->data);
 	/* Before the kernel can ask. */
 	grace_created(call->fsd, call->tid, handle->ino);
 	if (reply_create(call, stat, number(call, stat->id), handle)) {

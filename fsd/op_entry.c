@@ -214,8 +214,8 @@ op_fallocate(
 }
 
 /*
- * What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), FLUSH,
- * LSEEK, IOCTL.
+ * What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), LSEEK,
+ * IOCTL.
  */
 const struct fuse_lowlevel_ops fsd_ops = {
 	.init = kernel_init,
@@ -235,6 +235,8 @@ const struct fuse_lowlevel_ops fsd_ops = {
 	.open = op_open,
 	.read = op_read,
 	.write = op_write,
+	.flush = op_flush,
+	.poll = op_poll,
 	.release = op_release,
 	.fsync = op_fsync,
 	.opendir = op_opendir,

@@ -10,7 +10,7 @@
 /* Without holes: it is compared as bytes. */
 struct key {
 	uint64_t kind, id, ttl_ms;
-	uint32_t sequence, versioned, version, owner;
+	uint32_t sequence, versioned, version, owner, async, zero;
 };
 
 struct entry {
@@ -89,7 +89,8 @@ qualified_ino(struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct mod
 		.sequence = modifier->sequence,
 		.versioned = modifier->versioned,
 		.version = modifier->version,
-		.owner = modifier->owner };
+		.owner = modifier->owner,
+		.async = modifier->async };
 	struct entry *entry;
 	PPvoid_t slot;
 

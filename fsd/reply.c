@@ -4,6 +4,7 @@
 #include "fsd/grace.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
+#include "fsd/zab.h"
 #include "replica/lib/err.h"
 
 #include <string.h>
@@ -113,7 +114,9 @@ file_info(const struct handle *handle, struct fuse_file_info *fi)
 	memset(fi, 0, sizeof *fi);
 	fi->fh = handle->fh;
 	fi->direct_io = 1;
-	fi->noflush = 1;
+	fi->noflush = handle->stream == NULL && handle->async == NULL;
+	/* bash reads byte by byte what it can't seek in, and leaves the next line there. */
+	fi->nonseekable = zab_talks(handle->ino);
 }
 
 bool

@@ -73,7 +73,7 @@ delete_one(struct strays *strays, uint64_t rid, uint64_t id)
 static void
 delete_some(struct strays *strays)
 {
-	uint64_t rid = kernel_unique(strays->fsd->kernel) | 1,
+	uint64_t rid = kernel_rid(strays->fsd->kernel) + KERNEL_RIDS - 1,
 		 last = link_rid_last(strays->fsd->link);
 	Word_t id = 0;
 

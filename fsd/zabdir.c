@@ -30,17 +30,21 @@ static const struct zab_entry {
 	{ "held", INO_HELD, S_IFDIR },
 	{ "sequence", INO_MODIFIER, S_IFDIR },
 	{ "container", INO_MODIFIER, S_IFDIR },
+	{ "async", INO_MODIFIER, S_IFDIR },
 	/* root only: */
 	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
 	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
 	{ "cluster", INO_CLUSTER, S_IFDIR | 0555 },
+	{ "txn", INO_TXN, S_IFREG | 0666 },
+	{ "stream", INO_STREAM, S_IFREG | 0666 },
+	{ "sync", INO_SYNC, S_IFREG | READ_ONLY },
 }, cluster[] = {
 	{ "members", INO_MEMBERS, S_IFREG | READ_ONLY },
 	{ "leader", INO_LEADER, S_IFREG | 0644 },
 	{ "epoch", INO_EPOCH, S_IFREG | READ_ONLY },
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
-#define ROOT_ENTRIES 3
+#define ROOT_ENTRIES 6
 #define CLUSTER (sizeof cluster / sizeof cluster[0])
 
 /* The fixed entries of a directory. */
@@ -58,7 +62,16 @@ entries_of(uint64_t ino, size_t *count)
 bool
 zab_alone(uint64_t ino)
 {
-	return ino_kind(ino) == INO_SESSION || ino_kind(ino) == INO_CLUSTER || zab_reported(ino);
+	switch (ino_kind(ino)) {
+	case INO_SESSION:
+	case INO_CLUSTER:
+	case INO_TXN:
+	case INO_STREAM:
+	case INO_SYNC:
+		return true;
+	default:
+		return zab_reported(ino);
+	}
 }
 
 bool
@@ -234,6 +247,9 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 		call_getattr(call, ino_node(parent), found);
 		return;
 	}
+	/* The kernel writes to one node at a time: each gets a number of its own. */
+	if (zab_talks(call->ino))
+		call->ino = ino_make(ino_kind(call->ino), ++call->fsd->talks);
 	alone_attr(call->fsd, call->ino, &attr);
 	reply_entry_zab(call, call->ino, &attr, 0);
 	call_free(call);
