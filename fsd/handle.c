@@ -1,6 +1,7 @@
 /* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
 #include "fsd/handle.h"
 
+#include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/multi.h"
 #include "replica/lib/check.h"
@@ -129,6 +130,8 @@ handle_free(struct fsd *fsd, struct handle *handle)
 	free(handle->answer);
 	if (handle->stream != NULL)
 		stream_close(handle->stream);
+	if (handle->events != NULL)
+		events_close(handle->events);
 	free(handle->async);
 	free(handle);
 }

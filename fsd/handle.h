@@ -28,6 +28,7 @@ struct handle {
 	bool versioned;	       /* opened through version=N: `expect` was said, not read */
 	char *answer;	       /* what is read through it: a name, results; NULL: its value */
 	struct stream *stream; /* multi.h; owned */
+	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	size_t answer_at;      /* the next byte to read of it */
 	uint64_t write_at;     /* and where its next write goes (fact 17) */

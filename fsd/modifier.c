@@ -2,6 +2,7 @@
 #include "fsd/modifier.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A decimal number at the start of *text, at most `max`; *text moves behind it. */
@@ -117,6 +118,25 @@ modifier_parse(const char *text, struct modifier *out)
 	if (out->versioned && out->async)
 		return EINVAL;
 	return wrong;
+}
+
+bool
+modifier_events(const char *text, uint64_t *from)
+{
+	static const char with[] = "events,from=";
+	char *end;
+
+	*from = 0;
+	if (strcmp(text, "events") == 0)
+		return true;
+	if (strncmp(text, with, sizeof with - 1) != 0)
+		return false;
+	text += sizeof with - 1;
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*from = strtoull(text, &end, 0);
+	return errno == 0 && *end == '\0' && *from != 0;
 }
 
 int64_t

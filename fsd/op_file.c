@@ -3,6 +3,7 @@
  * for the first write, or for RELEASE if none comes (zabfs(7)).
  * See fsd.h; op_read.c reads.
  */
+#include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
@@ -507,6 +508,8 @@ op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_p
 	(void)ino;
 	if (handle != NULL && handle->stream != NULL)
 		events = stream_poll(handle->stream, ph);
+	else if (handle != NULL && handle->events != NULL)
+		events = events_poll(handle->events, ph);
 	else if (ph != NULL)
 		fuse_pollhandle_destroy(ph);
 	fuse_reply_poll(req, events);

@@ -5,6 +5,7 @@
  * if the new value only goes on where the old one ended (tail -f of an
  * appended file). See fsd.h.
  */
+#include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/inode.h"
 #include "fsd/multi.h"
@@ -146,6 +147,8 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 		read_answer(call, handle);
 	} else if (handle->stream != NULL) {
 		stream_read(call, handle->stream);
+	} else if (handle->events != NULL) {
+		events_read(call, handle->events);
 	} else if (handle->async != NULL) {
 		flow_wait(handle->async, call, FLOW_ALL, read_after);
 	} else if (zab_made(ino)) {

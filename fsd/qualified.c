@@ -9,7 +9,7 @@
 
 /* Without holes: it is compared as bytes. */
 struct key {
-	uint64_t kind, id, ttl_ms;
+	uint64_t kind, id, ttl_ms, from;
 	uint32_t sequence, versioned, version, owner, async, zero;
 };
 
@@ -86,6 +86,7 @@ qualified_ino(struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct mod
 	struct key key = { .kind = kind,
 		.id = id,
 		.ttl_ms = modifier->ttl_ms,
+		.from = modifier->from,
 		.sequence = modifier->sequence,
 		.versioned = modifier->versioned,
 		.version = modifier->version,
@@ -154,6 +155,7 @@ qualified_dir(const struct fsd *fsd, uint64_t ino, struct qualified *out)
 		out->modifier.owner = WIRE_HELD;
 		return true;
 	case INO_MODIFIER:
+	case INO_EVENTS:
 		found = qualified_find(fsd, ino);
 		if (found != NULL)
 			*out = *found;

@@ -31,6 +31,7 @@ static const struct zab_entry {
 	{ "sequence", INO_MODIFIER, S_IFDIR },
 	{ "container", INO_MODIFIER, S_IFDIR },
 	{ "async", INO_MODIFIER, S_IFDIR },
+	{ "events", INO_EVENTS, S_IFREG },
 	/* root only: */
 	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
 	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
@@ -106,6 +107,11 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 	case INO_STAT:
 		attr->st_mode = S_IFREG | READ_ONLY;
 		attr->st_size = (off_t)zab_stat_text(stat, text, sizeof text);
+		break;
+	case INO_EVENTS:
+		/* All names below are told: to the directory's owner. */
+		attr->st_mode = S_IFREG | (stat->mode & 0400);
+		attr->st_size = 0;
 		break;
 	default:
 		attr->st_mode = S_IFDIR | (stat->mode & 0777);
@@ -200,6 +206,16 @@ lookup_name(struct call *call, uint64_t parent, const char *name)
 }
 
 static void
+events_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct modifier modifier = { 0 };
+
+	if (stat != NULL && call->req != NULL && modifier_events(call->name, &modifier.from))
+		call->ino = qualified_ino(call->fsd, INO_EVENTS, stat->id, &modifier);
+	found(call, reply, stat);
+}
+
+static void
 modifier_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	struct modifier modifier;
@@ -215,9 +231,15 @@ lookup_modifier(struct call *call, uint64_t parent, const char *name)
 {
 	struct modifier modifier;
 	int errnum = modifier_parse(name, &modifier);
+	uint64_t from;
 
 	if (ino_kind(parent) != INO_ZAB)
 		errnum = ENOENT;
+	else if (modifier_events(name, &from)) {
+		call->ino = ino_make(INO_EVENTS, 0);
+		call_getattr(call, ino_node(parent), events_found);
+		return;
+	}
 	if (errnum == 0) {
 		call->ino = ino_make(INO_MODIFIER, 0);
 		call_getattr(call, ino_node(parent), modifier_found);
@@ -236,7 +258,7 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 
 	all = entries_of(parent, &count);
 	for (i = 0; i < count; i++)
-		if (all[i].kind != INO_MODIFIER && strcmp(all[i].name, name) == 0)
+		if (all[i].kind != INO_MODIFIER && all[i].kind != INO_EVENTS && strcmp(all[i].name, name) == 0)
 			break;
 	if (i == count) {
 		lookup_modifier(call, parent, name);

@@ -5,6 +5,7 @@
  */
 #include "fsd/zab.h"
 
+#include "fsd/events.h"
 #include "fsd/grace.h"
 #include "fsd/multi.h"
 #include "fsd/reply.h"
@@ -109,19 +110,20 @@ zab_session_text(const struct fsd *fsd, char *text, size_t len)
 bool
 zab_made(uint64_t ino)
 {
-	return ino_kind(ino) == INO_STAT || (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
+	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_EVENTS || (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
 }
 
 bool
 zab_talks(uint64_t ino)
 {
-	return ino_kind(ino) == INO_TXN || ino_kind(ino) == INO_STREAM;
+	return ino_kind(ino) == INO_TXN || ino_kind(ino) == INO_STREAM || ino_kind(ino) == INO_EVENTS;
 }
 
 bool
 zab_writable(uint64_t ino)
 {
-	return ino_kind(ino) == INO_LEADER || zab_talks(ino);
+	return ino_kind(ino) == INO_LEADER || ino_kind(ino) == INO_TXN ||
+	       ino_kind(ino) == INO_STREAM;
 }
 
 /* Pins the text; stat is that of the znode, or nothing. */
@@ -246,6 +248,8 @@ zab_open(struct call *call, struct handle *handle)
 		opened(call, handle, make_session(call, handle));
 	else if (ino_kind(handle->ino) == INO_SYNC)
 		ask_sync(call, open_answered);
+	else if (ino_kind(handle->ino) == INO_EVENTS)
+		events_open(call, handle, opened);
 	else if ((handle->flags & O_ACCMODE) == O_WRONLY)
 		opened(call, handle, ERR_OK);
 	else if (zab_reported(handle->ino))

@@ -37,6 +37,7 @@
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
+#define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
 #define REQUESTS_BYTES_MAX (256u << 20)
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536
@@ -244,6 +245,8 @@ struct replica {
 	size_t early_bytes;
 	STAILQ_HEAD(, hand_over) hand_overs;
 	uint32_t nhand_overs;
+	TAILQ_HEAD(, event_wait) event_waits; /* events.c */
+	uint32_t nevent_waits;
 	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */
 	uint64_t tick_ns;
 
@@ -363,6 +366,11 @@ void handover_take(struct replica *replica, uint32_t member, uint64_t session, u
     const struct wire_hand_over *msg);
 void handover_tick(struct replica *replica);
 void handover_drop(struct replica *replica);
+
+/* events.c: what changes below a directory, as text. */
+void events_request(struct replica *replica, struct front *front, const struct wire_events *msg);
+void events_applied(struct replica *replica, const struct txn *txn);
+void events_front_gone(struct replica *replica, const struct front *front);
 
 /* reap.c: nodes that go by themselves. */
 void reap_tick(struct replica *replica);

@@ -201,6 +201,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	write_time_seen(replica, txn.head.time_ns);
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
+	events_applied(replica, &txn);
 	close = closing(&txn);
 	if (close != NULL)
 		attend_closed(replica, close->id, close->expired != 0);

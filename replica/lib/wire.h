@@ -147,6 +147,13 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
 #define WIRE_HAND_OVER(F, S) F(S, u64, rid, 0) F(S, u32, member, 0)
 /* The node that the session's `handle` holds (WIRE_HELD). */
 #define WIRE_FIND(F, S) F(S, u64, rid, 0) F(S, u64, handle, 0)
+/*
+ * What has changed below the directory, and in itself, above `after` (0: from now on): lines of text
+ * (zabfs(7)) in the reply's data, up to and with the reply's zxid. Waits while there is none, but
+ * not with after 0. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
+ */
+#define WIRE_EVENTS(F, S)                                                                          \
+	F(S, u64, rid, 0) F(S, u64, dir, 0) F(S, u64, after, 0) F(S, u64, stream, 0)
 /* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
 #define WIRE_STATFS(F, S) F(S, u64, rid, 0)
 
@@ -380,6 +387,7 @@ struct wire_entry {
 	M(REPORT, report, 16)                                                                      \
 	M(HAND_OVER, hand_over, 17)                                                                \
 	M(FIND, find, 18)                                                                          \
+	M(EVENTS, events, 19)                                                                      \
 	M(CREATE, create, 20)                                                                      \
 	M(DELETE, delete, 21)                                                                      \
 	M(WRITE, write, 22)                                                                        \
