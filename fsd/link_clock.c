@@ -19,11 +19,14 @@ timeout_ns(const struct link *link)
 	return link->timeout_ms * NS_PER_MS;
 }
 
-/* Each is answered twice: at once by the replica, and when the leader is heard of (wire.h). */
+/*
+ * Each is answered twice: at once by the replica, and when the leader is heard of (wire.h). Two of
+ * them fit into what link_in_trouble takes for trouble.
+ */
 static uint64_t
 ping_ns(const struct link *link)
 {
-	uint32_t ms = link->timeout_ms / 3 < PING_MS_MAX ? link->timeout_ms / 3 : PING_MS_MAX;
+	uint32_t ms = link->timeout_ms / 6 < PING_MS_MAX ? link->timeout_ms / 6 : PING_MS_MAX;
 
 	return ms * NS_PER_MS;
 }
