@@ -413,6 +413,49 @@ rename_often(struct client *client, uint64_t rid, size_t count)
 	assert_int_equal(client->reply.code, ERR_OK);
 }
 
+static struct front *
+front_of(const struct client *client)
+{
+	struct front *front = NULL;
+
+	while ((front = front_next(replica->fronts, front)) != NULL)
+		if (front_session(front) == client->session)
+			break;
+	assert_non_null(front);
+	return front;
+}
+
+/* Who has missed much keeps nobody waiting, and what happens meanwhile is not missed either. */
+static void
+test_long_resume(void **state)
+{
+	struct wire_msg getattr = { .type = WIRE_T_GETATTR,
+		.getattr = { .rid = UINT64_MAX, .id = TREE_ROOT } };
+	struct client writer, sleeper;
+	const size_t missed = 20000;
+	size_t before;
+
+	(void)state;
+	client_open(&writer);
+	client_open(&sleeper);
+	conn_free(sleeper.conn);
+	rename_often(&writer, 2, missed);
+	client_hello(&sleeper);
+	before = writer.replies;
+	conn_send(sleeper.conn, &(struct wire_msg){ .type = WIRE_T_RESUME });
+	conn_flush(sleeper.conn);
+	conn_send(writer.conn, &getattr);
+	conn_flush(writer.conn);
+	UNTIL(writer.replies > before);
+	assert_false(front_resumed(front_of(&sleeper)));
+	create(&writer, 1000000, "meanwhile", 0);
+	UNTIL(writer.replies > before + 1 && sleeper.resumed);
+	assert_true(sleeper.complete);
+	UNTIL(sleeper.changes == missed + 2);
+	conn_free(sleeper.conn);
+	conn_free(writer.conn);
+}
+
 /* More than its connection may hold: it comes back all the same, and knows that it missed some. */
 static void
 test_too_much_to_resume(void **state)
@@ -432,7 +475,12 @@ test_too_much_to_resume(void **state)
 
 	rename_often(&writer, 10000, FRONT_UNSENT_MAX / (2 * WIRE_NAME_MAX));
 	client_hello(&sleeper);
-	client_resume(&sleeper);
+	/* And it does not read meanwhile. */
+	conn_send(sleeper.conn, &(struct wire_msg){ .type = WIRE_T_RESUME });
+	conn_pause(sleeper.conn, true);
+	UNTIL(front_resumed(front_of(&sleeper)));
+	conn_pause(sleeper.conn, false);
+	UNTIL(sleeper.resumed || sleeper.closed);
 	assert_false(sleeper.closed);
 	assert_false(sleeper.complete);
 	conn_free(sleeper.conn);
@@ -563,6 +611,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hand_over_alone, setup, teardown),
