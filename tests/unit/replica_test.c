@@ -413,6 +413,20 @@ rename_often(struct client *client, uint64_t rid, size_t count)
 	assert_int_equal(client->reply.code, ERR_OK);
 }
 
+/* Later than for the owner, also where the owner's clock is the slower one. */
+static void
+test_deadline(void **state)
+{
+	uint64_t opened_ns = replica_now_ns();
+	struct client client;
+
+	(void)state;
+	client_open(&client);
+	assert_true(
+	    attend_find(replica, client.session)->deadline_ns >= opened_ns + UINT64_C(60060000000));
+	conn_free(client.conn);
+}
+
 static struct front *
 front_of(const struct client *client)
 {
@@ -611,6 +625,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reports, setup, teardown),
