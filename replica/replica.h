@@ -37,7 +37,7 @@
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
-#define REQUESTS_BYTES_MAX (256u << 20)
+#define REQUESTS_BYTES_MAX (64u << 20)
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536
 /* Requests that are ahead of the leader's tree (lead.c). */

@@ -14,6 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A new leader gets them all in one turn (request_again), and a connection that can't hold that
+ * would be closed, and come again, without end. What a FORWARD adds is no more than a short request
+ * is long, or twice.
+ */
+_Static_assert(3 * REQUESTS_BYTES_MAX < LINK_UNSENT_MAX, "they fit into a connection");
+
 static const struct blob nothing;
 
 static void
