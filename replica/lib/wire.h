@@ -207,7 +207,8 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
- * the secret is wrong), ERR_NOQUORUM (later), ERR_BUSY (behind `seen`).
+ * the secret is wrong), ERR_MOVED (a later connection of the session is known);
+ * not now: ERR_NOQUORUM, ERR_NOSPC, ERR_BUSY (behind `seen`, or no room).
  */
 #define WIRE_WELCOME(F, S)                                                                         \
 	F(S, i32, code, 0)                                                                         \
