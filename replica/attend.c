@@ -326,6 +326,7 @@ attend_closed(struct replica *replica, uint64_t session, bool expired)
 		.bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
 	struct attendance *attendance = attend_find(replica, session);
 
+	replica->figures.expired += expired;
 	log_info(
 	    "session %s id=0x%llx", expired ? "expired" : "closed", (unsigned long long)session);
 	if (attendance == NULL)

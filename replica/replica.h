@@ -170,6 +170,7 @@ struct figures {
 	uint64_t looked[ZAB_REASONS];
 	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
 	uint64_t alarms, passes_failed;
+	uint64_t expired; /* sessions */
 };
 
 struct replica_options {
