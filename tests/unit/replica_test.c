@@ -94,7 +94,8 @@ on_message(void *arg, const struct wire_msg *msg)
 		client->reply = msg->reply;
 		client->as_wanted =
 		    msg->reply.data.len == client->wanted.len &&
-		    memcmp(msg->reply.data.data, client->wanted.data, client->wanted.len) == 0;
+		    (client->wanted.len == 0 ||
+			memcmp(msg->reply.data.data, client->wanted.data, client->wanted.len) == 0);
 		client->node = wire_stat_unpack(msg->reply.stat, &stat) == 0 ? stat.id : 0;
 		hear(client, 'r');
 		break;
