@@ -408,8 +408,10 @@ attend_changed(struct replica *replica)
 		lead_drop(replica);
 	refuse_openings(replica, ERR_NOQUORUM);
 	refuse_attaching(replica, ERR_NOQUORUM);
-	if (!replica->serving)
+	if (!replica->serving) {
+		request_drop(replica);
 		return;
+	}
 	if (replica->leading)
 		rearm_all(replica);
 	HASH_ITER (hh, replica->attendances, attendance, next) {

@@ -237,6 +237,7 @@ struct replica {
 	size_t requests_bytes;
 	STAILQ_HEAD(, answer) answers;
 	uint32_t nanswers;
+	uint64_t answers_due; /* the least zxid that one of them waits for */
 	STAILQ_HEAD(, doubt) doubts;
 	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;

@@ -345,7 +345,8 @@ request_answer(struct replica *replica, const struct wire_answer *message)
 	CHECK(answer != NULL);
 	answer->message = *message;
 	STAILQ_INSERT_TAIL(&replica->answers, answer, next);
-	replica->nanswers++;
+	if (replica->nanswers++ == 0 || message->zxid < replica->answers_due)
+		replica->answers_due = message->zxid;
 	return true;
 }
 
@@ -355,6 +356,8 @@ request_applied(struct replica *replica)
 	STAILQ_HEAD(, answer) all = STAILQ_HEAD_INITIALIZER(all);
 	struct answer *answer;
 
+	if (replica->nanswers == 0 || tree_applied(replica->tree) < replica->answers_due)
+		return;
 	STAILQ_SWAP(&all, &replica->answers, answer);
 	replica->nanswers = 0;
 	while ((answer = STAILQ_FIRST(&all)) != NULL) {
