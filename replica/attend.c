@@ -444,6 +444,16 @@ attend_kick_all(struct replica *replica, const char *why)
 }
 
 void
+attend_forget_ended(struct replica *replica)
+{
+	struct attendance *attendance, *next;
+
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		if (tree_session(replica->tree, attendance->session) == NULL)
+			attendance_free(replica, attendance);
+}
+
+void
 attend_tick(struct replica *replica, uint64_t now_ns)
 {
 	uint64_t tick_ns = replica->conf->tick_ms * NS_PER_MS, gap_ns = 0;

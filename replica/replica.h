@@ -451,6 +451,8 @@ void attend_changed(struct replica *replica);
 /* The log took nothing of what was asked for, and there is no other member's. */
 void attend_full(struct replica *replica);
 void attend_kick_all(struct replica *replica, const char *why);
+/* The tree is another: sessions may have ended without a transaction that says so. */
+void attend_forget_ended(struct replica *replica);
 void attend_tick(struct replica *replica, uint64_t now_ns);
 void attend_free(struct replica *replica);
 

@@ -295,6 +295,18 @@ check_outbox(struct world *world, const struct member *member)
 	}
 }
 
+/* Of a session that is over a member keeps nothing. */
+void
+check_attended(struct world *world, const struct member *member)
+{
+	const struct attendance *attendance = member->replica->attendances;
+
+	for (; attendance != NULL; attendance = attendance->hh.next)
+		if (tree_session(member->replica->tree, attendance->session) == NULL)
+			fail(world, "member %u attends to session %llx, which is over", member->sid,
+			    (unsigned long long)attendance->session);
+}
+
 /* Histories differ only where a disk has lost its own, and knows that. */
 void
 check_alarm(struct world *world, const struct member *member, const struct zab_action *action)

@@ -499,6 +499,7 @@ void check_void(struct world *world, const struct member *member, const struct z
 void check_answer(struct world *world, struct member *member, const struct zab_event *event,
     const struct zab_output *out);
 void check_outbox(struct world *world, const struct member *member);
+void check_attended(struct world *world, const struct member *member);
 void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
 /* Somebody was told that the member leads, having asked for it then. */
