@@ -215,7 +215,8 @@ struct member {
 	bool dead;	 /* stays down after the heal */
 	bool aside;	 /* or reaches one other only … */
 	bool befriended; /* … which no other reaches only, or those would be a choice, too */
-	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that */
+	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that … */
+	uint64_t had;	 /* … which ended here */
 	bool altered;	 /* and has something else instead */
 	uint32_t life;
 	uint64_t paused_until;
@@ -381,6 +382,8 @@ struct world {
 	uint64_t values;       /* written so far */
 
 	struct history history;
+	struct row *proposed; /* by any leader */
+	uint64_t nproposed, proposed_space;
 	uint64_t epoch_leader[4096]; /* index + 1 of the member that served as leader in it */
 	uint32_t writes, faults;
 	struct trap traps[TRAPS_MAX];
@@ -489,7 +492,11 @@ void check_delivered(struct world *world, struct member *member, const struct ro
 void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_changed(struct world *world, struct member *member, const struct zab_action *action);
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
-void check_truncated(struct world *world, struct member *member, uint64_t zxid);
+void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
+/* All rows go, a snapshot of everything up to zxid comes. */
+void check_replaced(struct world *world, const struct member *member, uint64_t zxid);
+/* A leader proposes it. */
+void check_proposed(struct world *world, const struct row *row);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
