@@ -78,6 +78,10 @@ $(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
 $(O)/tests/cluster_%_test: $(O)/tests/unit/cluster_%_test.o $(call obj,$(filter-out %/verify.c,$(CLUSTER_VERIFY_SRC)))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
+# A file of the simulator alone.
+$(O)/tests/sim_%_test: $(O)/tests/unit/sim_%_test.o $(O)/tests/sim/%.o $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
 $(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
