@@ -364,6 +364,7 @@ struct world {
 	uint32_t count;
 	struct member members[MEMBERS_MAX];
 	struct member *running;
+	bool stepping; /* its core */
 	struct conn *conns;
 	size_t nconns, conns_space;
 	bool cut[MEMBERS_MAX][MEMBERS_MAX]; /* from, to */
