@@ -164,7 +164,8 @@ link_figures(const struct link *link)
 enum link_state
 link_get_state(const struct link *link)
 {
-	return link->state;
+	/* Others may see its nodes gone already: nobody is served until the clock is here. */
+	return link_is_over(link, link_now_ns()) ? LINK_SUSPENDED : link->state;
 }
 
 uint64_t

@@ -137,6 +137,8 @@ void link_fail(
 
 /* link_clock.c */
 void link_clock_init(struct link *link);
+/* The deadline has passed, whether the clock has come to it or not. */
+bool link_is_over(const struct link *link, uint64_t now_ns);
 /* Nothing is heard, or nothing of a leader, for so long that another replica may do better. */
 bool link_in_trouble(const struct link *link);
 

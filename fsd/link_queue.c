@@ -157,7 +157,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	TAILQ_INSERT_TAIL(&link->waiting, request, next);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
-	if (!request->wired && link->state == LINK_SUSPENDED)
+	if (!request->wired && link_get_state(link) == LINK_SUSPENDED)
 		event_active(link->clock, EV_TIMEOUT, 1);
 	return request;
 }
@@ -258,7 +258,7 @@ may_send(const struct link *link, const struct link_request *request)
 		return !window_full(link) && !behind_barrier(link, request);
 	if (request->write || request->msg.type == WIRE_T_REPORT)
 		return true;
-	return (link->state != LINK_SUSPENDED || link->options.stale) &&
+	return (link_get_state(link) != LINK_SUSPENDED || link->options.stale) &&
 	       !behind_barrier(link, request);
 }
 

@@ -38,7 +38,7 @@
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
-#define REQUESTS_BYTES_MAX (256u << 20)
+#define REQUESTS_BYTES_MAX (64u << 20)
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536
 /* Requests that are ahead of the leader's tree (lead.c). */
@@ -171,6 +171,7 @@ struct figures {
 	uint64_t looked[ZAB_REASONS];
 	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
 	uint64_t alarms, passes_failed;
+	uint64_t expired; /* sessions */
 };
 
 struct replica_options {
@@ -237,6 +238,7 @@ struct replica {
 	size_t requests_bytes;
 	STAILQ_HEAD(, answer) answers;
 	uint32_t nanswers;
+	uint64_t answers_due; /* the least zxid that one of them waits for */
 	STAILQ_HEAD(, doubt) doubts;
 	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;
@@ -460,6 +462,8 @@ void attend_changed(struct replica *replica);
 /* The log took nothing of what was asked for, and there is no other member's. */
 void attend_full(struct replica *replica);
 void attend_kick_all(struct replica *replica, const char *why);
+/* The tree is another: sessions may have ended without a transaction that says so. */
+void attend_forget_ended(struct replica *replica);
 void attend_tick(struct replica *replica, uint64_t now_ns);
 void attend_free(struct replica *replica);
 

@@ -302,6 +302,7 @@ snap_in_force(struct replica *replica)
 	replica->tree = snap->tree;
 	replica->prep = prep_new(replica->tree);
 	replica->catch_up = snap->upto;
+	attend_forget_ended(replica);
 	write_time_seen(replica, snap->time_ns);
 	snap->tree = old;
 	end(replica);

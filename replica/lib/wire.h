@@ -298,7 +298,8 @@ struct wire_result {
 
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
- * the secret is wrong), ERR_NOQUORUM (later), ERR_BUSY (behind `seen`).
+ * the secret is wrong), ERR_MOVED (a later connection of the session is known);
+ * not now: ERR_NOQUORUM, ERR_NOSPC, ERR_BUSY (behind `seen`, or no room).
  */
 #define WIRE_WELCOME(F, S)                                                                         \
 	F(S, i32, code, 0)                                                                         \

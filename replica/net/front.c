@@ -6,7 +6,8 @@
  *   OPENING --HELLO--> GREETED --front_welcome--> WELCOMED --RESUME-->
  *   RESUMING --front_resume_done--> SERVING
  *
- * WELCOMED takes INTERESTs. Nothing is read in RESUMING. Whatever does not fit
+ * WELCOMED takes INTERESTs. Nothing is read in RESUMING, which may take some turns
+ * of the loop. Whatever does not fit
  * its state is a kick: one log line, and the connection ends with the turn.
  */
 #include "replica/net/front_internal.h"
@@ -70,11 +71,12 @@ on_end(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (front->state != ENDED) {
+	if (front->state == ENDED)
+		front_gone(front);
+	else if (front->state == RESUMING)
+		front->server->handler->resume(front->server->arg, front);
+	else
 		front_kick(front, "no HELLO and RESUME in time");
-		return;
-	}
-	front_gone(front);
 }
 
 static void
@@ -339,6 +341,18 @@ uint64_t
 front_seen(const struct front *front)
 {
 	return front->seen;
+}
+
+void
+front_resume_on(struct front *front, uint64_t upto)
+{
+	static const struct timeval now = { 0, 0 };
+
+	if (front->state != RESUMING)
+		return;
+	front->seen = upto;
+	/* By a timer: an event that is made active would be served before any socket. */
+	event_add(front->end, &now);
 }
 
 void

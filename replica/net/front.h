@@ -1,7 +1,8 @@
 /*
- * The replica's side of the front ends: the listening Unix socket, the TCP one for
- * those whose own replica is away, one connection each, the order of the opening (HELLO, INTEREST…, RESUME), and
- * the interest counts. It knows no tree and no session: replica.c decides.
+ * The replica's side of the front ends: the listening Unix socket, the TCP one
+ * for those whose own replica is away, one connection each, the order of the
+ * opening (HELLO, INTEREST…, RESUME), and the interest counts. It knows no tree
+ * and no session: replica.c decides.
  *
  * Misbehaviour (a broken frame, a message out of order, an unknown or
  * replica-only type, more than FRONT_UNSENT_MAX bytes unread by the other
@@ -28,7 +29,10 @@ struct front;
 struct front_handler {
 	/* The first message. Answer with front_welcome, now or later. */
 	void (*hello)(void *arg, struct front *front, const struct wire_hello *hello);
-	/* The front end has named its interests; front_resume_done ends the opening. */
+	/*
+	 * The front end has named its interests; front_resume_done ends the opening, front_resume_on
+	 * has this called once more.
+	 */
 	void (*resume)(void *arg, struct front *front);
 	/* LOOKUP … RENAME, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
 	void (*request)(void *arg, struct front *front, const struct wire_msg *msg);
@@ -54,10 +58,15 @@ struct front_figures {
 };
 struct front_figures front_figures(const struct front_server *server);
 
-/* WELCOME. On a failure the connection is closed after the message. `seen` is HELLO's. */
+/*
+ * WELCOME. On a failure the connection is closed after the message. `seen` is HELLO's, then
+ * front_resume_on's.
+ */
 void front_welcome(struct front *front, const struct wire_welcome *welcome);
 uint64_t front_session(const struct front *front); /* 0 before a successful welcome */
 uint64_t front_seen(const struct front *front);
+/* What was missed has been sent up to there; resume() is called in a later turn of the loop. */
+void front_resume_on(struct front *front, uint64_t upto);
 /* RESUMED; requests behind RESUME are handed out from now on (until then they wait). */
 void front_resume_done(struct front *front, uint64_t zxid, bool complete);
 bool front_resumed(const struct front *front);

@@ -130,12 +130,15 @@ static void
 create(struct world *world, struct client *client, uint32_t name)
 {
 	bool dir = (name == DIRS || name == DIRS + 1) && !random_one_in(world, 3);
-	bool ephemeral = name != 0 && !dir && random_one_in(world, 3);
+	bool owned = name != 0 && !dir && random_one_in(world, 3), held = owned && name % 2 == 1;
 	struct wire_msg msg = { .type = WIRE_T_CREATE,
 		.create = { .parent = parent_of(client, name),
 		    .name = name_blob(name),
 		    .mode = dir ? S_IFDIR | 0755 : S_IFREG | 0644,
-		    .owner = ephemeral ? WIRE_EPHEMERAL : WIRE_PERSISTENT } };
+		    .owner = held    ? WIRE_HELD
+			     : owned ? WIRE_EPHEMERAL
+				     : WIRE_PERSISTENT,
+		    .handle = held ? name : 0 } };
 
 	ask(world, client, &msg, name, 0);
 }
@@ -227,8 +230,9 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 		    .valid = WIRE_SET_MODE,
 		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
 
+	/* Two operations, one transaction. */
 	if (world->options.big && random_one_in(world, 2)) {
-		msg.setattr.valid = WIRE_SET_SIZE;
+		msg.setattr.valid |= WIRE_SET_SIZE;
 		msg.setattr.size = random_one_in(world, 3) ? 0 : BIG;
 	}
 	ask(world, client, &msg, msg.setattr.id, 0);

@@ -215,7 +215,8 @@ struct member {
 	bool dead;	 /* stays down after the heal */
 	bool aside;	 /* or reaches one other only … */
 	bool befriended; /* … which no other reaches only, or those would be a choice, too */
-	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that */
+	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that … */
+	uint64_t had;	 /* … which ended here */
 	bool altered;	 /* and has something else instead */
 	uint32_t life;
 	uint64_t paused_until;
@@ -363,6 +364,7 @@ struct world {
 	uint32_t count;
 	struct member members[MEMBERS_MAX];
 	struct member *running;
+	bool stepping; /* its core */
 	struct conn *conns;
 	size_t nconns, conns_space;
 	bool cut[MEMBERS_MAX][MEMBERS_MAX]; /* from, to */
@@ -381,6 +383,8 @@ struct world {
 	uint64_t values;       /* written so far */
 
 	struct history history;
+	struct row *proposed; /* by any leader */
+	uint64_t nproposed, proposed_space;
 	uint64_t epoch_leader[4096]; /* index + 1 of the member that served as leader in it */
 	uint32_t writes, faults;
 	struct trap traps[TRAPS_MAX];
@@ -489,7 +493,11 @@ void check_delivered(struct world *world, struct member *member, const struct ro
 void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_changed(struct world *world, struct member *member, const struct zab_action *action);
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
-void check_truncated(struct world *world, struct member *member, uint64_t zxid);
+void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
+/* All rows go, a snapshot of everything up to zxid comes. */
+void check_replaced(struct world *world, const struct member *member, uint64_t zxid);
+/* A leader proposes it. */
+void check_proposed(struct world *world, const struct row *row);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
@@ -499,6 +507,7 @@ void check_void(struct world *world, const struct member *member, const struct z
 void check_answer(struct world *world, struct member *member, const struct zab_event *event,
     const struct zab_output *out);
 void check_outbox(struct world *world, const struct member *member);
+void check_attended(struct world *world, const struct member *member);
 void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
 /* Somebody was told that the member leads, having asked for it then. */

@@ -471,6 +471,7 @@ world_free(struct world *world)
 	free(world->conns);
 	free(world->dones);
 	free(world->facts);
+	free(world->proposed);
 	free(world->history.rows);
 	free(world->history.states);
 	free(world->history.trees);

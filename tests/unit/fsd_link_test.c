@@ -374,6 +374,22 @@ test_deadline(void **state)
 	h_until_state(LINK_CONNECTED);
 }
 
+/* Others may see its nodes gone from the deadline on, not from the next tick. */
+static void
+test_deadline_to_the_point(void **state)
+{
+	uint64_t until = fsd_now_ns() + h.timeout_ms * UINT64_C(1000000);
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	assert_true(inode_live(&h.fsd, 7));
+	/* No turn of the loop. */
+	while (fsd_now_ns() <= until)
+		usleep(1000);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
+	assert_false(inode_live(&h.fsd, 7));
+}
+
 static void
 test_stale_mount(void **state)
 {
@@ -545,6 +561,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_deadline_to_the_point, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),

@@ -94,7 +94,8 @@ on_message(void *arg, const struct wire_msg *msg)
 		client->reply = msg->reply;
 		client->as_wanted =
 		    msg->reply.data.len == client->wanted.len &&
-		    memcmp(msg->reply.data.data, client->wanted.data, client->wanted.len) == 0;
+		    (client->wanted.len == 0 ||
+			memcmp(msg->reply.data.data, client->wanted.data, client->wanted.len) == 0);
 		client->node = wire_stat_unpack(msg->reply.stat, &stat) == 0 ? stat.id : 0;
 		hear(client, 'r');
 		break;
@@ -413,6 +414,63 @@ rename_often(struct client *client, uint64_t rid, size_t count)
 	assert_int_equal(client->reply.code, ERR_OK);
 }
 
+/* Later than for the owner, also where the owner's clock is the slower one. */
+static void
+test_deadline(void **state)
+{
+	uint64_t opened_ns = replica_now_ns();
+	struct client client;
+
+	(void)state;
+	client_open(&client);
+	assert_true(
+	    attend_find(replica, client.session)->deadline_ns >= opened_ns + UINT64_C(60060000000));
+	conn_free(client.conn);
+}
+
+static struct front *
+front_of(const struct client *client)
+{
+	struct front *front = NULL;
+
+	while ((front = front_next(replica->fronts, front)) != NULL)
+		if (front_session(front) == client->session)
+			break;
+	assert_non_null(front);
+	return front;
+}
+
+/* Who has missed much keeps nobody waiting, and what happens meanwhile is not missed either. */
+static void
+test_long_resume(void **state)
+{
+	struct wire_msg getattr = { .type = WIRE_T_GETATTR,
+		.getattr = { .rid = UINT64_MAX, .id = TREE_ROOT } };
+	struct client writer, sleeper;
+	const size_t missed = 20000;
+	size_t before;
+
+	(void)state;
+	client_open(&writer);
+	client_open(&sleeper);
+	conn_free(sleeper.conn);
+	rename_often(&writer, 2, missed);
+	client_hello(&sleeper);
+	before = writer.replies;
+	conn_send(sleeper.conn, &(struct wire_msg){ .type = WIRE_T_RESUME });
+	conn_flush(sleeper.conn);
+	conn_send(writer.conn, &getattr);
+	conn_flush(writer.conn);
+	UNTIL(writer.replies > before);
+	assert_false(front_resumed(front_of(&sleeper)));
+	create(&writer, 1000000, "meanwhile", 0);
+	UNTIL(writer.replies > before + 1 && sleeper.resumed);
+	assert_true(sleeper.complete);
+	UNTIL(sleeper.changes == missed + 2);
+	conn_free(sleeper.conn);
+	conn_free(writer.conn);
+}
+
 /* More than its connection may hold: it comes back all the same, and knows that it missed some. */
 static void
 test_too_much_to_resume(void **state)
@@ -432,7 +490,12 @@ test_too_much_to_resume(void **state)
 
 	rename_often(&writer, 10000, FRONT_UNSENT_MAX / (2 * WIRE_NAME_MAX));
 	client_hello(&sleeper);
-	client_resume(&sleeper);
+	/* And it does not read meanwhile. */
+	conn_send(sleeper.conn, &(struct wire_msg){ .type = WIRE_T_RESUME });
+	conn_pause(sleeper.conn, true);
+	UNTIL(front_resumed(front_of(&sleeper)));
+	conn_pause(sleeper.conn, false);
+	UNTIL(sleeper.resumed || sleeper.closed);
 	assert_false(sleeper.closed);
 	assert_false(sleeper.complete);
 	conn_free(sleeper.conn);
@@ -563,6 +626,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much_to_resume, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hand_over_alone, setup, teardown),
