@@ -173,10 +173,7 @@ read_again(struct call *call)
 static void
 hand_out(struct call *call, struct events *events)
 {
-	size_t len = unread(events) < call->size ? unread(events) : call->size;
-
-	if (reply_text(call, events->text.data + events->read, len))
-		events->read += len;
+	events->read += reply_line(call, events->text.data + events->read, unread(events));
 	if (unread(events) == 0) {
 		msgpack_sbuffer_clear(&events->text);
 		events->read = 0;

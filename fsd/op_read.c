@@ -106,15 +106,12 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 static void
 read_answer(struct call *call, struct handle *handle)
 {
-	size_t left;
+	const char *left;
 
 	if (call->offset == 0)
 		handle->answer_at = 0;
-	left = strlen(handle->answer + handle->answer_at);
-	if (left > call->size)
-		left = call->size;
-	if (reply_text(call, handle->answer + handle->answer_at, left))
-		handle->answer_at += left;
+	left = handle->answer + handle->answer_at;
+	handle->answer_at += reply_line(call, left, strlen(left));
 	call_free(call);
 }
 

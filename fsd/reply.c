@@ -4,7 +4,6 @@
 #include "fsd/grace.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
-#include "fsd/zab.h"
 #include "replica/lib/err.h"
 
 #include <string.h>
@@ -115,8 +114,6 @@ file_info(const struct handle *handle, struct fuse_file_info *fi)
 	fi->fh = handle->fh;
 	fi->direct_io = 1;
 	fi->noflush = handle->stream == NULL && handle->async == NULL;
-	/* bash reads byte by byte what it can't seek in, and leaves the next line there. */
-	fi->nonseekable = zab_talks(handle->ino);
 }
 
 bool
@@ -177,12 +174,17 @@ reply_write(struct call *call, size_t size)
 	return req != NULL && fuse_reply_write(req, size) == 0;
 }
 
-bool
-reply_text(struct call *call, const char *text, size_t len)
+size_t
+reply_line(struct call *call, const char *text, size_t len)
 {
+	const char *newline = len == 0 ? NULL : memchr(text, '\n', len);
 	fuse_req_t req = take(call);
 
-	return req != NULL && fuse_reply_buf(req, text, len) == 0;
+	if (newline != NULL)
+		len = (size_t)(newline + 1 - text);
+	if (len > call->size)
+		len = call->size;
+	return req != NULL && fuse_reply_buf(req, text, len) == 0 ? len : 0;
 }
 
 bool

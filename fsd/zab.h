@@ -31,7 +31,7 @@ bool zab_alone(uint64_t ino);
 bool zab_made(uint64_t ino);
 /* Whether OPEN for writing may succeed: what is written is a command. */
 bool zab_writable(uint64_t ino);
-/* Each open file is a conversation of its own, and has no position. */
+/* Each open file is a conversation of its own. */
 bool zab_talks(uint64_t ino);
 /* OPEN of such a file. */
 void zab_open(struct call *call, struct handle *handle);

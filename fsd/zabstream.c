@@ -258,10 +258,7 @@ stream_read(struct call *call, struct stream *stream)
 		flow_wait_any(&stream->flow, call, read_more);
 		return;
 	}
-	if (len > call->size)
-		len = call->size;
-	if (reply_text(call, len == 0 ? "" : stream->results.data + stream->read, len))
-		stream->read += len;
+	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);
 	if (stream->read == 0) {
 		call_free(call);
 		return;
