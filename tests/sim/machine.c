@@ -25,7 +25,7 @@ replica_now_ns(void)
 int64_t
 replica_time_ns(void)
 {
-	return (int64_t)(the_world->now + the_world->running->sid * 17 * S);
+	return (int64_t)(the_world->now + the_world->running->sid * MACHINE_CLOCK);
 }
 
 void
