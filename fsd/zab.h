@@ -42,8 +42,7 @@ void zab_read(struct call *call, struct handle *handle);
 void zab_write(struct call *call, struct handle *handle, const char *data);
 
 /* 0, or the errno if there is no such place (call.h has the target). */
-int zab_target(
-    const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target);
+int zab_target(const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target);
 /* WIRE_ECHO for a node that is reached through a modifier. */
 uint32_t zab_flags(uint64_t ino);
 

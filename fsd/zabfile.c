@@ -68,8 +68,7 @@ zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
 	    snprintf(text, len,
 		"czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
 		"version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
-		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\nttl_ms %" PRIu64
-		"\ncontainer %s\n",
+		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\nttl_ms %" PRIu64 "\ncontainer %s\n",
 		stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion,
 		stat->aversion, owner, handle, birth, mtime, stat->id, stat->size, stat->children,
 		kind_text(stat->mode), wire_owner_ttl_ms(stat->owner),

@@ -78,7 +78,9 @@ node_fill(const struct tree *tree, const struct znode *node, struct store_node *
 		.mzxid = node->mzxid,
 		.pzxid = node->pzxid,
 		.owner = node->owner,
-		.handle = wire_owner_is_session(node->owner) ? session_handle(tree, node->owner, node->id) : 0,
+		.handle = wire_owner_is_session(node->owner)
+			      ? session_handle(tree, node->owner, node->id)
+			      : 0,
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,

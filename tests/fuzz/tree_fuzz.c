@@ -51,10 +51,10 @@ create(struct fuzz_input *in, struct txn_create *op)
 		.parent = node(in),
 		.name = name(in),
 		.mode = mode(in),
-		.owner = fuzz_below(in, 3),
+		.owner = fuzz_owner(in, 3),
 		.parent_cversion = fuzz_byte(in),
 		.value = value(in) };
-	op->handle = op->owner == 0 ? 0 : fuzz_below(in, 3);
+	op->handle = wire_owner_is_session(op->owner) ? fuzz_below(in, 3) : 0;
 }
 
 static void

@@ -312,7 +312,8 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	printf("seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
 	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
 	       "rounds, %llu "
-	       "sessions expired, %llu registers, %.0f s\n",
+	       "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
+	       "of another version, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -322,7 +323,10 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_IMAGE],
 	    (unsigned long long)total.coverage[COVER_CONFIRMED],
 	    (unsigned long long)total.coverage[COVER_EXPIRED],
-	    (unsigned long long)total.coverage[COVER_REGISTER], now() - begun);
+	    (unsigned long long)total.coverage[COVER_REGISTER],
+	    (unsigned long long)total.coverage[COVER_NUMBERED],
+	    (unsigned long long)total.coverage[COVER_REAPED],
+	    (unsigned long long)total.coverage[COVER_VERSION], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 

@@ -11,6 +11,7 @@
  *   machine.c  link.h, loop, clock, log    front.c   front.h
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
+ *   qualified.c  what is asked for through modifiers
  *   check.c    what must hold, always      history.c what clients were told
  *   reads.c    what they have read         linear.c  a second opinion on that
  *   wild.c     elections that lie          faults.c  what goes wrong
@@ -29,6 +30,7 @@
 #define CLIENTS_MAX 4
 #define OUTSTANDING_MAX 4 /* requests of a client */
 #define NAMES 10	  /* what they use: client.c */
+#define MADE 4		  /* of a sequence, that a client remembers */
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
 /* Request ids of what comes on an older connection; below: the epoch, and a number. */
@@ -263,7 +265,9 @@ struct done {
 	uint64_t zxid;
 	uint64_t node, value, stat; /* of a read: what it has seen; value, stat: hashes */
 	uint64_t key, written;	    /* a name's number, or a node; linear.c */
-	uint64_t parent;	    /* of a look-up */
+	uint64_t parent;	    /* of a look-up, or a removal by name */
+	int64_t version;	    /* the only one that is meant; -1: any */
+	bool sequence;		    /* a creation of one */
 	bool synced;		    /* a read that began after a sync of the same client */
 	bool given_up;		    /* it was not executed, nor will be */
 };
@@ -297,6 +301,8 @@ struct client {
 	uint64_t deadline;     /* until then the session lives, for all that it knows */
 	uint64_t synced_begun; /* while a read behind a sync is made */
 	uint64_t ids[NAMES];   /* as far as it knows */
+	uint64_t made[MADE];   /* of sequences; 0: none yet */
+	uint32_t nmade;
 	struct pending pending[OUTSTANDING_MAX];
 	uint32_t npending;
 };
@@ -341,6 +347,9 @@ enum cover {
 	COVER_SNAP,	     /* snapshots sent */
 	COVER_HANDED,	     /* leaderships that a client asked for, and got */
 	COVER_TRAP,	     /* traps sprung */
+	COVER_REAPED,	     /* nodes that the leader has removed */
+	COVER_NUMBERED,	     /* of sequences */
+	COVER_VERSION,	     /* writes that were for another version */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -458,6 +467,12 @@ void image_clear(struct image *image);
 /* store.c */
 void store_push(struct member *member, enum store_done_type type, uint64_t op);
 
+/*
+ * machine.c: each member's clock of the day is wrong in its own way, and is set every two seconds:
+ * it jumps.
+ */
+int64_t machine_time_ns(const struct world *world, uint32_t sid);
+
 /* member.c */
 void member_start(struct world *world, struct member *member);
 void member_crash(struct world *world, struct member *member);
@@ -484,8 +499,25 @@ void client_answered(struct world *world, struct client *client, const struct wi
 void client_resend(struct world *world, struct client *client);
 void client_lost(struct world *world, struct client *client); /* the session is over */
 const char *client_name(uint32_t name);
+/* Where the name is; 0: not known. */
+uint64_t client_parent(const struct client *client, uint32_t name);
+/* key, written: struct done. */
+void client_ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t key,
+    uint64_t written);
 void client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes);
 bool client_idle(const struct client *client);
+
+/* qualified.c: what is asked for */
+void qualified_owner(struct world *world, struct wire_create *create);
+int64_t qualified_version(struct world *world);
+void qualified_request(struct world *world, struct client *client, uint32_t name);
+void qualified_note(struct done *done, const struct wire_msg *msg);
+/* … was given to the client, … */
+void qualified_answered(struct world *world, struct done *done, struct blob name);
+/* … and was done so: the tree is that of the row before. */
+void qualified_row(struct world *world, const struct tree *tree, const struct txn *txn);
+/* Whether something should have gone by itself by then. */
+bool qualified_overdue(const struct tree *tree, uint64_t dir, int64_t now_ns);
 
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));

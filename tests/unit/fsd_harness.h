@@ -18,6 +18,7 @@
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kernel.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
@@ -511,6 +512,7 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.echo = (struct echo *)&h;
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
+	h.fsd.qualifieds = qualifieds_new();
 	h.fsd.graces = graces_new();
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
@@ -548,6 +550,7 @@ h_teardown(void **state)
 	handles_free(h.fsd.handles);
 	graces_free(h.fsd.graces);
 	inodes_free(h.fsd.inodes);
+	qualifieds_free(h.fsd.qualifieds);
 	event_base_free(h.fsd.base);
 	msgpack_zone_free(h.zone);
 	close(h.device);
