@@ -13,12 +13,12 @@
 
 struct modifier {
 	bool sequence;
-	bool async;	/* writes are answered when they are queued; nothing else goes with it */
 	bool versioned; /* version=N: of what is there already; nothing else goes with it */
 	uint32_t version;
 	uint32_t owner;	 /* enum wire_owner, of what is created */
 	uint64_t ttl_ms; /* of WIRE_TTL */
 	uint64_t from;	 /* of events: a zxid, 0 for now */
+	bool async;	 /* writes are answered when they are queued; nothing else goes with it */
 };
 
 /*

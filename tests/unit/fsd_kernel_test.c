@@ -70,7 +70,7 @@ test_resent(void **state)
 	memcpy(body, &in, sizeof in);
 	memcpy(body + sizeof in, "d", 2);
 	h_send_raw(FUSE_MKDIR, resent, 1, 1, body, sizeof body);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, unique);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(unique));
 	h_reply(unique, ERR_OK, 0x101, &stat, NULL);
 	assert_int_equal(h_answer(resent), 0);
 }

@@ -58,17 +58,17 @@ test_acked(void **state)
 
 	(void)state;
 	a = mkdir_send("a");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	b = mkdir_send("b");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(b, 11);
 	/* a is unanswered: b may not be promised. */
 	c = mkdir_send("c");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(a, 10);
 	mkdir_done(c, 12);
 	a = mkdir_send("d");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(a, 13);
 }
 
@@ -99,10 +99,10 @@ test_resend(void **state)
 	assert_int_equal(h.msg.interest.count, 2);
 	h_expect(WIRE_T_RESUME);
 	/* The same requests, in their order, under their old ids. */
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_NONODE, 0x101, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, b);
-	assert_int_equal(h.msg.create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(b));
+	assert_int_equal(h.msg.create.acked, H_RID(a) - 1);
 	assert_int_equal(h_answer(read), -ENOENT);
 	h_change(WIRE_ATTR, 0x102, 7, S_IFREG | 0600, "f");
 	h_resumed(0x102, 1);
@@ -121,7 +121,7 @@ test_waits_for_connection(void **state)
 	lose_connection();
 	a = mkdir_send("a");
 	h_open(0x100);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	mkdir_done(a, 10);
 }
 
@@ -161,7 +161,7 @@ test_window(void **state)
 	}
 	h_nothing_sent(2);
 	mkdir_done(first, 10);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, first + 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(first + 2) - 1);
 	h_nothing_sent(2);
 }
 
@@ -221,7 +221,7 @@ test_busy(void **state)
 	b = mkdir_send("b");
 	h_expect(WIRE_T_CREATE);
 	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	mkdir_done(b, 11);
 	mkdir_done(a, 10);
 }
@@ -282,7 +282,7 @@ send_twice(void)
 	h_expect(WIRE_T_CREATE);
 	lose_connection();
 	h_open(0x100);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	return a;
 }
 
@@ -293,7 +293,7 @@ test_busy_after_resend(void **state)
 
 	(void)state;
 	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	h_reply(a, ERR_NOQUORUM, 0x100, NULL, NULL);
 	close(h.listener);
 	unlink(h.path);
@@ -458,7 +458,7 @@ test_expired(void **state)
 	assert_int_equal(h_expect(WIRE_T_INTEREST)->interest.id, 7);
 	h_expect(WIRE_T_RESUME);
 	h_resumed(0x105, 1);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, waiting);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(waiting));
 	mkdir_done(waiting, 10);
 	assert_int_equal(link_session(h.fsd.link), H_SESSION + 1);
 }

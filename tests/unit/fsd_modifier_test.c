@@ -11,36 +11,37 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* sequence, versioned, version, owner, ttl_ms */
+/* sequence, versioned, version, owner, ttl_ms, from, async */
 static const struct {
 	const char *text;
 	struct modifier is;
 } right[] = {
-	{ "sequence", { true, false, 0, WIRE_PERSISTENT, 0 } },
-	{ "ephemeral", { false, false, 0, WIRE_EPHEMERAL, 0 } },
-	{ "held", { false, false, 0, WIRE_HELD, 0 } },
-	{ "container", { false, false, 0, WIRE_CONTAINER, 0 } },
-	{ "version=0", { false, true, 0, WIRE_PERSISTENT, 0 } },
-	{ "version=17", { false, true, 17, WIRE_PERSISTENT, 0 } },
-	{ "version=007", { false, true, 7, WIRE_PERSISTENT, 0 } },
-	{ "version=4294967295", { false, true, UINT32_MAX, WIRE_PERSISTENT, 0 } },
-	{ "ttl=1", { false, false, 0, WIRE_TTL, 1000 } },
-	{ "ttl=30s", { false, false, 0, WIRE_TTL, 30000 } },
-	{ "ttl=1ms", { false, false, 0, WIRE_TTL, 1 } },
-	{ "ttl=2m", { false, false, 0, WIRE_TTL, 120000 } },
-	{ "ttl=2min", { false, false, 0, WIRE_TTL, 120000 } },
-	{ "ttl=3h", { false, false, 0, WIRE_TTL, 10800000 } },
-	{ "ttl=1d", { false, false, 0, WIRE_TTL, 86400000 } },
-	{ "ttl=0001s", { false, false, 0, WIRE_TTL, 1000 } },
-	{ "ttl=1099511627775ms", { false, false, 0, WIRE_TTL, WIRE_TTL_MAX } },
-	{ "ttl=1099511627s", { false, false, 0, WIRE_TTL, 1099511627000 } },
-	{ "ttl=12725d", { false, false, 0, WIRE_TTL, UINT64_C(12725) * 86400000 } },
-	{ "sequence,ephemeral", { true, false, 0, WIRE_EPHEMERAL, 0 } },
-	{ "ephemeral,sequence", { true, false, 0, WIRE_EPHEMERAL, 0 } },
-	{ "sequence,held", { true, false, 0, WIRE_HELD, 0 } },
-	{ "held,sequence", { true, false, 0, WIRE_HELD, 0 } },
-	{ "sequence,container", { true, false, 0, WIRE_CONTAINER, 0 } },
-	{ "ttl=5s,sequence", { true, false, 0, WIRE_TTL, 5000 } },
+	{ "sequence", { true, false, 0, WIRE_PERSISTENT, 0, 0, false } },
+	{ "ephemeral", { false, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
+	{ "held", { false, false, 0, WIRE_HELD, 0, 0, false } },
+	{ "container", { false, false, 0, WIRE_CONTAINER, 0, 0, false } },
+	{ "version=0", { false, true, 0, WIRE_PERSISTENT, 0, 0, false } },
+	{ "version=17", { false, true, 17, WIRE_PERSISTENT, 0, 0, false } },
+	{ "version=007", { false, true, 7, WIRE_PERSISTENT, 0, 0, false } },
+	{ "version=4294967295", { false, true, UINT32_MAX, WIRE_PERSISTENT, 0, 0, false } },
+	{ "ttl=1", { false, false, 0, WIRE_TTL, 1000, 0, false } },
+	{ "ttl=30s", { false, false, 0, WIRE_TTL, 30000, 0, false } },
+	{ "ttl=1ms", { false, false, 0, WIRE_TTL, 1, 0, false } },
+	{ "ttl=2m", { false, false, 0, WIRE_TTL, 120000, 0, false } },
+	{ "ttl=2min", { false, false, 0, WIRE_TTL, 120000, 0, false } },
+	{ "ttl=3h", { false, false, 0, WIRE_TTL, 10800000, 0, false } },
+	{ "ttl=1d", { false, false, 0, WIRE_TTL, 86400000, 0, false } },
+	{ "ttl=0001s", { false, false, 0, WIRE_TTL, 1000, 0, false } },
+	{ "ttl=1099511627775ms", { false, false, 0, WIRE_TTL, WIRE_TTL_MAX, 0, false } },
+	{ "ttl=1099511627s", { false, false, 0, WIRE_TTL, 1099511627000, 0, false } },
+	{ "ttl=12725d", { false, false, 0, WIRE_TTL, UINT64_C(12725) * 86400000, 0, false } },
+	{ "sequence,ephemeral", { true, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
+	{ "ephemeral,sequence", { true, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
+	{ "sequence,held", { true, false, 0, WIRE_HELD, 0, 0, false } },
+	{ "held,sequence", { true, false, 0, WIRE_HELD, 0, 0, false } },
+	{ "sequence,container", { true, false, 0, WIRE_CONTAINER, 0, 0, false } },
+	{ "ttl=5s,sequence", { true, false, 0, WIRE_TTL, 5000, 0, false } },
+	{ "async", { false, false, 0, WIRE_PERSISTENT, 0, 0, true } },
 };
 
 static void
@@ -57,9 +58,27 @@ test_right(void **state)
 		assert_int_equal(got.version, right[i].is.version);
 		assert_int_equal(got.owner, right[i].is.owner);
 		assert_int_equal(got.ttl_ms, right[i].is.ttl_ms);
+		assert_int_equal(got.async, right[i].is.async);
 		assert_int_equal(modifier_version(&got),
 		    right[i].is.versioned ? (int64_t)right[i].is.version : -1);
 	}
+}
+
+static void
+test_events(void **state)
+{
+	static const char *const wrong[] = { "event", "events,", "events,from=", "events,from=0",
+		"events,from=x", "events,from=-1", "events,from=18446744073709551616",
+		"events,from=1,", "events,from= 1", "events,to=1", "from=1" };
+	uint64_t from;
+
+	(void)state;
+	assert_true(modifier_events("events", &from) && from == 0);
+	assert_true(modifier_events("events,from=0x100000002", &from) && from == 0x100000002);
+	assert_true(modifier_events("events,from=17", &from) && from == 17);
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		if (modifier_events(wrong[i], &from))
+			fail_msg("%s", wrong[i]);
 }
 
 static void
@@ -173,6 +192,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_long),

@@ -135,7 +135,7 @@ test_silence(void **state)
 	mkdir_done(a, 10, 0x101);
 	look_at_other();
 	taken(0x101, 1);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, b);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(b));
 	h_resumed(0x101, 1);
 	mkdir_done(b, 11, 0x102);
 	until_other_is_left();
@@ -241,7 +241,7 @@ test_home_again(void **state)
 	/* and now it is. */
 	greeted(0x101);
 	taken(0x101, 1);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	h_resumed(0x101, 1);
 	mkdir_done(a, 11, 0x102);
 	until_other_is_left();

@@ -53,7 +53,7 @@ expect_delete(void)
 	int i;
 
 	assert_int_equal(delete->id, ID);
-	assert_int_equal(delete->rid & 1, 1);
+	assert_int_equal(delete->rid % KERNEL_RIDS, KERNEL_RIDS - 1);
 	assert_int_equal(delete->flags, WIRE_ECHO);
 	rid = delete->rid;
 	h_reply(rid, ERR_OK, 0x103, NULL, NULL);

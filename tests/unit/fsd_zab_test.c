@@ -68,7 +68,7 @@ test_listing(void **state)
 			assert_memory_equal(entry->name, "data", 4);
 		at += FUSE_DIRENT_SIZE(entry);
 	}
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 11);
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);
 	in.offset = 2;
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);
@@ -350,7 +350,7 @@ test_held(void **state)
 	(void)state;
 	unique = h_release_send(ino, fh, O_RDWR);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 32);
-	assert_int_equal(h.msg.delete.rid, unique);
+	assert_int_equal(h.msg.delete.rid, H_RID(unique));
 	assert_int_equal(h.msg.delete.parent, 0);
 	assert_int_equal(h.msg.delete.version, -1);
 	assert_int_equal(h.msg.delete.flags, WIRE_ECHO);
