@@ -6,6 +6,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define TICK_MS_MIN 10
@@ -70,7 +71,7 @@ too_late(struct link *link, const struct link_request *request)
 	if (request->msg.type == WIRE_T_REPORT)
 		return old ? ERR_NOQUORUM : 0;
 	if (link->state == LINK_SUSPENDED)
-		return link->options.stale && link->conn != NULL ? 0 : ERR_NOQUORUM;
+		return link->conn != NULL && link_may_be_old(link, request) ? 0 : ERR_NOQUORUM;
 	/* Without a session there is no deadline but the request's own. */
 	return old && link->session == 0 ? ERR_NOQUORUM : 0;
 }
@@ -99,8 +100,10 @@ check_session(struct link *link, uint64_t now_ns)
 	/* What waited for one of them has nothing to wait for any more. */
 	if (!TAILQ_EMPTY(&link->waiting))
 		link_pump(link);
-	if (link->closed != NULL && now_ns >= link->close_ns)
+	if (link->closed != NULL && now_ns >= link->close_ns) {
+		log_warn("session not closed reason=\"no leader has answered\"");
 		link_finished(link);
+	}
 }
 
 static uint64_t

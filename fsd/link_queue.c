@@ -247,6 +247,14 @@ behind_barrier(const struct link *link, const struct link_request *request)
 	return false;
 }
 
+bool
+link_may_be_old(const struct link *link, const struct link_request *request)
+{
+	enum wire_type type = request->msg.type;
+
+	return link->options.stale && type != WIRE_T_SYNC && type != WIRE_T_HAND_OVER;
+}
+
 /*
  * Reads are refused when the deadline has passed, unless the mount wants old state rather than
  * none.
@@ -258,7 +266,7 @@ may_send(const struct link *link, const struct link_request *request)
 		return !window_full(link) && !behind_barrier(link, request);
 	if (request->write || request->msg.type == WIRE_T_REPORT)
 		return true;
-	return (link_get_state(link) != LINK_SUSPENDED || link->options.stale) &&
+	return (link_get_state(link) != LINK_SUSPENDED || link_may_be_old(link, request)) &&
 	       !behind_barrier(link, request);
 }
 
@@ -366,8 +374,6 @@ late(struct link *link, uint64_t rid)
 static bool
 not_executed(struct link *link, struct link_request *request, int code)
 {
-	static const struct timeval after = { .tv_usec = LINK_BUSY_MS * 1000 };
-
 	if (!request->write && request->msg.type != WIRE_T_SYNC)
 		return false;
 	if (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED)
@@ -380,7 +386,7 @@ not_executed(struct link *link, struct link_request *request, int code)
 		return true;
 	}
 	link->busy = true;
-	event_add(link->again, &after);
+	link_again(link);
 	return true;
 }
 

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #define FRONT_CONNECTIONS_MAX 1024
+#define FRONT_REMOTE_MAX 768 /* beyond, only the Unix socket's are let in: they are known */
 #define FRONT_UNSENT_MAX (64u << 20)
 #define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000

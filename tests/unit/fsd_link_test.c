@@ -1,6 +1,8 @@
 /* The session: reconnects, resends, promises, deadlines, expiry, the end. */
 #include "tests/unit/fsd_harness.h"
 
+#define LATE_NS UINT64_C(20000000000) /* for what takes a session's timeout at most */
+
 static uint64_t
 mkdir_send(const char *name)
 {
@@ -249,16 +251,16 @@ setup_short(void **state)
 	return 0;
 }
 
-/* and no longer than the session lives. */
+/* and no longer than the session lives: nothing old is an answer. */
 static void
-test_sync_without_a_quorum(void **state)
+sync_without_a_quorum(void)
 {
 	struct fuse_fsync_in in = { 0 };
-	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in);
+	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in), until = fsd_now_ns() + LATE_NS;
 	struct wire_msg pong = { .type = WIRE_T_PONG };
 
-	(void)state;
 	while (!h_packet()) {
+		assert_true(fsd_now_ns() < until);
 		if (!h_take()) {
 			h_turn();
 		} else if (h.msg.type == WIRE_T_PING) {
@@ -271,6 +273,23 @@ test_sync_without_a_quorum(void **state)
 	}
 	assert_int_equal(answer.head.unique, a);
 	assert_int_equal(answer.head.error, -EHOSTUNREACH);
+}
+
+static void
+test_sync_without_a_quorum(void **state)
+{
+	(void)state;
+	sync_without_a_quorum();
+}
+
+static void
+test_sync_of_a_stale_mount(void **state)
+{
+	(void)state;
+	h_begin(600, true);
+	h_open(0x100);
+	sync_without_a_quorum();
+	h_teardown(NULL);
 }
 
 /* What the first connection took with it may have been executed, whatever is said of the second. */
@@ -484,6 +503,29 @@ test_close(void **state)
 	assert_true(closed);
 }
 
+/* There is no leader for a moment: the end is asked for again. */
+static void
+test_close_without_a_leader(void **state)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE };
+	bool closed = false;
+
+	(void)state;
+	link_close(h.fsd.link, 20000, on_closed, &closed);
+	h_expect(WIRE_T_CLOSE);
+	bye.bye.code = ERR_NOQUORUM;
+	h_tell(&bye);
+	h_expect(WIRE_T_CLOSE);
+	bye.bye.code = ERR_BUSY;
+	h_tell(&bye);
+	h_expect(WIRE_T_CLOSE);
+	assert_false(closed);
+	bye.bye.code = ERR_OK;
+	h_tell(&bye);
+	h_run_ms(5);
+	assert_true(closed);
+}
+
 static void
 test_close_unanswered(void **state)
 {
@@ -558,6 +600,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_sync_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_sync_without_a_quorum, setup_short, h_teardown),
+		cmocka_unit_test(test_sync_of_a_stale_mount),
 		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
@@ -567,6 +610,7 @@ main(void)
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_close_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close_unanswered, h_setup, h_teardown),
 		cmocka_unit_test(test_report_without_session),
 		cmocka_unit_test_setup_teardown(test_misbehaving_replica, h_setup, h_teardown),
