@@ -25,6 +25,8 @@ say(const struct modifier *is, char said[SAID_MAX])
 		len += (size_t)snprintf(said, SAID_MAX, "%s", owners[is->owner]);
 	if (is->versioned)
 		len += (size_t)snprintf(said + len, SAID_MAX - len, "version=%u,", is->version);
+	if (is->async)
+		len += (size_t)snprintf(said + len, SAID_MAX - len, "async,");
 	if (is->sequence)
 		len += (size_t)snprintf(said + len, SAID_MAX - len, "sequence,");
 	CHECK(len > 0 && len < SAID_MAX);
@@ -37,15 +39,16 @@ makes_sense(const struct modifier *is)
 	CHECK(is->owner <= WIRE_TTL);
 	CHECK((is->ttl_ms != 0) == (is->owner == WIRE_TTL) && is->ttl_ms <= WIRE_TTL_MAX);
 	CHECK(!is->versioned || (!is->sequence && is->owner == WIRE_PERSISTENT));
+	CHECK(!is->async || (!is->sequence && !is->versioned && is->owner == WIRE_PERSISTENT));
 	CHECK(is->versioned || is->version == 0);
-	CHECK(is->versioned || is->sequence || is->owner != WIRE_PERSISTENT);
+	CHECK(is->versioned || is->sequence || is->async || is->owner != WIRE_PERSISTENT);
 	CHECK(modifier_version(is) == (is->versioned ? (int64_t)is->version : -1));
 }
 
 static void
 same(const struct modifier *a, const struct modifier *b)
 {
-	CHECK(a->sequence == b->sequence && a->versioned == b->versioned);
+	CHECK(a->sequence == b->sequence && a->versioned == b->versioned && a->async == b->async);
 	CHECK(a->version == b->version && a->owner == b->owner && a->ttl_ms == b->ttl_ms);
 }
 
@@ -67,6 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char text[SAID_MAX], said[SAID_MAX];
 	struct modifier is, again;
+	uint64_t from;
 	int errnum;
 
 	if (size >= sizeof text)
@@ -75,6 +79,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	errnum = modifier_parse(text, &is);
+	/* Nothing is both. */
+	CHECK(!modifier_events(text, &from) || (errnum == ENOENT && (from != 0) == (size > 6)));
 	CHECK(errnum == 0 || errnum == ENOENT || errnum == EINVAL);
 	CHECK(strlen(text) <= MODIFIER_TEXT_MAX || errnum == ENOENT);
 	if (errnum != ENOENT)

@@ -11,37 +11,36 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* sequence, versioned, version, owner, ttl_ms, from, async */
 static const struct {
 	const char *text;
 	struct modifier is;
 } right[] = {
-	{ "sequence", { true, false, 0, WIRE_PERSISTENT, 0, 0, false } },
-	{ "ephemeral", { false, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
-	{ "held", { false, false, 0, WIRE_HELD, 0, 0, false } },
-	{ "container", { false, false, 0, WIRE_CONTAINER, 0, 0, false } },
-	{ "version=0", { false, true, 0, WIRE_PERSISTENT, 0, 0, false } },
-	{ "version=17", { false, true, 17, WIRE_PERSISTENT, 0, 0, false } },
-	{ "version=007", { false, true, 7, WIRE_PERSISTENT, 0, 0, false } },
-	{ "version=4294967295", { false, true, UINT32_MAX, WIRE_PERSISTENT, 0, 0, false } },
-	{ "ttl=1", { false, false, 0, WIRE_TTL, 1000, 0, false } },
-	{ "ttl=30s", { false, false, 0, WIRE_TTL, 30000, 0, false } },
-	{ "ttl=1ms", { false, false, 0, WIRE_TTL, 1, 0, false } },
-	{ "ttl=2m", { false, false, 0, WIRE_TTL, 120000, 0, false } },
-	{ "ttl=2min", { false, false, 0, WIRE_TTL, 120000, 0, false } },
-	{ "ttl=3h", { false, false, 0, WIRE_TTL, 10800000, 0, false } },
-	{ "ttl=1d", { false, false, 0, WIRE_TTL, 86400000, 0, false } },
-	{ "ttl=0001s", { false, false, 0, WIRE_TTL, 1000, 0, false } },
-	{ "ttl=1099511627775ms", { false, false, 0, WIRE_TTL, WIRE_TTL_MAX, 0, false } },
-	{ "ttl=1099511627s", { false, false, 0, WIRE_TTL, 1099511627000, 0, false } },
-	{ "ttl=12725d", { false, false, 0, WIRE_TTL, UINT64_C(12725) * 86400000, 0, false } },
-	{ "sequence,ephemeral", { true, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
-	{ "ephemeral,sequence", { true, false, 0, WIRE_EPHEMERAL, 0, 0, false } },
-	{ "sequence,held", { true, false, 0, WIRE_HELD, 0, 0, false } },
-	{ "held,sequence", { true, false, 0, WIRE_HELD, 0, 0, false } },
-	{ "sequence,container", { true, false, 0, WIRE_CONTAINER, 0, 0, false } },
-	{ "ttl=5s,sequence", { true, false, 0, WIRE_TTL, 5000, 0, false } },
-	{ "async", { false, false, 0, WIRE_PERSISTENT, 0, 0, true } },
+	{ "sequence", { .sequence = true } },
+	{ "ephemeral", { .owner = WIRE_EPHEMERAL } },
+	{ "held", { .owner = WIRE_HELD } },
+	{ "container", { .owner = WIRE_CONTAINER } },
+	{ "version=0", { .versioned = true } },
+	{ "version=17", { .versioned = true, .version = 17 } },
+	{ "version=007", { .versioned = true, .version = 7 } },
+	{ "version=4294967295", { .versioned = true, .version = UINT32_MAX } },
+	{ "ttl=1", { .owner = WIRE_TTL, .ttl_ms = 1000 } },
+	{ "ttl=30s", { .owner = WIRE_TTL, .ttl_ms = 30000 } },
+	{ "ttl=1ms", { .owner = WIRE_TTL, .ttl_ms = 1 } },
+	{ "ttl=2m", { .owner = WIRE_TTL, .ttl_ms = 120000 } },
+	{ "ttl=2min", { .owner = WIRE_TTL, .ttl_ms = 120000 } },
+	{ "ttl=3h", { .owner = WIRE_TTL, .ttl_ms = 10800000 } },
+	{ "ttl=1d", { .owner = WIRE_TTL, .ttl_ms = 86400000 } },
+	{ "ttl=0001s", { .owner = WIRE_TTL, .ttl_ms = 1000 } },
+	{ "ttl=1099511627775ms", { .owner = WIRE_TTL, .ttl_ms = WIRE_TTL_MAX } },
+	{ "ttl=1099511627s", { .owner = WIRE_TTL, .ttl_ms = 1099511627000 } },
+	{ "ttl=12725d", { .owner = WIRE_TTL, .ttl_ms = UINT64_C(12725) * 86400000 } },
+	{ "sequence,ephemeral", { .sequence = true, .owner = WIRE_EPHEMERAL } },
+	{ "ephemeral,sequence", { .sequence = true, .owner = WIRE_EPHEMERAL } },
+	{ "sequence,held", { .sequence = true, .owner = WIRE_HELD } },
+	{ "held,sequence", { .sequence = true, .owner = WIRE_HELD } },
+	{ "sequence,container", { .sequence = true, .owner = WIRE_CONTAINER } },
+	{ "async", { .async = true } },
+	{ "ttl=5s,sequence", { .sequence = true, .owner = WIRE_TTL, .ttl_ms = 5000 } },
 };
 
 static void
@@ -54,31 +53,14 @@ test_right(void **state)
 		if (modifier_parse(right[i].text, &got) != 0)
 			fail_msg("%s is none", right[i].text);
 		assert_int_equal(got.sequence, right[i].is.sequence);
+		assert_int_equal(got.async, right[i].is.async);
 		assert_int_equal(got.versioned, right[i].is.versioned);
 		assert_int_equal(got.version, right[i].is.version);
 		assert_int_equal(got.owner, right[i].is.owner);
 		assert_int_equal(got.ttl_ms, right[i].is.ttl_ms);
-		assert_int_equal(got.async, right[i].is.async);
 		assert_int_equal(modifier_version(&got),
 		    right[i].is.versioned ? (int64_t)right[i].is.version : -1);
 	}
-}
-
-static void
-test_events(void **state)
-{
-	static const char *const wrong[] = { "event", "events,", "events,from=", "events,from=0",
-		"events,from=x", "events,from=-1", "events,from=18446744073709551616",
-		"events,from=1,", "events,from= 1", "events,to=1", "from=1" };
-	uint64_t from;
-
-	(void)state;
-	assert_true(modifier_events("events", &from) && from == 0);
-	assert_true(modifier_events("events,from=0x100000002", &from) && from == 0x100000002);
-	assert_true(modifier_events("events,from=17", &from) && from == 17);
-	for (size_t i = 0; i < COUNT(wrong); i++)
-		if (modifier_events(wrong[i], &from))
-			fail_msg("%s", wrong[i]);
 }
 
 static void
@@ -110,7 +92,8 @@ test_wrong(void **state)
 		"held,ttl=1", "container,ttl=1", "ttl=1,ttl=1", "ttl=1,ephemeral",
 		"version=1,version=1", "version=1,sequence", "sequence,version=1",
 		"version=1,ephemeral", "held,version=1", "container,version=1", "version=1,ttl=1",
-		"sequence,ttl=0", "sequence,version=x", "sequence,held,sequence",
+		"async,async", "async,sequence", "version=1,async", "async,version=1", "held,async",
+		"async,ttl=1", "sequence,ttl=0", "sequence,version=x", "sequence,held,sequence",
 		"sequence,held,ephemeral" };
 
 	(void)state;
@@ -123,8 +106,9 @@ test_none(void **state)
 {
 	static const char *const none[] = { "", ",", "x", "sequence,", ",sequence",
 		"sequence,,held", "Sequence", "sequences", " sequence", "sequence ", "held=1",
-		"sequence=1", "container=", "ttl", "ttl:1", "version", "VERSION=1", "data", "stat",
-		"self", "sequence,x", "ttl=0,x", "sequence,sequence,x", "version=1,sequence,x" };
+		"sequence=1", "container=", "async=1", "events", "events,from=1", "ttl", "ttl:1",
+		"version", "VERSION=1", "data", "stat", "self", "sequence,x", "ttl=0,x",
+		"sequence,sequence,x", "version=1,sequence,x" };
 
 	(void)state;
 	all_are(ENOENT, none, COUNT(none));
@@ -151,6 +135,29 @@ test_long(void **state)
 	assert_int_equal(modifier_parse(text, &got), ENOENT);
 }
 
+/* A zxid is a number that is not 0, as .zab/session or a line of events has it. */
+static void
+test_events(void **state)
+{
+	static const char *const none[] = { "event", "events,", "events,from",
+		"events,from=", "events,from=0", "events,from=0x0", "events,from=-1",
+		"events,from= 1", "events,from=1 ", "events,from=1x",
+		"events,from=18446744073709551616", "events,to=1", "events,from=1,from=1",
+		"sequence" };
+	uint64_t from = 9;
+
+	(void)state;
+	assert_true(modifier_events("events", &from));
+	assert_int_equal(from, 0);
+	assert_true(modifier_events("events,from=17", &from));
+	assert_int_equal(from, 17);
+	assert_true(modifier_events("events,from=0x200000003", &from));
+	assert_int_equal(from, 0x200000003);
+	for (size_t i = 0; i < COUNT(none); i++)
+		if (modifier_events(none[i], &from))
+			fail_msg("\"%s\" is events", none[i]);
+}
+
 static void
 test_made(void **state)
 {
@@ -164,6 +171,7 @@ test_made(void **state)
 	} cases[] = {
 		{ "sequence", "yyyyyy" },
 		{ "version=3", "yyyyyy" },
+		{ "async", "yyyyyy" },
 		{ "ephemeral", "-y----" },
 		{ "held", "-y----" },
 		{ "sequence,held", "-y----" },
@@ -192,10 +200,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right),
-		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_made),
 	};
 
