@@ -202,6 +202,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
 	events_applied(replica, &txn);
+	await_applied(replica);
 	close = closing(&txn);
 	if (close != NULL)
 		attend_closed(replica, close->id, close->expired != 0);

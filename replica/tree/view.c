@@ -267,6 +267,12 @@ view_new_id(struct view *view)
 	return view->next_id++;
 }
 
+bool
+view_is_used(const struct view *view, uint64_t id)
+{
+	return id >= TREE_ROOT && (id < view->next_id || id < tree_next_id(view->tree));
+}
+
 void
 view_applied(struct view *view, uint64_t zxid)
 {
