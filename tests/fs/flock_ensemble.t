@@ -22,8 +22,12 @@ hold() {
 has() {
 	wait_for 30 test -e "has-$1"
 }
+# Whoever had it wrongly would have said so by now.
 waits() {
-	! wait_for 0.2 test -e "has-$1"
+	local i
+	for ((i = 0; i < 20; i++)); do
+		[ ! -e "has-$1" ] && timeout 20 sync m1/lock || return 1
+	done
 }
 in_queue() {
 	wait_for 20 grep -qs request_wait "/proc/${holder[$1]}/wchan" ||

@@ -486,6 +486,7 @@ client_lost(struct world *world, struct client *client)
 	memset(client->claims, 0, sizeof client->claims);
 	client->npending = 0;
 	client->session = 0;
+	client->leaving = false;
 	client->rid = client->reads = 0;
 	client->said = client->seen = 0;
 }

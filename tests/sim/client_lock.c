@@ -79,7 +79,7 @@ held(struct world *world, const struct client *client, struct claim *claim, bool
 
 	claim->state = CLAIM_HELD;
 	claim->until = world->now + random_below(world, HOLD);
-	if (client->deadline <= world->now)
+	if (client->deadline <= world->now || client->leaving)
 		return;
 	world->coverage[waited ? COVER_WAITED : COVER_LOCKED]++;
 	claim->believed = true;
@@ -137,12 +137,13 @@ client_lock_tick(struct world *world, struct client *client)
 	}
 }
 
-/* It ends its session: what it had it has no more. */
+/* It ends its session, some time: what it had, and gets from now on, it may have no more. */
 void
 client_lock_leave(struct client *client)
 {
 	uint32_t i;
 
+	client->leaving = true;
 	for (i = 0; i < CLAIMS; i++)
 		client->claims[i].believed = false;
 }

@@ -317,6 +317,7 @@ struct client {
 	struct pending pending[OUTSTANDING_MAX];
 	uint32_t npending;
 	struct claim claims[CLAIMS];
+	bool leaving; /* it has asked for its session's end */
 };
 
 /* What a row of the history is to clients. */
