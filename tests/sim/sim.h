@@ -533,6 +533,7 @@ void qualified_answered(struct world *world, struct done *done, struct blob name
 void qualified_row(struct world *world, const struct tree *tree, const struct txn *txn);
 /* Whether something should have gone by itself by then. */
 bool qualified_overdue(const struct tree *tree, uint64_t dir, int64_t now_ns);
+
 /* client_lock.c: asks for something about a lock; false: there is nothing to ask for. */
 bool client_lock(struct world *world, struct client *client);
 /* LOCK, UNLOCK or AWAIT; given up, too. */
