@@ -13,11 +13,20 @@
 
 #include <sys/file.h>
 
-/* Nobody waits for it, or nobody may believe in it. If the file is closed, that has been said. */
+/* NULL: the file is closed, or the same lock was asked for or taken back since: that counts. */
+static struct handle *
+latest(const struct call *call)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	return handle != NULL && handle->claim == call->rid ? handle : NULL;
+}
+
+/* Nobody waits for it, or nobody may believe in it. */
 static void
 withdraw(struct call *call)
 {
-	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct handle *handle = latest(call);
 
 	if (handle == NULL)
 		return;
@@ -44,7 +53,7 @@ fail(struct call *call, int code)
 static void
 granted(struct call *call)
 {
-	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct handle *handle = latest(call);
 
 	/* By now others may be told that the session is over. */
 	if (link_get_state(call->fsd->link) == LINK_SUSPENDED) {
@@ -91,7 +100,7 @@ await(struct call *call)
 static void
 asked(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct handle *handle = latest(call);
 
 	(void)stat;
 	if (reply->code == ERR_OK) {
@@ -109,7 +118,7 @@ asked(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	if (reply->code == ERR_UNKNOWN) {
 		fail(call, ERR_UNKNOWN);
 	} else if ((call->flags & LOCK_NB) != 0) {
-		if (handle != NULL && handle->claim == call->rid)
+		if (handle != NULL)
 			handle->claim = 0;
 		reply_code(call, ERR_AGAIN);
 		call_free(call);

@@ -90,6 +90,19 @@ waiting(uint64_t fh, uint64_t *rid)
 	return unique;
 }
 
+/* Where the session goes on, or a new one begins. */
+static void
+connect_again(uint64_t session)
+{
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_OK, session, 0x102);
+	h_expect(WIRE_T_INTEREST);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(0x102, 1);
+	h_until_state(LINK_CONNECTED);
+}
+
 static void
 interrupt(uint64_t unique)
 {
@@ -163,7 +176,7 @@ test_closed_in_a_bad_moment(void **state)
 	assert_int_equal(h_answer(h_release_lock_send(ID, fh, O_RDWR)), 0);
 	h_run_ms(TIMEOUT_MS * 2);
 	h_listen();
-	h_open(0x101);
+	connect_again(H_SESSION);
 	say(expect_unlock(fh), ERR_OK);
 	h_nothing_sent(150);
 }
@@ -191,12 +204,7 @@ test_waiting_over_a_reattachment(void **state)
 	unique = waiting(fh, &rid);
 	close(h.replica);
 	h.replica = -1;
-	h_wait_accept();
-	h_expect(WIRE_T_HELLO);
-	h_welcome(ERR_OK, H_SESSION, 0x101);
-	h_expect(WIRE_T_INTEREST);
-	h_expect(WIRE_T_RESUME);
-	h_resumed(0x101, 1);
+	connect_again(H_SESSION);
 	assert_int_equal(expect_await(fh), rid);
 	say(rid, ERR_OK);
 	assert_int_equal(h_answer(unique), 0);
@@ -261,12 +269,7 @@ test_interrupted_in_a_bad_moment(void **state)
 		assert_int_equal(h_answer(uniques[i]), -EINTR);
 	}
 	h_listen();
-	h_wait_accept();
-	h_expect(WIRE_T_HELLO);
-	h_welcome(ERR_OK, H_SESSION, 0x101);
-	h_expect(WIRE_T_INTEREST);
-	h_expect(WIRE_T_RESUME);
-	h_resumed(0x101, 1);
+	connect_again(H_SESSION);
 	for (i = 0; i < 3; i++)
 		expect_await(files[i]);
 	for (i = 0; i < 3; i++)
@@ -293,6 +296,25 @@ test_killed(void **state)
 	/* The close says it once more: it does not know. */
 	assert_int_equal(h_answer(h_release_lock_send(ID, fh, O_RDWR)), 0);
 	say(expect_unlock(fh), ERR_OK);
+}
+
+/* What is asked for anew is not taken back for the sake of who asked before. */
+static void
+test_asked_again(void **state)
+{
+	uint64_t fh = open_file(O_RDWR), first, second, rid;
+
+	(void)state;
+	first = h_flock_send(ID, fh, LOCK_EX);
+	rid = expect_lock(fh, WIRE_EXCLUSIVE);
+	interrupt(first);
+	assert_int_equal(h_answer(first), -EINTR); /* it took too long */
+	second = h_flock_send(ID, fh, LOCK_EX);
+	expect_lock(fh, WIRE_EXCLUSIVE);
+	say(rid, ERR_OK);
+	say(h.msg.lock.rid, ERR_OK);
+	assert_int_equal(h_answer(second), 0);
+	h_nothing_sent(150);
 }
 
 /* Nobody knows what became of the request. */
@@ -326,13 +348,7 @@ test_expired(void **state)
 	(void)state;
 	locked(fh);
 	h_tell(&bye);
-	h_wait_accept();
-	h_expect(WIRE_T_HELLO);
-	h_welcome(ERR_OK, H_SESSION + 1, 0x102);
-	h_expect(WIRE_T_INTEREST);
-	h_expect(WIRE_T_RESUME);
-	h_resumed(0x102, 1);
-	h_until_state(LINK_CONNECTED);
+	connect_again(H_SESSION + 1);
 	assert_int_equal(h_answer(h_write_send(ID, fh, O_RDWR, 0, "x", 1)), -ESTALE);
 	assert_int_equal(h_answer(h_flock_send(ID, fh, LOCK_EX | LOCK_NB)), -ESTALE);
 	assert_int_equal(h_answer(h_flock_send(ID, fh, LOCK_UN)), -ESTALE);
@@ -351,12 +367,7 @@ test_expired_while_waiting(void **state)
 
 	(void)state;
 	h_tell(&bye);
-	h_wait_accept();
-	h_expect(WIRE_T_HELLO);
-	h_welcome(ERR_OK, H_SESSION + 1, 0x102);
-	h_expect(WIRE_T_INTEREST);
-	h_expect(WIRE_T_RESUME);
-	h_resumed(0x102, 1);
+	connect_again(H_SESSION + 1);
 	say(expect_await(fh), ERR_NONODE);
 	assert_int_equal(h_answer(unique), -ESTALE);
 }
@@ -374,7 +385,7 @@ test_suspended(void **state)
 	unlink(h.path);
 	assert_int_equal(h_answer(unique), -EHOSTUNREACH);
 	h_listen();
-	h_open(0x101);
+	connect_again(H_SESSION);
 	say(expect_unlock(fh), ERR_OK);
 }
 
@@ -426,6 +437,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_interrupted_early, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted_in_a_bad_moment, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_asked_again, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_while_waiting, setup, h_teardown),
