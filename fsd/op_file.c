@@ -318,6 +318,9 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 		msg.write.offset = (uint64_t)call->offset;
 	}
 	call_send(call, &msg, done);
+	/* Who writes because he has a lock does not write when he has it no more. */
+	if (handle->held || handle->locked)
+		link_bind(call->request);
 	free(whole);
 }
 

@@ -358,6 +358,29 @@ test_expired(void **state)
 	assert_int_equal(h_answer(unique), 0);
 }
 
+/* What waits to be written for the sake of the lock is not written without it. */
+static void
+test_expired_before_a_write(void **state)
+{
+	uint64_t fh = open_file(O_RDWR), other = open_file(O_RDWR), unique, free_one;
+
+	(void)state;
+	locked(fh);
+	close(h.replica);
+	h.replica = -1;
+	h_until_state(LINK_CONNECTING);
+	unique = h_write_send(ID, fh, O_RDWR, 0, "x", 1);
+	free_one = h_write_send(ID, other, O_RDWR, 0, "y", 1);
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_EXPIRED, 0, 0);
+	connect_again(H_SESSION + 1);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.data.data[0], 'y');
+	say(h.msg.write.rid, ERR_OK);
+	assert_int_equal(h_answer(free_one), 0);
+}
+
 /* The queue was the session's, too. */
 static void
 test_expired_while_waiting(void **state)
@@ -440,6 +463,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_asked_again, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_expired_before_a_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_while_waiting, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_suspended, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, h_teardown),
