@@ -9,7 +9,7 @@
 #include "fsd/handle.h"
 
 /* A file is closed: its lock goes. NULL: a handle that nobody knows. */
-void lock_release(struct fsd *fsd, const struct handle *handle, uint64_t ino,
-    const struct fuse_file_info *fi);
+void lock_release(
+    struct fsd *fsd, const struct handle *handle, uint64_t ino, const struct fuse_file_info *fi);
 
 #endif

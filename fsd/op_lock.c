@@ -239,8 +239,8 @@ op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
  * before.
  */
 void
-lock_release(struct fsd *fsd, const struct handle *handle, uint64_t ino,
-    const struct fuse_file_info *fi)
+lock_release(
+    struct fsd *fsd, const struct handle *handle, uint64_t ino, const struct fuse_file_info *fi)
 {
 	bool unknown = (handle == NULL || handle->adopted) && fi->flock_release;
 	struct call *call;

@@ -31,9 +31,9 @@ struct lock {
 struct strays {
 	struct fsd *fsd;
 	struct event *timer;
-	Pvoid_t ids;	  /* Judy1 */
-	Pvoid_t doubts;	  /* JudyL: fh -> struct doubt * */
-	Pvoid_t locks;	  /* JudyL: fh -> struct lock * */
+	Pvoid_t ids;	/* Judy1 */
+	Pvoid_t doubts; /* JudyL: fh -> struct doubt * */
+	Pvoid_t locks;	/* JudyL: fh -> struct lock * */
 };
 
 static void
@@ -116,8 +116,7 @@ unlocked(struct call *call, const struct wire_reply *reply, const struct wire_st
 static bool
 unlock_one(struct strays *strays, uint64_t fh, struct lock *lock)
 {
-	struct wire_msg msg = { .type = WIRE_T_UNLOCK,
-		.unlock = { .id = lock->id, .owner = fh } };
+	struct wire_msg msg = { .type = WIRE_T_UNLOCK, .unlock = { .id = lock->id, .owner = fh } };
 	uint64_t rid = next_rid(strays);
 	struct call *call = rid == 0 ? NULL : call_new(strays->fsd, NULL);
 

@@ -30,9 +30,8 @@ keep(struct attendance *attendance, const struct wire_await *msg, uint64_t zxid)
 	struct await *await = malloc(sizeof *await);
 
 	CHECK(slot != NULL && slot != PPJERR && await != NULL);
-	*await = (struct await){
-		.next = *slot, .rid = msg->rid, .node = msg->id, .owner = msg->owner
-	};
+	*await =
+	    (struct await){ .next = *slot, .rid = msg->rid, .node = msg->id, .owner = msg->owner };
 	*slot = await;
 	attendance->nawaits++;
 }
@@ -69,8 +68,7 @@ settled(struct replica *replica, struct attendance *attendance, uint64_t zxid)
 	JudyLDel(&attendance->awaits, zxid, PJE0);
 	for (; await != NULL; await = next) {
 		next = await->next;
-		lock = tree_lock(
-		    replica->tree, attendance->session, await->node, await->owner);
+		lock = tree_lock(replica->tree, attendance->session, await->node, await->owner);
 		answer(replica, attendance->front, await->rid,
 		    lock != NULL && lock->zxid == zxid ? ERR_OK : ERR_NONODE);
 		attendance->nawaits--;

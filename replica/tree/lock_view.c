@@ -198,8 +198,8 @@ set(struct lock_view *view, const struct lock_key *key, struct lock_state state,
 }
 
 void
-lock_view_put(struct lock_view *view, const struct lock_key *key, bool exclusive, bool held,
-    uint64_t zxid)
+lock_view_put(
+    struct lock_view *view, const struct lock_key *key, bool exclusive, bool held, uint64_t zxid)
 {
 	set(view, key, (struct lock_state){ .there = true, .exclusive = exclusive, .held = held },
 	    zxid);

@@ -25,8 +25,8 @@ void lock_view_get(
 /* Whether another lock at the end of the queue, in place of this one, would be held at once. */
 bool lock_view_is_free(const struct lock_view *view, const struct lock_key *key, bool exclusive);
 /* At the end of the queue, whatever was there of this key. */
-void lock_view_put(struct lock_view *view, const struct lock_key *key, bool exclusive, bool held,
-    uint64_t zxid);
+void lock_view_put(
+    struct lock_view *view, const struct lock_key *key, bool exclusive, bool held, uint64_t zxid);
 void lock_view_remove(struct lock_view *view, const struct lock_key *key, uint64_t zxid);
 /* The session ends. */
 void lock_view_end(struct lock_view *view, uint64_t session, uint64_t zxid);

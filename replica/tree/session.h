@@ -14,8 +14,8 @@ struct session {
 	uint64_t id, acked;
 	uint32_t timeout_ms;
 	uint32_t nresults;
-	Pvoid_t results;    /* JudyL: rid -> struct session_result */
-	Pvoid_t ephemerals; /* JudyL: node -> handle */
+	Pvoid_t results;	    /* JudyL: rid -> struct session_result */
+	Pvoid_t ephemerals;	    /* JudyL: node -> handle */
 	struct session_locks locks; /* by node and owner */
 	uint32_t nlocks;
 	uint8_t secret[WIRE_SECRET_LEN];

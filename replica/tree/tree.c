@@ -255,9 +255,8 @@ apply_lock(struct tree *tree, const struct txn *txn, const struct txn_lock *op)
 	if (!expect(tree, session != NULL))
 		return;
 	lock_put(tree, session, op->node, op->owner, op->exclusive != 0, txn->zxid);
-	expect(tree,
-	    tree_lock_is_held(tree, tree_lock(tree, session->id, op->node, op->owner)) ==
-		(txn->head.code == ERR_OK));
+	expect(tree, tree_lock_is_held(tree, tree_lock(tree, session->id, op->node, op->owner)) ==
+			 (txn->head.code == ERR_OK));
 }
 
 static void

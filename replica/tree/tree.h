@@ -115,8 +115,7 @@ const struct lock *tree_lock(
     const struct tree *tree, uint64_t session, uint64_t node, uint64_t owner);
 bool tree_lock_is_held(const struct tree *tree, const struct lock *lock);
 /* How many a node's queue has, those that wait too. */
-void tree_lock_count(
-    const struct tree *tree, uint64_t node, uint32_t *shared, uint32_t *exclusive);
+void tree_lock_count(const struct tree *tree, uint64_t node, uint32_t *shared, uint32_t *exclusive);
 /* The one behind zxid in a node's queue, or only among those that are exclusive; NULL: no more. */
 const struct lock *tree_next_lock(
     const struct tree *tree, uint64_t node, uint64_t zxid, bool exclusive);
@@ -125,8 +124,7 @@ uint64_t tree_locks(const struct tree *tree); /* of all sessions */
  * The locks that wait no longer since the last transaction: it gave them what they waited for, or
  * took them away. The one with the least zxid above `after`; false: no more.
  */
-bool tree_next_settled(
-    const struct tree *tree, uint64_t after, uint64_t *zxid, uint64_t *session);
+bool tree_next_settled(const struct tree *tree, uint64_t after, uint64_t *zxid, uint64_t *session);
 uint32_t session_locks(const struct session *session);
 /* The session's next lock behind this one (NULL: the first), by node and owner; NULL: no more. */
 const struct lock *session_next_lock(const struct session *session, const struct lock *after);

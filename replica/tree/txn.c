@@ -210,8 +210,8 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 	    codec_unpack(&head_schema, elements, n, &out->head) != 0 ||
 	    count_ops(in, off, &out->nops) != 0)
 		return ERR_PROTO;
-	if (out->head.code > 0 || (out->head.code != ERR_OK && out->head.code != ERR_AGAIN &&
-				      out->nops != 0))
+	if (out->head.code > 0 ||
+	    (out->head.code != ERR_OK && out->head.code != ERR_AGAIN && out->nops != 0))
 		return ERR_PROTO;
 	if (out->nops == 0)
 		return 0;

@@ -23,7 +23,8 @@ enum txn_op_type {
 	TXN_ATTR = 4,
 	TXN_RENAME = 5,
 	TXN_SESSION_OPEN = 6,
-	TXN_SESSION_CLOSE = 7, /* its ephemerals go by TXN_DELETEs in front of it; its locks with it */
+	TXN_SESSION_CLOSE =
+	    7, /* its ephemerals go by TXN_DELETEs in front of it; its locks with it */
 	TXN_LOCK = 8,
 	TXN_UNLOCK = 9,
 };

@@ -168,8 +168,9 @@ main(int argc, char **argv)
 	} else if (argc == 4 && strcmp(what, "many") == 0) {
 		many(argv[2], measure_number(argv[3], WAITERS_MAX));
 	} else {
-		fprintf(stderr, "usage: bench_locks alone FILE N | hand-over FILE FILE N | many FILE "
-				"WAITERS\n");
+		fprintf(stderr,
+		    "usage: bench_locks alone FILE N | hand-over FILE FILE N | many FILE "
+		    "WAITERS\n");
 		return 64;
 	}
 	return 0;

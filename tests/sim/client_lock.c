@@ -15,9 +15,8 @@ static void
 ask_lock(struct world *world, struct client *client, struct claim *claim, uint32_t how)
 {
 	struct wire_msg msg = { .type = WIRE_T_LOCK,
-		.lock = { .id = claim->node,
-		    .owner = (uint64_t)(claim - client->claims),
-		    .how = how } };
+		.lock = {
+		    .id = claim->node, .owner = (uint64_t)(claim - client->claims), .how = how } };
 
 	claim->state = CLAIM_ASKED;
 	claim->believed = false;
@@ -110,8 +109,8 @@ client_lock_answered(struct world *world, struct client *client, const struct do
 			fail(world, "client %u waits for a lock that is not there", client->index);
 	} else if (done->given_up || done->type == WIRE_T_UNLOCK) {
 		/* What may still be there has to go. */
-		claim->state = done->type == WIRE_T_UNLOCK && done->code == ERR_OK ? CLAIM_NONE
-										   : CLAIM_HELD;
+		claim->state =
+		    done->type == WIRE_T_UNLOCK && done->code == ERR_OK ? CLAIM_NONE : CLAIM_HELD;
 		claim->until = 0;
 	} else if (done->code == ERR_OK) {
 		held(world, client, claim, false);

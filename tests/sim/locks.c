@@ -71,9 +71,8 @@ apply(struct queue *queue, const struct txn *txn)
 		if (place != NULL)
 			take_out(queue, place);
 		CHECK(queue->count < sizeof queue->places / sizeof queue->places[0]);
-		queue->places[queue->count++] = (struct place){
-			session, op->lock.node, op->lock.owner, op->lock.exclusive != 0, txn->zxid
-		};
+		queue->places[queue->count++] = (struct place){ session, op->lock.node,
+			op->lock.owner, op->lock.exclusive != 0, txn->zxid };
 	} else if (op != NULL && op->type == TXN_UNLOCK) {
 		place = find(queue, session, op->unlock.node, op->unlock.owner);
 		CHECK(place != NULL);

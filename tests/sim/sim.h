@@ -284,8 +284,8 @@ struct pending {
 #define CLAIMS 2
 struct claim {
 	enum { CLAIM_NONE, CLAIM_ASKED, CLAIM_WAITS, CLAIM_HELD, CLAIM_RELEASED } state;
-	bool believed;	/* that it is held */
-	uint32_t how;	/* as asked */
+	bool believed; /* that it is held */
+	uint32_t how;  /* as asked */
 	uint64_t node;
 	uint64_t until; /* then it is released */
 };

@@ -337,16 +337,15 @@ h_nothing_sent(uint32_t ms)
 			fail_msg("%s came", wire_type_name(h.msg.type));
 }
 
-#define H_RID(unique) ((unique) * KERNEL_RIDS)
+#define H_RID(unique) ((unique)*KERNEL_RIDS)
 
 /* To an rid, or to the write that a request of the kernel became, by its unique. */
 static inline void
 h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, const char *data)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY,
-		.reply = { .rid = rid < KERNEL_RIDS ? H_RID(rid) : rid,
-		    .code = code,
-		    .zxid = zxid } };
+		.reply = {
+		    .rid = rid < KERNEL_RIDS ? H_RID(rid) : rid, .code = code, .zxid = zxid } };
 	msgpack_sbuffer packed;
 
 	msgpack_sbuffer_init(&packed);
@@ -636,8 +635,7 @@ h_flock_send(uint64_t ino, uint64_t fh, int how)
 	in.lk.type = (uint32_t)((how & LOCK_UN) != 0   ? F_UNLCK
 				: (how & LOCK_EX) != 0 ? F_WRLCK
 						       : F_RDLCK);
-	return h_request(
-	    (how & LOCK_NB) != 0 ? FUSE_SETLK : FUSE_SETLKW, ino, &in, sizeof in);
+	return h_request((how & LOCK_NB) != 0 ? FUSE_SETLK : FUSE_SETLKW, ino, &in, sizeof in);
 }
 
 /* The file has been locked once: the kernel says so. */

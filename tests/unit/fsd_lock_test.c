@@ -455,10 +455,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_closed, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_closed_in_a_bad_moment, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_waiting, setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_waiting_over_a_reattachment, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_waiting_over_a_reattachment, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted_early, setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_interrupted_in_a_bad_moment, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_interrupted_in_a_bad_moment, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_asked_again, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, h_teardown),

@@ -17,11 +17,8 @@ lock(struct client *client, uint64_t rid, uint64_t owner, uint32_t how)
 
 	say(client,
 	    (struct wire_msg){ .type = WIRE_T_LOCK,
-		.lock = { .rid = rid,
-		    .acked = rid - 1,
-		    .id = TREE_ROOT,
-		    .owner = owner,
-		    .how = how } });
+		.lock = {
+		    .rid = rid, .acked = rid - 1, .id = TREE_ROOT, .owner = owner, .how = how } });
 	UNTIL(client->replies > replies);
 	assert_int_equal(client->reply.rid, rid);
 	return client->reply.code;
@@ -38,9 +35,8 @@ unlock(struct client *client, uint64_t rid, uint64_t owner)
 static void
 await(struct client *client, uint64_t rid, uint64_t owner)
 {
-	say(client,
-	    (struct wire_msg){ .type = WIRE_T_AWAIT,
-		.await = { .rid = rid, .id = TREE_ROOT, .owner = owner } });
+	say(client, (struct wire_msg){ .type = WIRE_T_AWAIT,
+			.await = { .rid = rid, .id = TREE_ROOT, .owner = owner } });
 }
 
 /* What the client has said has been heard, and what there is to say to it has been said. */

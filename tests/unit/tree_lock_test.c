@@ -46,8 +46,7 @@ ask(struct fixture *fixture, int who, struct wire_msg msg)
 	int code;
 
 	set_rid(&msg, ++client->rid, client->acked);
-	assert_int_equal(
-	    world_request(fixture->world, client->session, &msg, &code), PREP_PROPOSE);
+	assert_int_equal(world_request(fixture->world, client->session, &msg, &code), PREP_PROPOSE);
 	return code;
 }
 
@@ -68,9 +67,9 @@ lock(struct fixture *fixture, int who, uint32_t how)
 static void
 unlock(struct fixture *fixture, int who)
 {
-	assert_int_equal(ask(fixture, who,
-			     (struct wire_msg){ .type = WIRE_T_UNLOCK,
-				 .unlock = { .id = NODE, .owner = 1 } }),
+	assert_int_equal(
+	    ask(fixture, who,
+		(struct wire_msg){ .type = WIRE_T_UNLOCK, .unlock = { .id = NODE, .owner = 1 } }),
 	    0);
 }
 
@@ -83,12 +82,11 @@ assert_locks(struct fixture *fixture, const char *wanted)
 
 	world_apply_all(fixture->world);
 	for (int i = 0; i < CLIENTS; i++) {
-		const struct lock *found =
-		    tree_lock(tree, fixture->clients[i].session, NODE, 1);
+		const struct lock *found = tree_lock(tree, fixture->clients[i].session, NODE, 1);
 
 		if (found != NULL)
 			got[i] = (char)(!tree_lock_is_held(tree, found) ? 'w'
-				 : found->exclusive			? 'x'
+					: found->exclusive		? 'x'
 									: 's');
 	}
 	assert_string_equal(got, wanted);
@@ -256,9 +254,9 @@ test_refused(void **state)
 	uint64_t next = tree_next_id(fixture->world->tree), made;
 
 	assert_int_equal(lock(fixture, 0, 4), ERR_INVAL);
-	assert_int_equal(ask(fixture, 0,
-			     (struct wire_msg){
-				 .type = WIRE_T_LOCK, .lock = { .id = next, .owner = 1 } }),
+	assert_int_equal(
+	    ask(fixture, 0,
+		(struct wire_msg){ .type = WIRE_T_LOCK, .lock = { .id = next, .owner = 1 } }),
 	    ERR_NONODE);
 	assert_int_equal(ask(fixture, 0, (struct wire_msg){ .type = WIRE_T_LOCK }), ERR_NONODE);
 	/* One that is gone can be locked by whoever has it open. */
@@ -270,8 +268,8 @@ test_refused(void **state)
 	    0);
 	made = next;
 	assert_int_equal(ask(fixture, 0,
-			     (struct wire_msg){ .type = WIRE_T_DELETE,
-				 .delete = { .id = made, .version = -1 } }),
+			     (struct wire_msg){
+				 .type = WIRE_T_DELETE, .delete = { .id = made, .version = -1 } }),
 	    0);
 	assert_int_equal(ask(fixture, 0,
 			     (struct wire_msg){ .type = WIRE_T_LOCK,
@@ -324,8 +322,8 @@ lock_quickly(struct fixture *fixture, uint64_t owner)
 
 	set_rid(&msg, client->rid + 1, client->rid);
 	client->rid++;
-	assert_int_equal(prep_write(world->prep, client->session, &msg, ++world->zxid, 1,
-			     VALUE_MAX, &world->zone, &txn, &code),
+	assert_int_equal(prep_write(world->prep, client->session, &msg, ++world->zxid, 1, VALUE_MAX,
+			     &world->zone, &txn, &code),
 	    PREP_PROPOSE);
 	code = txn.head.code;
 	tree_apply(world->tree, &txn);

@@ -521,8 +521,8 @@ assert_same_blob(struct blob a, struct blob b)
 }
 
 static inline void
-assert_same_locks(const struct tree *a, const struct session *x, const struct tree *b,
-    const struct session *y)
+assert_same_locks(
+    const struct tree *a, const struct session *x, const struct tree *b, const struct session *y)
 {
 	const struct lock *lock = NULL, *other = NULL;
 
