@@ -80,9 +80,9 @@ test_waiting(void **state)
 	UNTIL(second.reply.rid == 72);
 	assert_int_equal(second.reply.code, ERR_OK);
 	round_trip(&third);
-	assert_int_equal(third.replies, 2); /* its request's and this one */
+	assert_int_equal(third.replies, 3); /* its request's and the round trips' */
 	unlock(&second, 4, 1);
-	UNTIL(third.replies == 4);
+	UNTIL(third.replies == 5);
 	assert_int_equal(third.reply.code, ERR_OK);
 	assert_int_equal(attend_find(replica, third.session)->nawaits, 0);
 
