@@ -168,8 +168,11 @@ handle_pin(struct handle *handle, struct value *value)
 bool
 handle_expired(const struct fsd *fsd, const struct handle *handle)
 {
-	if (!handle->held)
+	uint64_t session = link_session(fsd->link);
+
+	if (!handle->held && !handle->locked)
 		return false;
-	return handle->session != link_session(fsd->link) ||
+	return (handle->held && handle->session != session) ||
+	       (handle->locked && handle->lock_session != session) ||
 	       link_get_state(fsd->link) == LINK_SUSPENDED;
 }

@@ -22,6 +22,9 @@ struct handle {
 	bool fresh;	       /* value was pinned by OPEN and not read yet */
 	bool held;	       /* its node goes with it */
 	uint64_t session;      /* of a held one */
+	uint64_t claim;	       /* the last request for a lock that may be there; 0: none */
+	bool locked;	       /* it is, */
+	uint64_t lock_session; /* of this session */
 	struct value *value;   /* the snapshot that is read; NULL: none yet */
 	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */
 	int64_t expect;	       /* the only version that a write may find; -1: any */
@@ -57,7 +60,7 @@ void handle_answer(struct handle *handle, const char *text, size_t len);
 void handle_async(struct handle *handle);
 /* Takes the reference over. */
 void handle_pin(struct handle *handle, struct value *value);
-/* A held node whose session may be gone: its descriptor answers ESTALE. */
+/* A held node, or a lock, whose session may be gone: its descriptor answers ESTALE. */
 bool handle_expired(const struct fsd *fsd, const struct handle *handle);
 
 #endif

@@ -42,7 +42,9 @@ static int
 of_old_session(struct link *link, const struct link_request *request)
 {
 	(void)link;
-	return request->write && request->number != 0 ? ERR_UNKNOWN : 0;
+	if (request->write && request->number != 0)
+		return ERR_UNKNOWN;
+	return request->bound ? ERR_EXPIRED : 0;
 }
 
 void

@@ -40,6 +40,7 @@ struct link_request {
 	TAILQ_ENTRY(link_request) barrier;
 	uint64_t barrier_parent;
 	bool is_barrier;
+	bool bound; /* to the session */
 	bool wired; /* in which of the queues */
 	int code;   /* link_fail's */
 	link_done done;

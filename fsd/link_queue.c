@@ -171,6 +171,12 @@ link_barrier(struct link *link, struct link_request *request, uint64_t parent)
 	TAILQ_INSERT_TAIL(&link->barriers, request, barrier);
 }
 
+void
+link_bind(struct link_request *request)
+{
+	request->bound = true;
+}
+
 bool
 link_cancel(struct link *link, struct link_request *request)
 {

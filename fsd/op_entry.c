@@ -172,35 +172,6 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, EPERM);
 }
 
-/* Locks must reach us to be refused: without these the kernel would lock locally and silently. */
-static void
-op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock)
-{
-	(void)ino;
-	(void)fi;
-	(void)lock;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void
-op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep)
-{
-	(void)ino;
-	(void)fi;
-	(void)lock;
-	(void)sleep;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void
-op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
-{
-	(void)ino;
-	(void)fi;
-	(void)op;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
 static void
 op_fallocate(
     fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, struct fuse_file_info *fi)

@@ -7,6 +7,7 @@
 #include "fsd/flow.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/lock.h"
 #include "fsd/multi.h"
 #include "fsd/qualified.h"
 #include "fsd/reply.h"
@@ -317,6 +318,9 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 		msg.write.offset = (uint64_t)call->offset;
 	}
 	call_send(call, &msg, done);
+	/* Who writes because he has a lock does not write when he has it no more. */
+	if (handle->held || handle->locked)
+		link_bind(call->request);
 	free(whole);
 }
 
@@ -609,8 +613,10 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	 * Nobody waits for the answer; what follows is sent before the same process's next
 	 * request.
 	 */
-	if (fi->fh != ECHO_FH && !zab_made(ino))
+	if (fi->fh != ECHO_FH && !zab_made(ino)) {
 		release(fsd, handle, ino, fi->fh);
+		lock_release(fsd, handle, ino, fi);
+	}
 	if (handle != NULL)
 		handle_free(fsd, handle);
 	fuse_reply_err(req, 0);

@@ -63,6 +63,7 @@ set_front(struct replica *replica, struct attendance *attendance, struct front *
 {
 	if (attendance->front != NULL)
 		HASH_DELETE(by_front, replica->attached, attendance);
+	await_free(attendance);
 	attendance->front = front;
 	if (front != NULL)
 		HASH_ADD(by_front, replica->attached, front, sizeof front, attendance);

@@ -8,7 +8,7 @@
  *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, sessions attend.c, snapshots between members snap.c, what
+ * Reads are read.c, locks that are waited for await.c, sessions attend.c, snapshots between members snap.c, what
  * members tell of themselves status.c, what an operator reads report.c, the
  * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
  * and clock.c tie it to sockets and clocks: the simulator has its own of those
@@ -119,6 +119,8 @@ struct attendance {
 	bool welcomed;	       /* the leader knows it */
 	struct requests requests;
 	uint32_t nrequests;
+	Pvoid_t awaits; /* JudyL: zxid of a lock -> who waits for it (await.c) */
+	uint32_t nawaits;
 };
 
 /* A front end that wants a new session. */
@@ -442,6 +444,11 @@ void write_time_seen(struct replica *replica, int64_t time_ns);
 
 /* read.c */
 void read_request(struct replica *replica, struct front *front, const struct wire_msg *msg);
+
+/* await.c: locks that front ends here wait for. */
+void await_take(struct replica *replica, struct front *front, const struct wire_await *msg);
+void await_applied(struct replica *replica); /* a transaction */
+void await_free(struct attendance *attendance);
 
 /* watch.c: changes to those whose kernels know the nodes. */
 void watch_send(struct replica *replica, const struct txn *txn);

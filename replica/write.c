@@ -64,8 +64,8 @@ answer(struct replica *replica, struct front *front, const struct txn *txn)
 	if ((txn->head.flags & TXN_MULTI) != 0)
 		answer_multi(front, txn);
 	else
-		answer_node(replica, front, txn->head.rid, txn->head.code, txn->zxid,
-		    txn->head.result_id);
+		answer_node(
+		    replica, front, txn->head.rid, txn->head.code, txn->zxid, txn->head.result_id);
 }
 
 struct again {
@@ -202,6 +202,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
 	events_applied(replica, &txn);
+	await_applied(replica);
 	close = closing(&txn);
 	if (close != NULL)
 		attend_closed(replica, close->id, close->expired != 0);

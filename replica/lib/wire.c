@@ -188,6 +188,8 @@ wire_is_write(enum wire_type type)
 	case WIRE_T_SETATTR:
 	case WIRE_T_RENAME:
 	case WIRE_T_MULTI:
+	case WIRE_T_LOCK:
+	case WIRE_T_UNLOCK:
 		return true;
 	default:
 		return false;

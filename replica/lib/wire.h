@@ -154,6 +154,13 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
  */
 #define WIRE_EVENTS(F, S)                                                                          \
 	F(S, u64, rid, 0) F(S, u64, dir, 0) F(S, u64, after, 0) F(S, u64, stream, 0)
+/*
+ * When the session's lock of this owner (LOCK) waits no longer: ERR_OK, it is held; ERR_NONODE: it
+ * is not there. Of those without an answer a connection has WIRE_AWAITS_MAX at most; more are
+ * ERR_NOLCK.
+ */
+#define WIRE_AWAITS_MAX 16384
+#define WIRE_AWAIT(F, S) F(S, u64, rid, 0) F(S, u64, id, 0) F(S, u64, owner, 0)
 /* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
 #define WIRE_STATFS(F, S) F(S, u64, rid, 0)
 
@@ -286,8 +293,7 @@ enum wire_step_kind { WIRE_STEP_CREATE = 1, WIRE_STEP_SET, WIRE_STEP_DELETE, WIR
 	F(S, blob, value, WIRE_VALUE_MAX)
 
 /* kind: of the step; name: as created; version: of the value, afterwards. */
-#define WIRE_RESULT(F, S)                                                                          \
-	F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
+#define WIRE_RESULT(F, S) F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
 
 struct wire_step {
 	WIRE_STEP(CODEC_DECLARE, wire_step)
@@ -295,6 +301,29 @@ struct wire_step {
 struct wire_result {
 	WIRE_RESULT(CODEC_DECLARE, wire_result)
 };
+
+/*
+ * A lock on a node, told from the session's others by `owner`, goes to the end of the node's
+ * queue; one of the same owner goes first, unless it is the same. ERR_OK: it is held. ERR_AGAIN: it
+ * waits (AWAIT); or, if it was wanted at once, it is not there, nor is the one before it. A session
+ * has TREE_LOCKS_MAX at most: ERR_NOLCK.
+ */
+#define WIRE_EXCLUSIVE 1u
+#define WIRE_AT_ONCE 2u
+#define WIRE_LOCK(F, S)                                                                            \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, owner, 0)                                                                        \
+	F(S, u32, how, 0) /* WIRE_EXCLUSIVE, or shared; WIRE_AT_ONCE */
+/* Of what is not locked, too. */
+#define WIRE_UNLOCK(F, S)                                                                          \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, owner, 0)
 
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
@@ -394,7 +423,10 @@ struct wire_entry {
 	M(WRITE, write, 22)                                                                        \
 	M(SETATTR, setattr, 23)                                                                    \
 	M(RENAME, rename, 24)                                                                      \
-	M(MULTI, multi, 25)                                                                      \
+	M(MULTI, multi, 25)                                                                        \
+	M(LOCK, lock, 26)                                                                          \
+	M(UNLOCK, unlock, 27)                                                                      \
+	M(AWAIT, await, 28)                                                                        \
 	M(WELCOME, welcome, 40)                                                                    \
 	M(RESUMED, resumed, 41)                                                                    \
 	M(PONG, pong, 42)                                                                          \
@@ -451,7 +483,7 @@ int wire_result_next(struct blob *in, struct wire_result *result);
 /* "CREATE" and so on, for logs; "?" for an unknown number. */
 const char *wire_type_name(uint32_t type);
 
-/* Whether a front end's message is a write: CREATE … MULTI. */
+/* Whether a front end's message is a write: CREATE … UNLOCK. */
 bool wire_is_write(enum wire_type type);
 
 #endif

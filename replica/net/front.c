@@ -219,6 +219,7 @@ take_serving(struct front *front, const struct wire_msg *msg)
 	case WIRE_T_STATFS:
 	case WIRE_T_FIND:
 	case WIRE_T_EVENTS:
+	case WIRE_T_AWAIT:
 	case WIRE_T_REPORT:
 	case WIRE_T_HAND_OVER:
 		front->server->handler->request(front->server->arg, front, msg);

@@ -35,7 +35,7 @@ struct front_handler {
 	 * has this called once more.
 	 */
 	void (*resume)(void *arg, struct front *front);
-	/* LOOKUP … RENAME, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
+	/* LOOKUP … UNLOCK, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
 	void (*request)(void *arg, struct front *front, const struct wire_msg *msg);
 	/* The connection is gone; `front` is freed after return. */
 	void (*gone)(void *arg, struct front *front);

@@ -35,7 +35,7 @@ TAILQ_HEAD(name_entries, name_entry);
 struct view {
 	const struct tree *tree;
 	struct view *below; /* NULL: over the tree */
-	Pvoid_t nodes; /* JudyL: id -> node_entry */
+	Pvoid_t nodes;	    /* JudyL: id -> node_entry */
 	struct name_entry *names;
 	struct node_entries node_order;
 	struct name_entries name_order;
@@ -265,6 +265,12 @@ view_new_id(struct view *view)
 		view->next_id = tree_next_id(view->tree);
 	CHECK(view->next_id < TREE_ID_MAX);
 	return view->next_id++;
+}
+
+bool
+view_is_used(const struct view *view, uint64_t id)
+{
+	return id >= TREE_ROOT && (id < view->next_id || id < tree_next_id(view->tree));
 }
 
 void

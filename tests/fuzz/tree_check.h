@@ -58,6 +58,44 @@ tree_check_due(const struct tree *tree, uint64_t due)
 	CHECK(!tree_next_due(tree, INT64_MAX, &at));
 }
 
+/* Whether it is held, by the rule itself. */
+static inline bool
+tree_check_is_held(const struct tree *tree, const struct lock *lock)
+{
+	const struct session *session = NULL;
+	const struct lock *other;
+	uint64_t id = 0;
+
+	while ((session = tree_next_session(tree, id)) != NULL) {
+		id = session_id(session);
+		for (other = session_next_lock(session, NULL); other != NULL;
+		     other = session_next_lock(session, other))
+			if (other->node == lock->node && other->zxid < lock->zxid &&
+			    (other->exclusive || lock->exclusive))
+				return false;
+	}
+	return true;
+}
+
+static inline void
+tree_check_locks(const struct tree *tree)
+{
+	const struct session *session = NULL;
+	const struct lock *lock;
+	uint64_t id = 0, count = 0;
+
+	while ((session = tree_next_session(tree, id)) != NULL) {
+		id = session_id(session);
+		for (lock = session_next_lock(session, NULL); lock != NULL;
+		     lock = session_next_lock(session, lock), count++) {
+			CHECK(lock->session == id);
+			CHECK(tree_lock(tree, id, lock->node, lock->owner) == lock);
+			CHECK(tree_lock_is_held(tree, lock) == tree_check_is_held(tree, lock));
+		}
+	}
+	CHECK(count == tree_locks(tree));
+}
+
 static inline void
 tree_check(const struct tree *tree)
 {
@@ -83,6 +121,7 @@ tree_check(const struct tree *tree)
 	tree_check_due(tree, due);
 	CHECK(unplaced == tree->unplaced);
 	CHECK(children == count - unplaced - 1); /* the root is nobody's */
+	tree_check_locks(tree);
 	CHECK(tree_hash(tree) == tree_hash_slow(tree));
 }
 

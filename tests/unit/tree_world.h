@@ -333,7 +333,8 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 {
 	static const enum wire_type types[] = { WIRE_T_CREATE, WIRE_T_CREATE, WIRE_T_CREATE,
 		WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_DELETE, WIRE_T_WRITE, WIRE_T_WRITE,
-		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME };
+		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_LOCK,
+		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK };
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = types[rng_below(rng, sizeof(types) / sizeof(types[0]))];
@@ -363,6 +364,15 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 		msg->setattr.gid = rng_below(rng, 3);
 		msg->setattr.size = rng_below(rng, 60);
 		msg->setattr.version = random_version(rng);
+		break;
+	case WIRE_T_LOCK:
+		msg->lock.id = random_id(rng, below);
+		msg->lock.owner = rng_below(rng, 2);
+		msg->lock.how = rng_below(rng, 4);
+		break;
+	case WIRE_T_UNLOCK:
+		msg->unlock.id = random_id(rng, below);
+		msg->unlock.owner = rng_below(rng, 2);
 		break;
 	default:
 		msg->rename.parent = random_id(rng, below);
@@ -511,6 +521,25 @@ assert_same_blob(struct blob a, struct blob b)
 }
 
 static inline void
+assert_same_locks(
+    const struct tree *a, const struct session *x, const struct tree *b, const struct session *y)
+{
+	const struct lock *lock = NULL, *other = NULL;
+
+	assert_int_equal(session_locks(x), session_locks(y));
+	while ((lock = session_next_lock(x, lock)) != NULL) {
+		other = session_next_lock(y, other);
+		assert_non_null(other);
+		assert_int_equal(lock->node, other->node);
+		assert_int_equal(lock->owner, other->owner);
+		assert_int_equal(lock->zxid, other->zxid);
+		assert_int_equal(lock->exclusive, other->exclusive);
+		assert_int_equal(tree_lock_is_held(a, lock), tree_lock_is_held(b, other));
+	}
+	assert_null(session_next_lock(y, other));
+}
+
+static inline void
 assert_same_sessions(const struct tree *a, const struct tree *b)
 {
 	const struct session *x = tree_next_session(a, 0), *y = tree_next_session(b, 0);
@@ -531,6 +560,7 @@ assert_same_sessions(const struct tree *a, const struct tree *b)
 			assert_int_equal(handle, handle2);
 		}
 		assert_false(session_next_ephemeral(y, id2, &id2, &handle2));
+		assert_same_locks(a, x, b, y);
 	}
 	assert_null(y);
 }
@@ -574,6 +604,7 @@ assert_same_tree(const struct tree *a, const struct tree *b)
 	assert_int_equal(tree_ephemerals(a), tree_ephemerals(b));
 	assert_due_right(a);
 	assert_due_right(b);
+	assert_int_equal(tree_locks(a), tree_locks(b));
 	assert_int_equal(tree_hash(a), tree_hash(b));
 	assert_int_equal(tree_hash_slow(a), tree_hash_slow(b));
 	assert_int_equal(tree_hash(a), tree_hash_slow(a));
