@@ -142,6 +142,8 @@ void link_fail(
 void link_clock_init(struct link *link);
 /* The deadline has passed, whether the clock has come to it or not. */
 bool link_is_over(const struct link *link, uint64_t now_ns);
+/* So little of a write's time is left that the answer to another attempt could come too late. */
+bool link_is_late(const struct link *link, const struct link_request *request);
 /* Nothing is heard, or nothing of a leader, for so long that another replica may do better. */
 bool link_in_trouble(const struct link *link);
 
