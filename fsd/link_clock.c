@@ -34,6 +34,12 @@ ping_ns(const struct link *link)
 }
 
 bool
+link_is_silent(const struct link *link, uint64_t now_ns)
+{
+	return link->conn != NULL && now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link);
+}
+
+bool
 link_in_trouble(const struct link *link)
 {
 	uint64_t now_ns = link_now_ns();
@@ -41,7 +47,7 @@ link_in_trouble(const struct link *link)
 	if (link->conn == NULL)
 		return true;
 	/* A leader that is lost is missed everywhere: that takes longer to be our own trouble. */
-	return now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link) ||
+	return link_is_silent(link, now_ns) ||
 	       now_ns + timeout_ns(link) - link->deadline_ns > timeout_ns(link) / 3;
 }
 
