@@ -148,9 +148,10 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 
 	if (replay_log(replica, &loading) != 0)
 		return damaged(options->dir, "log.db", err, errlen);
-	log_info("recovered nodes=%llu zxid=0x%llx replayed=%llu ms=%llu",
+	log_info("recovered nodes=%llu zxid=0x%llx logged=0x%llx replayed=%llu ms=%llu",
 	    (unsigned long long)tree_nodes(replica->tree),
-	    (unsigned long long)tree_applied(replica->tree), (unsigned long long)loading.rows,
+	    (unsigned long long)tree_applied(replica->tree),
+	    (unsigned long long)state->durable.last_zxid, (unsigned long long)loading.rows,
 	    (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
 	return 0;
 }

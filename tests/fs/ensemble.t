@@ -69,6 +69,8 @@ wait_for 20 serves "$killed"
 ok $? "  started again it is in the ensemble"
 goes_on
 writer_stop killed 1 2 3
+grep 'info: recovered' "replica-$killed.log" | tail -n 1 | grep -qE ' zxid=0x[0-9a-f]+ logged=0x[1-9a-f][0-9a-f]* '
+ok $? "  and its log says what is applied, and how far the log goes"
 is "$(snapshots "$killed")" 0 "  by what its log lacked, not by a snapshot"
 
 # The writer's own replica dies, too: fsd asks the next process again.
