@@ -117,6 +117,16 @@ damaged(const char *dir, const char *file, char *err, size_t errlen)
 	return EX_DATAERR;
 }
 
+/* What makes it a voter again: it does nothing else, and who waits for it may wait in vain. */
+static void
+warn_of_no_vote(const struct replica *replica)
+{
+	if (store_state(replica->store)->durable.voter || replica->observer)
+		return;
+	log_warn("no vote until a leader has synchronised this member needed=%u others=%u",
+	    (unsigned)(replica->voters / 2 + 1), (unsigned)(replica->voters - 1));
+}
+
 int
 recover(struct replica *replica, const struct replica_options *options, char *err, size_t errlen)
 {
@@ -153,5 +163,6 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 	    (unsigned long long)tree_applied(replica->tree),
 	    (unsigned long long)state->durable.last_zxid, (unsigned long long)loading.rows,
 	    (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
+	warn_of_no_vote(replica);
 	return 0;
 }

@@ -71,6 +71,7 @@ enum status_doing {
 	STATUS_SNAPSHOT, /* its whole tree does */
 	STATUS_SERVING,
 	STATUS_DISK_FULL,
+	STATUS_NO_VOTE, /* as ELECTING, but it can only wait for others to elect somebody */
 	STATUS_DOINGS
 };
 #define STATUS_UNKNOWN UINT64_MAX /* a lag */
@@ -187,6 +188,8 @@ struct replica {
 	const struct conf *conf;
 	uint32_t member;
 	bool alone;	 /* the ensemble's only voter */
+	bool observer;	 /* by the configuration */
+	uint32_t voters; /* likewise, with this one if it is no observer */
 	const char *dir; /* of the databases */
 	struct loop *loop;
 	struct front_server *fronts;
