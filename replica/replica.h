@@ -279,6 +279,8 @@ int64_t replica_time_ns(void);
 void replica_random(void *out, size_t len);
 
 /* loop.c: sockets and timers. */
+/* Whether it could listen now, wherever it has to: 0, or loop_new's code and line. */
+int loop_try(const struct replica_options *options, char *err, size_t errlen);
 int loop_new(struct event_base *base, struct replica *replica,
     const struct replica_options *options, char *err, size_t errlen);
 void loop_free(struct loop *loop);

@@ -124,6 +124,40 @@ printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" front = "192.0.2.1:2" 
 is "$? $(cat out)" "78 zabfs-replica: zabfs.conf: member 1: front: 192.0.2.1:2$readable" "but to mounts elsewhere, if it says so"
 printf '%s\n' "$good" >zabfs.conf
 
+# CONFIGURATION MESSAGE TEXT: where it can't listen it founds nothing, which would be in its way then.
+deaf() {
+	printf 'cluster = "test"\n%s\n' "$1" >zabfs.conf
+	# shellcheck disable=SC2086 # words
+	timeout 20 $replica -i 1 -d -I >out 2>err
+	is "$?" 73 "$3: status 73"
+	is "$(sed -n 's/.*\] error: //p' out err)" "$2" "  and why"
+	is "$(ls -A data)" "" "  nothing is created"
+}
+coproc python3 -c 'import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+sys.stdin.read()'
+read -r port <&"${COPROC[0]}"
+taken=127.0.0.1:$port
+deaf "socket = \"$T/nowhere/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" }" "$T/nowhere/front.sock: No such file or directory" "no folder for the socket"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" front = \"$taken\" }" "cannot listen at $taken: Address already in use" "an address that is taken, for mounts"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" http = \"$taken\" }" "cannot listen at $taken: Address already in use" "for monitoring"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"$taken\" }
+member 2 { peer = \"127.0.0.1:2\" }" "cannot listen at $taken: Address already in use" "for members"
+deaf "socket = \"$T/front.sock\"
+plaintext = true
+member 1 { peer = \"192.0.2.1:7400\" }
+member 2 { peer = \"127.0.0.1:2\" }" "cannot listen at 192.0.2.1:7400: Cannot assign requested address" "another machine's address"
+[ ! -e front.sock ]
+ok $? "no socket is left"
+kill "$COPROC_PID"
+wait "$COPROC_PID" 2>/dev/null
+printf '%s\n' "$good" >zabfs.conf
+
 mountd="$build/zabfs-mountd -d"
 usage='usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT
        mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]'
