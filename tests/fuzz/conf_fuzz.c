@@ -37,7 +37,8 @@ accepted(const struct conf *conf)
 		CHECK(
 		    conf->members[i].front == NULL || strchr(conf->members[i].front, ':') != NULL);
 		for (j = 0; j < i; j++)
-			CHECK(conf->members[j].id != conf->members[i].id);
+			CHECK(conf->members[j].id != conf->members[i].id &&
+			      strcmp(conf->members[j].peer, conf->members[i].peer) != 0);
 	}
 }
 
