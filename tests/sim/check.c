@@ -419,9 +419,6 @@ check_durable(struct world *world, struct member *member, const struct zab_actio
 	const struct zab_durable *needed = &action->durable;
 	const struct disk *disk = &member->disk;
 
-	/* Who is lied to repeats the lie; nothing is promised by it. */
-	if (world->options.wild && action->message.type == ZAB_VOTE)
-		return;
 	if (disk->accepted_epoch < needed->accepted_epoch ||
 	    disk->current_epoch < needed->current_epoch || disk_last(disk) < needed->zxid)
 		fail(world, "member %u says what is not durable (message %u)", member->sid,
