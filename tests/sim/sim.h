@@ -11,8 +11,9 @@
  *   machine.c  link.h, loop, clock, log    front.c   front.h
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
- *   check.c    what must hold, always      history.c what clients were told
- *   reads.c    what they have read         linear.c  a second opinion on that
+ *   check.c    what must hold, always      check_wiring.c … around the core
+ *   history.c  what clients were told      reads.c   what they have read
+ *   linear.c   a second opinion on that
  *   wild.c     elections that lie          faults.c  what goes wrong
  *   trap.c     … just then                 options.c what a seed draws
  *   world.c    a run: faults, heal, converge
@@ -490,7 +491,6 @@ bool client_idle(const struct client *client);
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_delivered(struct world *world, struct member *member, const struct row *row);
-void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_changed(struct world *world, struct member *member, const struct zab_action *action);
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
 void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
@@ -499,20 +499,23 @@ void check_replaced(struct world *world, const struct member *member, uint64_t z
 /* A leader proposes it. */
 void check_proposed(struct world *world, const struct row *row);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
-void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
 void check_heard(const struct world *world, struct member *member, const struct zab_event *event);
 void check_void(struct world *world, const struct member *member, const struct zab_event *event,
     const struct zab_output *out);
 void check_answer(struct world *world, struct member *member, const struct zab_event *event,
     const struct zab_output *out);
-void check_outbox(struct world *world, const struct member *member);
-void check_attended(struct world *world, const struct member *member);
 void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
+void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
+
+/* check_wiring.c */
+void check_tree(struct world *world, struct member *member);
+void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
+void check_outbox(struct world *world, const struct member *member);
+void check_attended(struct world *world, const struct member *member);
 /* Somebody was told that the member leads, having asked for it then. */
 void check_led(struct world *world, uint32_t sid, uint64_t since);
-void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
 
 /* history.c: at the end of a run. */
 void history_check(struct world *world);
