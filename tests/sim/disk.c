@@ -246,6 +246,17 @@ written(struct world *world, struct member *member)
 	store_push(member, STORE_LOGGED, op);
 }
 
+bool
+disk_fails(struct world *world, struct member *member)
+{
+	if (!member->disk.failing || member->dying)
+		return false;
+	trace(world, "%u has an input/output error", member->sid);
+	member->disk.failing = false;
+	member->dying = true;
+	return true;
+}
+
 void
 disk_done(struct world *world, struct member *member)
 {
@@ -253,6 +264,10 @@ disk_done(struct world *world, struct member *member)
 
 	if (!member_enter(world, member))
 		return;
+	if (disk_fails(world, member)) {
+		member_leave(world, member);
+		return;
+	}
 	if (world->now < disk->full_until) {
 		disk->norders = disk->in_flight = 0;
 		image_clear(&disk->snap);
@@ -274,6 +289,7 @@ disk_crash(struct world *world, struct member *member)
 		for (i = 0; i < disk->in_flight; i++)
 			apply(world, member, &disk->orders[i]);
 	disk->norders = disk->in_flight = 0;
+	disk->failing = false;
 }
 
 /* The rows that are no longer needed. */

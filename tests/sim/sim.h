@@ -74,7 +74,7 @@ enum fault {
 	FAULT_LEADER,	 /* the leader is cut off, alone or with the observers */
 	FAULT_PAUSE,	 /* a process stands still */
 	FAULT_FULL,	 /* a disk takes nothing for a while */
-	FAULT_EIO,	 /* an order fails, the process exits */
+	FAULT_EIO,	 /* the next write or read of a disk fails, and the process exits */
 	FAULT_SLOW,	 /* a disk takes seconds */
 	FAULT_WIPE,	 /* a disk is replaced by an empty one */
 	FAULT_TAIL, /* acknowledged rows are gone, or others, and known to be (high-water mark) */
@@ -145,6 +145,7 @@ struct disk {
 	struct image_order *images;
 	uint32_t nimages, images_space;
 	bool image_failed;
+	bool failing; /* whatever is asked of it next */
 	uint64_t full_until, slow_until;
 };
 
@@ -445,6 +446,8 @@ const struct row *disk_row(const struct disk *disk, uint64_t zxid);
 bool disk_look_up(const struct disk *disk, uint64_t zxid, uint64_t *found, uint64_t *hash);
 /* The first durable row above; NULL: none. */
 const struct row *disk_after(const struct disk *disk, uint64_t zxid);
+/* Whether what is asked of it fails: the process ends, and nothing that it does counts. */
+bool disk_fails(struct world *world, struct member *member);
 void disk_trim(struct world *world, struct member *member);
 void disk_free(struct disk *disk);
 

@@ -156,6 +156,7 @@ heal(struct world *world)
 		struct member *member = &world->members[order[i]];
 
 		member->disk.full_until = member->disk.slow_until = 0;
+		member->disk.failing = false;
 		if (!member->observer && member->disk.voter && alive < quorum) {
 			alive++;
 			continue;
