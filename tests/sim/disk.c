@@ -180,6 +180,9 @@ apply(struct world *world, struct member *member, const struct order *order)
 		break;
 	case ZAB_LOG_SYNC_COMMIT:
 		disk->current_epoch = order->current_epoch;
+		/* An observer has promised nothing: what it had is all that it had lost. */
+		if (member->observer)
+			member->amnesiac = false;
 		break;
 	case ZAB_LOG_VOTER:
 		disk->voter = true;

@@ -215,7 +215,8 @@ converged(struct world *world)
 		zab_status(member->zab, &status);
 		if (status.phase != ZAB_BROADCAST || status.leader != leader->sid ||
 		    member->index != world->history.count ||
-		    status.delivered != leader->delivered || (!member->observer && !status.voter))
+		    status.delivered != leader->delivered || member->amnesiac ||
+		    (!member->observer && !status.voter))
 			return false;
 	}
 	return true;
