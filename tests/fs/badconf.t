@@ -39,6 +39,7 @@ $1" ":5: $2" "$3"
 
 bad_line 'tick = 5' 'tick: 5 is not between 10 and 10000' "a number below its range"
 bad_line 'value_max = 1044481' 'value_max: 1044481 is not between 1 and 1044480' "a number above its range"
+bad_line 'sessions_max = 0' 'sessions_max: 0 is not between 1 and 1000000' "no session at all"
 bad_line 'tick = many' "invalid integer value for option 'tick'" "a word for a number"
 bad_line 'tock = 5' "no such option 'tock'" "an unknown key"
 bad_line 'socket = "front.sock"' 'socket: "front.sock" is not an absolute path' "a relative socket"

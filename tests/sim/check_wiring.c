@@ -55,6 +55,15 @@ check_outbox(struct world *world, const struct member *member)
 	}
 }
 
+/* No leader opens more of them than there may be. */
+void
+check_sessions(struct world *world, const struct member *member)
+{
+	if (tree_sessions(member->replica->tree) > member->conf.sessions_max)
+		fail(world, "member %u has %llu sessions", member->sid,
+		    (unsigned long long)tree_sessions(member->replica->tree));
+}
+
 /* Of a session that is over a member keeps nothing. */
 void
 check_attended(struct world *world, const struct member *member)

@@ -62,6 +62,7 @@ struct options {
 	uint32_t sticky;     /* clients prefer one member */
 	uint32_t leave;	     /* before one in so many requests a client ends its session */
 	uint32_t apart;	     /* who is not needed at the end is not dead but far away (world.c) */
+	uint32_t sessions;   /* at most; 0: more than there can be */
 	uint32_t big;	     /* values that make a snapshot several pieces */
 };
 
@@ -516,6 +517,7 @@ void check_epoch(struct world *world, struct member *member, const struct zab_ac
 void check_tree(struct world *world, struct member *member);
 void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_outbox(struct world *world, const struct member *member);
+void check_sessions(struct world *world, const struct member *member);
 void check_attended(struct world *world, const struct member *member);
 /* Somebody was told that the member leads, having asked for it then. */
 void check_led(struct world *world, uint32_t sid, uint64_t since);

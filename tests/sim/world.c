@@ -52,6 +52,7 @@ configure(struct world *world)
 		.pass_interval = world->options.image_s,
 		.session_timeout_min = 100,
 		.session_timeout_max = 60000,
+		.sessions_max = world->options.sessions != 0 ? world->options.sessions : 1000,
 		.members = world->conf_members,
 		.nmembers = world->count };
 	for (i = 0; i < world->count; i++) {
