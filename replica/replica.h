@@ -171,7 +171,7 @@ struct figures {
 	uint64_t looked[ZAB_REASONS];
 	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
 	uint64_t alarms, passes_failed;
-	uint64_t expired; /* sessions */
+	uint64_t expired, sessions_refused;
 };
 
 struct replica_options {
@@ -244,6 +244,8 @@ struct replica {
 	STAILQ_HEAD(, doubt) doubts;
 	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;
+	uint64_t refused_ns; /* when the log was told of sessions beyond sessions_max; 0: never … */
+	uint64_t refused;    /* … and how many there were since */
 	STAILQ_HEAD(, early) early;
 	uint32_t nearly;
 	size_t early_bytes;

@@ -55,6 +55,7 @@ static const struct range ranges[] = {
 	{ "pass_interval", 1, 86400 },
 	{ "session_timeout_min", 100, 3600000 },
 	{ "session_timeout_max", 100, 3600000 },
+	{ "sessions_max", 1, 1000000 },
 };
 
 static int
@@ -215,6 +216,7 @@ convert(cfg_t *cfg)
 	conf->pass_interval = (uint32_t)cfg_getint(cfg, "pass_interval");
 	conf->session_timeout_min = (uint32_t)cfg_getint(cfg, "session_timeout_min");
 	conf->session_timeout_max = (uint32_t)cfg_getint(cfg, "session_timeout_max");
+	conf->sessions_max = (uint32_t)cfg_getint(cfg, "sessions_max");
 	conf->plaintext = cfg_getbool(cfg, "plaintext") == cfg_true;
 	convert_members(cfg, conf);
 	return conf;
@@ -255,6 +257,7 @@ parser_new(void)
 		CFG_INT_CB("pass_interval", 30, CFGF_NONE, conf_value_number),
 		CFG_INT_CB("session_timeout_min", 1000, CFGF_NONE, conf_value_number),
 		CFG_INT_CB("session_timeout_max", 600000, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("sessions_max", 32768, CFGF_NONE, conf_value_number),
 		CFG_BOOL_CB("plaintext", cfg_false, CFGF_NONE, conf_value_bool),
 		CFG_SEC("member", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("observer", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),

@@ -50,6 +50,9 @@ void prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
 bool prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
     bool expired, msgpack_zone *zone, struct txn *out);
 
+/* Sessions of the tree, and those that are being opened. */
+uint64_t prep_sessions(const struct prep *prep);
+
 /* The tree has applied everything up to zxid: what was in flight until then is forgotten. */
 void prep_applied(struct prep *prep, uint64_t zxid);
 

@@ -44,6 +44,7 @@ bad_line 'tick = 0x64' 'tick: "0x64" is not a decimal number' "C's hexadecimal n
 bad_line 'tick =' "a key without a value on its line" "no value"
 bad_line 'tick =
 value_max = 1000' "a key without a value on its line" "a value that is the next key"
+bad_line 'sessions_max = 0' 'sessions_max: 0 is not between 1 and 1000000' "no session at all"
 bad_line 'tock = 5' "no such option 'tock'" "an unknown key"
 bad 'cluster = "test"
 socket = "front.sock"' ':2: socket: "front.sock" is not an absolute path' "a relative socket"

@@ -62,6 +62,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->pass_interval, 30);
 	assert_int_equal(conf->session_timeout_min, 1000);
 	assert_int_equal(conf->session_timeout_max, 600000);
+	assert_int_equal(conf->sessions_max, 32768);
 	assert_int_equal(conf->nmembers, 1);
 	assert_int_equal(conf->members[0].id, 1);
 	assert_string_equal(conf->members[0].peer, "127.0.0.1:1");
