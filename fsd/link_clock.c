@@ -13,6 +13,7 @@
 #define TICK_MS_MAX 50
 #define PING_MS_MAX 250
 #define SILENT_PINGS 3
+#define LATE_MS_MAX 300
 
 static uint64_t
 timeout_ns(const struct link *link)
@@ -33,6 +34,12 @@ ping_ns(const struct link *link)
 }
 
 bool
+link_is_silent(const struct link *link, uint64_t now_ns)
+{
+	return link->conn != NULL && now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link);
+}
+
+bool
 link_in_trouble(const struct link *link)
 {
 	uint64_t now_ns = link_now_ns();
@@ -40,7 +47,7 @@ link_in_trouble(const struct link *link)
 	if (link->conn == NULL)
 		return true;
 	/* A leader that is lost is missed everywhere: that takes longer to be our own trouble. */
-	return now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link) ||
+	return link_is_silent(link, now_ns) ||
 	       now_ns + timeout_ns(link) - link->deadline_ns > timeout_ns(link) / 3;
 }
 
@@ -57,6 +64,14 @@ check_connection(struct link *link, uint64_t now_ns)
 	}
 	link->ping_ns = now_ns;
 	conn_send(link->conn, &ping);
+}
+
+bool
+link_is_late(const struct link *link, const struct link_request *request)
+{
+	uint32_t ms = link->timeout_ms / 10 < LATE_MS_MAX ? link->timeout_ms / 10 : LATE_MS_MAX;
+
+	return link_now_ns() - request->started_ns >= timeout_ns(link) - ms * NS_PER_MS;
 }
 
 static int

@@ -28,6 +28,8 @@ link_drop(struct link *link, const char *why)
 		return;
 	if (link->closed == NULL)
 		log_warn("replica lost replica=%u reason=\"%s\"", (unsigned)link->replica, why);
+	if (link_is_silent(link, link_now_ns()))
+		link->opening.silent = link->address;
 	disconnect(link);
 	link_seek_again(link);
 	if (link->state == LINK_CONNECTED)

@@ -50,6 +50,7 @@
 	O(sticky)                                                                                  \
 	O(leave)                                                                                   \
 	O(apart)                                                                                   \
+	O(sessions)                                                                                \
 	O(big)
 
 static const char *progname;
@@ -177,6 +178,7 @@ shrink(struct options *options, char why[WHY_SPACE])
 		again |= smaller(options, offsetof(struct options, voters), 3, why);
 		again |= smaller(options, offsetof(struct options, wild), 0, why);
 		again |= smaller(options, offsetof(struct options, apart), 0, why);
+		again |= smaller(options, offsetof(struct options, sessions), 0, why);
 		for (bit = 0; bit < FAULTS; bit++)
 			again |= smaller(options, offsetof(struct options, kinds),
 			    options->kinds & ~(1u << bit), why);

@@ -228,6 +228,46 @@ test_busy(void **state)
 	mkdir_done(a, 10);
 }
 
+static int
+setup_longer(void **state)
+{
+	(void)state;
+	h_begin(3000, false);
+	h_open(0x100);
+	return 0;
+}
+
+/*
+ * Refused each time: certainly not executed. One more attempt, whose answer does not come before its
+ * time is over, would leave that open.
+ */
+static void
+test_refused_to_the_end(void **state)
+{
+	uint64_t begun_ns = fsd_now_ns(), age_ns, a = mkdir_send("a"), b;
+	bool last = false;
+
+	(void)state;
+	while (!h_packet()) {
+		if (!h_take()) {
+			h_turn();
+		} else if (!h_ping_answered()) {
+			assert_int_equal(h.msg.type, WIRE_T_CREATE);
+			age_ns = fsd_now_ns() - begun_ns;
+			if (!last || age_ns < h.timeout_ms * UINT64_C(950000))
+				h_reply(h.msg.create.rid, ERR_NOQUORUM, 0x100, NULL, NULL);
+			last = age_ns >= h.timeout_ms * UINT64_C(920000);
+		}
+	}
+	assert_int_equal(answer.head.unique, a);
+	assert_int_equal(answer.head.error, -EHOSTUNREACH);
+	assert_false(link_is_abandoned(h.fsd.link, a));
+	/* What comes later has nothing before it. */
+	b = mkdir_send("b");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, b - 1);
+	mkdir_done(b, 11);
+}
+
 /* fsync(2) waits for the next leader as a write does, */
 static void
 test_sync_without_a_leader(void **state)
@@ -597,6 +637,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_bytes, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_to_the_end, setup_longer, h_teardown),
 		cmocka_unit_test_setup_teardown(test_sync_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_sync_without_a_quorum, setup_short, h_teardown),
