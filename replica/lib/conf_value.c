@@ -56,7 +56,7 @@ conf_value_bool(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 		cfg_error(cfg, "%s: \"%s\" is neither true nor false", opt->name, value);
 		return -1;
 	}
-	*(cfg_bool_t *)result = is == cfg_true ? cfg_true : cfg_false;
+	*(int *)result = is;
 	return once(cfg, opt);
 }
 
