@@ -264,7 +264,7 @@ test_refused_to_the_end(void **state)
 	assert_false(link_is_abandoned(h.fsd.link, a));
 	/* What comes later has nothing before it. */
 	b = mkdir_send("b");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, b - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(b) - 1);
 	mkdir_done(b, 11);
 }
 
