@@ -507,6 +507,18 @@ test_adopted(void **state)
 	h_nothing_sent(20);
 }
 
+/* Its request, which the kernel sends once more, was answered to that process: it may be held by now. */
+static void
+test_adopted_while_waiting(void **state)
+{
+	uint64_t fh = 77, unique = h_flock_send(ID, fh, LOCK_EX);
+
+	(void)state;
+	say(expect_lock(fh, WIRE_EXCLUSIVE), ERR_PROTO);
+	say(expect_await(fh), ERR_OK);
+	assert_int_equal(h_answer(unique), 0);
+}
+
 static void
 test_refused(void **state)
 {
@@ -545,6 +557,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_back_in_time, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_adopted, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_adopted_while_waiting, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, h_teardown),
 	};
 
