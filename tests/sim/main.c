@@ -315,7 +315,7 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
 	       "rounds, %llu "
 	       "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
-	       "of another version, %.0f s\n",
+	       "of another version, %llu locks at once, %llu waited for, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -328,7 +328,9 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_REGISTER],
 	    (unsigned long long)total.coverage[COVER_NUMBERED],
 	    (unsigned long long)total.coverage[COVER_REAPED],
-	    (unsigned long long)total.coverage[COVER_VERSION], now() - begun);
+	    (unsigned long long)total.coverage[COVER_VERSION],
+	    (unsigned long long)total.coverage[COVER_LOCKED],
+	    (unsigned long long)total.coverage[COVER_WAITED], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 
