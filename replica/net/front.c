@@ -7,8 +7,8 @@
  *   RESUMING --front_resume_done--> SERVING
  *
  * WELCOMED takes INTERESTs. Nothing is read in RESUMING, which may take some turns
- * of the loop. Whatever does not fit
- * its state is a kick: one log line, and the connection ends with the turn.
+ * of the loop. Whatever does not fit its state is a kick: one log line (not for each
+ * of very many), and the connection ends with the turn.
  */
 #include "replica/net/front_internal.h"
 
@@ -21,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOT 1u /* TREE_ROOT; net/ does not know the tree */
+#define DROPS_TOLD 50 /* at once, by a line each; see front_tell */
+#define ROOT 1u	      /* TREE_ROOT; net/ does not know the tree */
 
 static const char *const state_names[] = { "opening", "greeted", "welcomed", "resuming", "serving",
 	"ended" };
@@ -57,10 +58,16 @@ front_end(struct front *front)
 void
 front_kick(struct front *front, const char *why)
 {
+	struct front_told *told = &front->server->dropped;
+
 	if (front->state == ENDED)
 		return;
-	log_warn("front end dropped: %s session=0x%" PRIx64 " state=%s why=\"%s\"", front->from,
-	    front->session, state_names[front->state], why);
+	if (front_tell(told, DROPS_TOLD)) {
+		log_warn("front end dropped: %s session=0x%" PRIx64
+			 " state=%s why=\"%s\" left_out=%" PRIu64,
+		    front->from, front->session, state_names[front->state], why, told->kept);
+		told->kept = 0;
+	}
 	front_end(front);
 }
 

@@ -7,7 +7,8 @@
  * Misbehaviour (a broken frame, a message out of order, an unknown or
  * replica-only type, more than FRONT_UNSENT_MAX bytes unread by the other
  * side, no RESUME within FRONT_OPENING_MS) closes that connection with one
- * log line and touches nothing else.
+ * log line (a flood of them is counted, and told by a line a second) and touches
+ * nothing else.
  */
 #ifndef ZABFS_NET_FRONT_H
 #define ZABFS_NET_FRONT_H

@@ -17,25 +17,37 @@
 #include <unistd.h>
 
 #define BACKLOG 128
-#define LOG_EVERY_S 1 /* of lines that a stranger can provoke at will */
 
-/* Closes a connection that is not wanted; one line a second says so. */
-static void
-refuse(struct front_server *server, int fd, const char *from, const char *why)
+bool
+front_tell(struct front_told *told, uint32_t burst)
 {
 	struct timespec now;
 
-	close(fd);
-	server->refused++;
-	server->refused_all++;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (server->refused_logged.tv_sec != 0 &&
-	    now.tv_sec - server->refused_logged.tv_sec < LOG_EVERY_S)
+	if (now.tv_sec - told->at_s >= told->lines)
+		told->lines = 0;
+	else
+		told->lines -= (uint32_t)(now.tv_sec - told->at_s);
+	told->at_s = now.tv_sec;
+	if (told->lines >= burst) {
+		told->kept++;
+		return false;
+	}
+	told->lines++;
+	return true;
+}
+
+/* Closes a connection that is not wanted. */
+static void
+refuse(struct front_server *server, int fd, const char *from, const char *why)
+{
+	close(fd);
+	server->refused_all++;
+	if (!front_tell(&server->refused, 1))
 		return;
-	log_warn(
-	    "front end refused: %s refused=%" PRIu64 " why=\"%s\"", from, server->refused, why);
-	server->refused_logged = now;
-	server->refused = 0;
+	log_warn("front end refused: %s refused=%" PRIu64 " why=\"%s\"", from,
+	    server->refused.kept + 1, why);
+	server->refused.kept = 0;
 }
 
 static void

@@ -136,6 +136,37 @@ test_ended_by_the_server(void **state)
 	assert_non_null(server);
 }
 
+static void
+send_rubbish(void)
+{
+	int fd = connect_to(path);
+
+	assert_int_equal(send(fd, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL), 4);
+	settle();
+	close(fd);
+}
+
+/* Lines of the log are not to be had for the asking; one says how many there would have been. */
+static void
+test_a_flood_of_broken_connections(void **state)
+{
+	const char *left_out;
+	int told;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		send_rubbish();
+	assert_int_equal(replica.gone, 200);
+	told = warnings;
+	assert_in_range(told, 50, 150);
+	skipped_s += 1000;
+	send_rubbish();
+	assert_int_equal(warnings, told + 1);
+	left_out = strstr(warning, "left_out=");
+	assert_non_null(left_out);
+	assert_int_equal(told + atoi(left_out + strlen("left_out=")), 200);
+}
+
 /* Who is far away comes over TCP, and is a front end like any other. */
 static struct sockaddr_in elsewhere;
 static char address[32];
@@ -263,6 +294,7 @@ main(void)
 		TEST(test_the_socket),
 		TEST(test_the_opening_has_a_time_limit),
 		TEST(test_at_most_so_many_connections),
+		TEST(test_a_flood_of_broken_connections),
 		TEST(test_ended_by_the_server),
 		cmocka_unit_test(test_from_elsewhere),
 		cmocka_unit_test(test_places_of_its_own),
