@@ -32,6 +32,7 @@ front_free(struct front *front)
 {
 	TAILQ_REMOVE(&front->server->fronts, front, entry);
 	front->server->nfronts--;
+	front->server->left -= front->left;
 	conn_free(front->conn);
 	event_free(front->end);
 	JudyLFreeArray(&front->interests, PJE0);
@@ -50,6 +51,10 @@ front_gone(struct front *front)
 static void
 front_end(struct front *front)
 {
+	if (front->state != ENDED) {
+		front->left = conn_unsent(front->conn);
+		front->server->left += front->left;
+	}
 	front->state = ENDED;
 	conn_pause(front->conn, true);
 	event_active(front->end, EV_TIMEOUT, 0);
@@ -306,11 +311,30 @@ front_new(struct front_server *server, int fd, const char *from)
 
 /* Answers. */
 
+/* Unread answers are memory: who leaves most of them pays for all. */
+static void
+drop_greediest(struct front_server *server)
+{
+	struct front *front, *greediest = NULL;
+
+	TAILQ_FOREACH (front, &server->fronts, entry)
+		if (front->state != ENDED &&
+		    (greediest == NULL || front_unsent(front) > front_unsent(greediest)))
+			greediest = front;
+	if (greediest != NULL)
+		front_kick(greediest, "too much is unread, and most of it here");
+}
+
 void
 front_send(struct front *front, const struct wire_msg *msg)
 {
-	if (front->state != ENDED)
-		conn_send(front->conn, msg);
+	struct front_server *server = front->server;
+
+	if (front->state == ENDED)
+		return;
+	conn_send(front->conn, msg);
+	if (server->traffic.unsent > server->unsent_max + server->left)
+		drop_greediest(server);
 }
 
 size_t
@@ -326,14 +350,15 @@ front_welcome(struct front *front, const struct wire_welcome *welcome)
 
 	if (front->state != GREETED)
 		return;
-	front_send(front, &msg);
 	if (welcome->code != ERR_OK) {
+		front_send(front, &msg);
 		front_end(front);
 		return;
 	}
 	front->session = welcome->session;
 	front->state = WELCOMED;
 	opening_timer(front);
+	front_send(front, &msg);
 }
 
 uint64_t
@@ -367,9 +392,10 @@ front_resume_done(struct front *front, uint64_t zxid, bool complete)
 
 	if (front->state != RESUMING)
 		return;
-	front_send(front, &msg);
 	front->state = SERVING;
 	conn_pause(front->conn, false);
+	/* Last: it may be one answer too many. */
+	front_send(front, &msg);
 }
 
 bool

@@ -37,6 +37,7 @@ struct front {
 	uint64_t session, seen;
 	Pvoid_t interests; /* JudyL: id -> count */
 	uint64_t ninterests;
+	size_t left; /* unsent when it ended */
 };
 
 struct front_server {
@@ -52,6 +53,8 @@ struct front_server {
 	struct front_told refused, dropped;
 	uint64_t refused_all;
 	struct conn_traffic traffic;
+	uint64_t unsent_max;
+	uint64_t left; /* of traffic.unsent: what goes with connections that have ended */
 };
 
 /* Takes over an accepted descriptor as one of the server's fronts. NULL: no memory, fd closed. */
