@@ -4,6 +4,7 @@
  */
 #include "fsd/grace.h"
 
+#include "fsd/clock.h"
 #include "replica/lib/check.h"
 
 #include <linux/fuse.h>
