@@ -42,7 +42,7 @@ link_is_silent(const struct link *link, uint64_t now_ns)
 bool
 link_in_trouble(const struct link *link)
 {
-	uint64_t now_ns = link_now_ns();
+	uint64_t now_ns = fsd_now_ns();
 
 	if (link->conn == NULL)
 		return true;
@@ -71,13 +71,13 @@ link_is_late(const struct link *link, const struct link_request *request)
 {
 	uint32_t ms = link->timeout_ms / 10 < LATE_MS_MAX ? link->timeout_ms / 10 : LATE_MS_MAX;
 
-	return link_now_ns() - request->started_ns >= timeout_ns(link) - ms * NS_PER_MS;
+	return fsd_now_ns() - request->started_ns >= timeout_ns(link) - ms * NS_PER_MS;
 }
 
 static int
 too_late(struct link *link, const struct link_request *request)
 {
-	bool old = link_now_ns() - request->started_ns >= timeout_ns(link);
+	bool old = fsd_now_ns() - request->started_ns >= timeout_ns(link);
 
 	if (request->write && old)
 		return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
@@ -147,7 +147,7 @@ static void
 on_clock(evutil_socket_t fd, short events, void *arg)
 {
 	struct link *link = arg;
-	uint64_t now_ns = link_now_ns();
+	uint64_t now_ns = fsd_now_ns();
 	struct timeval next = next_tick(link, now_ns);
 
 	(void)fd;

@@ -11,6 +11,7 @@
 #ifndef ZABFS_FSD_LINK_INTERNAL_H
 #define ZABFS_FSD_LINK_INTERNAL_H
 
+#include "fsd/clock.h"
 #include "fsd/link.h"
 #include "replica/lib/conn.h"
 #include "replica/lib/dial.h"
@@ -107,7 +108,6 @@ struct link {
 	uint64_t close_ns; /* when waiting for BYE ends */
 };
 
-uint64_t link_now_ns(void);
 void link_set_state(struct link *link, enum link_state state);
 void link_saw(struct link *link, uint64_t zxid);
 void link_finished(struct link *link); /* link_close's callback, once */

@@ -124,7 +124,7 @@ note_silence(struct link *link)
 {
 	struct link_opening *opening = &link->opening;
 
-	if (link_now_ns() - opening->begun_ns >= limit_ms(link) * NS_PER_MS)
+	if (fsd_now_ns() - opening->begun_ns >= limit_ms(link) * NS_PER_MS)
 		opening->silent = opening->address;
 	else if (opening->silent == opening->address)
 		opening->silent = LINK_NOBODY;
@@ -200,7 +200,7 @@ hello(struct link *link)
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = link->session,
-		    .serial = link_now_ns(),
+		    .serial = fsd_now_ns(),
 		    .seen = link->seen,
 		    .timeout_ms = link->options.timeout_ms } };
 
@@ -208,7 +208,7 @@ hello(struct link *link)
 		msg.hello.secret = (struct blob){ link->secret, sizeof link->secret };
 	msg.hello.identity.data = (const uint8_t *)link->options.identity;
 	msg.hello.identity.len = (uint32_t)strnlen(link->options.identity, WIRE_IDENTITY_MAX);
-	link->opening.hello_ns = link_now_ns();
+	link->opening.hello_ns = fsd_now_ns();
 	link_ask(link, link->opening.conn);
 	conn_send(link->opening.conn, &msg);
 }
@@ -245,7 +245,7 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 		round_over(link);
 		return;
 	}
-	opening->begun_ns = link_now_ns();
+	opening->begun_ns = fsd_now_ns();
 	opening->dial = dial_new(link->base, link->options.addresses[opening->address].text,
 	    limit_ms(link), on_dialed, link);
 }

@@ -148,7 +148,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	if (request->write && request->rid > link->rid_last)
 		link->rid_last = request->rid;
 	request->order = ++link->orders;
-	request->started_ns = link_now_ns();
+	request->started_ns = fsd_now_ns();
 	request->done = done;
 	request->arg = arg;
 	slot = JudyLIns(&link->by_rid, request->rid, PJE0);

@@ -8,6 +8,7 @@
  * ephemerals go at once.
  */
 #include "fsd/call.h"
+#include "fsd/clock.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"

@@ -209,6 +209,7 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 {
 	struct attendance *attendance, *next;
 	uint64_t interests = 0, unsent = 0, sessions = 0, requests = 0;
+	struct front_figures figures = front_figures(replica->fronts);
 	struct front *front;
 
 	for (front = front_next(replica->fronts, NULL); front != NULL;
@@ -229,6 +230,9 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 	    out, "zabfs_interests", "Znodes that the kernels of its mounts know.", interests);
 	metrics_bounded(out, "zabfs_connection_unsent_bytes",
 	    "Bytes that the slowest mount has not taken yet.", unsent, FRONT_UNSENT_MAX);
+	metrics_bounded(out, "zabfs_connections_unsent_bytes",
+	    "Bytes that all mounts together have not taken yet.", figures.unsent_bytes,
+	    figures.unsent_bytes_limit);
 	metrics_gauge(out, "zabfs_requests_outstanding",
 	    "Changes and syncs of its mounts without an answer.", requests);
 	metrics_bounded(out, "zabfs_requests_outstanding_bytes", "Their bytes.",

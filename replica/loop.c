@@ -146,14 +146,14 @@ int
 loop_new(struct event_base *base, struct replica *replica, const struct replica_options *options,
     char *err, size_t errlen)
 {
+	struct front_options front = { .path = options->socket, .address = self(options)->front };
 	struct http_options http = { .address = self(options)->http };
 	struct loop *loop = calloc(1, sizeof *loop);
 
 	CHECK(loop != NULL);
 	loop->replica = replica;
 	replica->loop = loop;
-	replica->fronts = front_listen(base, options->socket, self(options)->front,
-	    &replica_front_handler, replica, err, errlen);
+	replica->fronts = front_listen(base, &front, &replica_front_handler, replica, err, errlen);
 	if (replica->fronts == NULL)
 		return EX_CANTCREAT;
 	replica->links = open_links(base, replica, err, errlen);

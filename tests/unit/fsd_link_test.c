@@ -1,7 +1,22 @@
 /* The session: reconnects, resends, promises, deadlines, expiry, the end. */
 #include "tests/unit/fsd_harness.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #define LATE_NS UINT64_C(20000000000) /* for what takes a session's timeout at most */
+
+static time_t suspended_s; /* so long the machine was */
+
+int
+clock_gettime(clockid_t id, struct timespec *now)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, now);
+
+	if (id == CLOCK_BOOTTIME)
+		now->tv_sec += suspended_s;
+	return result;
+}
 
 static uint64_t
 mkdir_send(const char *name)
@@ -449,6 +464,18 @@ test_deadline_to_the_point(void **state)
 	assert_false(inode_live(&h.fsd, 7));
 }
 
+/* A suspended machine's session goes on to end, though its other clocks stand still. */
+static void
+test_suspended_machine(void **state)
+{
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	assert_true(inode_live(&h.fsd, 7));
+	suspended_s += h.timeout_ms / 1000 + 1;
+	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
+	assert_false(inode_live(&h.fsd, 7));
+}
+
 static void
 test_stale_mount(void **state)
 {
@@ -647,6 +674,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_deadline_to_the_point, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(test_suspended_machine, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
