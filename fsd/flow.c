@@ -3,12 +3,44 @@
 
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
+#include "replica/lib/log.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void
 flow_init(struct flow *flow)
 {
 	*flow = (struct flow){ 0 };
 	TAILQ_INIT(&flow->waits);
+}
+
+struct flow *
+flow_new(void)
+{
+	struct flow *flow = malloc(sizeof *flow);
+
+	CHECK(flow != NULL);
+	flow_init(flow);
+	return flow;
+}
+
+void
+flow_maybe_free(struct flow *flow, uint64_t id)
+{
+	if (!flow->closed || !flow_idle(flow))
+		return;
+	if (flow->error != 0)
+		log_warn("writes that were not waited for have failed id=%llu reason=\"%s\"",
+		    (unsigned long long)id, strerror(flow->error));
+	free(flow);
+}
+
+void
+flow_close(struct flow *flow, uint64_t id)
+{
+	flow->closed = true;
+	flow_maybe_free(flow, id);
 }
 
 static bool

@@ -13,11 +13,21 @@
 
 struct flow {
 	uint32_t outstanding;
+	bool closed;
 	int error; /* errno of the first that failed and nobody was told of; 0: none */
 	TAILQ_HEAD(calls, call) waits;
 };
 
 void flow_init(struct flow *flow);
+
+/*
+ * One by itself, aborts without memory. Closed, it goes when nothing is under way any more; what
+ * failed that nobody was told of is then logged, with the node's id.
+ */
+struct flow *flow_new(void);
+void flow_close(struct flow *flow, uint64_t id);
+/* Behind each flow_end. */
+void flow_maybe_free(struct flow *flow, uint64_t id);
 
 void flow_begin(struct flow *flow);
 /* errnum 0: it was done. */
