@@ -35,7 +35,7 @@ TAILQ_HEAD(name_entries, name_entry);
 struct view {
 	const struct tree *tree;
 	struct view *below; /* NULL: over the tree */
-	Pvoid_t nodes; /* JudyL: id -> node_entry */
+	Pvoid_t nodes;	    /* JudyL: id -> node_entry */
 	struct name_entry *names;
 	struct node_entries node_order;
 	struct name_entries name_order;
