@@ -15,6 +15,7 @@
 struct events {
 	struct fsd *fsd;
 	uint64_t dir, cursor, stream;
+	uint32_t ops; /* of the transaction behind the cursor that were told already */
 	int flags;
 	bool closed;
 	int code;	      /* why the last request failed; for the next reader */
@@ -48,6 +49,7 @@ events_send(struct events *events, struct call *call, call_done done)
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
 		.events = { .dir = events->dir,
 		    .after = events->cursor,
+		    .ops = events->ops,
 		    .stream = events->stream } };
 
 	call->arg = events;
@@ -61,9 +63,10 @@ told(struct events *events, const struct wire_reply *reply)
 	if (reply->code != ERR_OK)
 		return;
 	events->cursor = reply->zxid;
+	events->ops = reply->more;
 	if (reply->data.len != 0)
-		CHECK(msgpack_sbuffer_write(&events->text, (const char *)reply->data.data,
-			  reply->data.len) == 0);
+		CHECK(msgpack_sbuffer_write(
+			  &events->text, (const char *)reply->data.data, reply->data.len) == 0);
 }
 
 static void
@@ -203,7 +206,7 @@ events_read(struct call *call, struct events *events)
 		return;
 	}
 	call->arg = events;
-	flow_wait_any(&events->flow, call, read_again);
+	flow_wait(&events->flow, call, FLOW_NEXT, read_again);
 }
 
 unsigned

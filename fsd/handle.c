@@ -3,6 +3,7 @@
 
 #include "fsd/events.h"
 #include "fsd/flow.h"
+#include "fsd/ino.h"
 #include "fsd/multi.h"
 #include "replica/lib/check.h"
 
@@ -132,16 +133,15 @@ handle_free(struct fsd *fsd, struct handle *handle)
 		stream_close(handle->stream);
 	if (handle->events != NULL)
 		events_close(handle->events);
-	free(handle->async);
+	if (handle->async != NULL)
+		flow_close(handle->async, ino_node(handle->ino));
 	free(handle);
 }
 
 void
 handle_async(struct handle *handle)
 {
-	handle->async = malloc(sizeof *handle->async);
-	CHECK(handle->async != NULL);
-	flow_init(handle->async);
+	handle->async = flow_new();
 }
 
 void

@@ -328,17 +328,13 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 static void
 written_async(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	struct handle *handle = handle_find(call->fsd, call->fh);
 	uint64_t id = ino_node(call->ino);
 
 	(void)stat;
 	inode_value_drop(call->fsd, id);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
-	if (handle != NULL)
-		flow_end(handle->async, err_errno(reply->code));
-	else if (reply->code != ERR_OK)
-		log_warn("a write that was not waited for has failed id=%llu reason=\"%s\"",
-		    (unsigned long long)id, err_text(reply->code));
+	flow_end(call->flow, err_errno(reply->code));
+	flow_maybe_free(call->flow, id);
 	call_free(call);
 }
 
@@ -361,7 +357,7 @@ write_async(struct call *call, struct handle *handle, const char *data)
 		return;
 	}
 	message->ino = call->ino;
-	message->fh = call->fh;
+	message->flow = handle->async;
 	message->flags = call->flags;
 	message->size = call->size;
 	message->offset = call->offset;

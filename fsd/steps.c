@@ -229,8 +229,8 @@ parse(struct steps *steps, struct words *words, const struct operation *operatio
 	while (next_argument(words, &word, ended)) {
 		if (option(&step, &word))
 			continue;
-		snprintf(why, STEPS_WHY_MAX, "%s: not understood: %.80s", operation->name,
-		    word.text);
+		snprintf(
+		    why, STEPS_WHY_MAX, "%s: not understood: %.80s", operation->name, word.text);
 		return EINVAL;
 	}
 	wire_step_pack(&steps->packed, &step);
@@ -399,7 +399,8 @@ put_result(msgpack_sbuffer *out, const struct wire_step *step, struct blob *resu
 		put_step(out, step);
 		if (step->kind == WIRE_STEP_SET)
 			put(out, version,
-			    (size_t)snprintf(version, sizeof version, " version=%u", result.version));
+			    (size_t)snprintf(
+				version, sizeof version, " version=%u", result.version));
 	}
 }
 

@@ -102,8 +102,8 @@ keep_result(struct stream *stream, const struct line *line)
 	}
 	if (stream->lost != 0)
 		append(stream, text,
-		    (size_t)snprintf(text, sizeof text, "lost %llu\n",
-			(unsigned long long)stream->lost));
+		    (size_t)snprintf(
+			text, sizeof text, "lost %llu\n", (unsigned long long)stream->lost));
 	stream->lost = 0;
 	append(stream, line->result.data, line->result.size);
 }
@@ -255,7 +255,7 @@ stream_read(struct call *call, struct stream *stream)
 
 	if (len == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
-		flow_wait_any(&stream->flow, call, read_more);
+		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
 		return;
 	}
 	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);
