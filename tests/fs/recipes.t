@@ -175,7 +175,7 @@ is "$(status late):$(entered)" "0:turn1 turn2 " "  nor while it runs, in the nex
 wait_for 30 test -e in.turn2
 kill -9 "$(cat in.turn2)"
 free() {
-	[ ! -e m1/cron/job.running ] && [ ! -e m2/cron/job.running ] && [ ! -e m3/cron/job.running ]
+	flock -n m2/cron/job true
 }
 wait_for 30 free
 cron 4 quick
