@@ -219,6 +219,8 @@ install: all
 	ln -sf zabfs-mountd $(DESTDIR)$(PREFIX)/sbin/mount.zabfs
 	for page in man/*.[578]; do \
 		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
+	install -d $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+	install -m 755 tests/fs/recipes/* $(DESTDIR)$(PREFIX)/share/zabfs/recipes
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop
