@@ -153,6 +153,7 @@ test-cluster: tests-build
 
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
+	$(Q)tests/lint/format.sh
 	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
 	$(Q)for page in man/*.[1-9]; do mandoc -T lint -W warning $$page || exit 1; done
 
