@@ -269,12 +269,16 @@ parse_all(struct steps *steps, struct words *words, char why[STEPS_WHY_MAX])
 int
 steps_line(struct steps *steps, const char *line, size_t len, char why[STEPS_WHY_MAX])
 {
-	/* Each word gets a terminator, and takes at least one byte of text and one of blank. */
-	char *space = malloc(2 * len + 2);
-	struct words words = { .at = line, .end = line + len, .space = space };
+	struct words words;
+	char *space;
 	int errnum;
 
+	if (len == 0)
+		return 0;
+	/* Each word gets a terminator, and takes at least one byte of text and one of blank. */
+	space = malloc(2 * len + 2);
 	CHECK(space != NULL);
+	words = (struct words){ .at = line, .end = line + len, .space = space };
 	errnum = parse_all(steps, &words, why);
 	if (words.wrong) {
 		snprintf(why, STEPS_WHY_MAX, "a string without an end, or a bad escape in it");
