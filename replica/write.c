@@ -64,8 +64,8 @@ answer(struct replica *replica, struct front *front, const struct txn *txn)
 	if ((txn->head.flags & TXN_MULTI) != 0)
 		answer_multi(front, txn);
 	else
-		answer_node(replica, front, txn->head.rid, txn->head.code, txn->zxid,
-		    txn->head.result_id);
+		answer_node(
+		    replica, front, txn->head.rid, txn->head.code, txn->zxid, txn->head.result_id);
 }
 
 struct again {

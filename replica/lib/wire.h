@@ -291,8 +291,7 @@ enum wire_step_kind { WIRE_STEP_CREATE = 1, WIRE_STEP_SET, WIRE_STEP_DELETE, WIR
 	F(S, blob, value, WIRE_VALUE_MAX)
 
 /* kind: of the step; name: as created; version: of the value, afterwards. */
-#define WIRE_RESULT(F, S)                                                                          \
-	F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
+#define WIRE_RESULT(F, S) F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
 
 struct wire_step {
 	WIRE_STEP(CODEC_DECLARE, wire_step)
@@ -399,7 +398,7 @@ struct wire_entry {
 	M(WRITE, write, 22)                                                                        \
 	M(SETATTR, setattr, 23)                                                                    \
 	M(RENAME, rename, 24)                                                                      \
-	M(MULTI, multi, 25)                                                                      \
+	M(MULTI, multi, 25)                                                                        \
 	M(WELCOME, welcome, 40)                                                                    \
 	M(RESUMED, resumed, 41)                                                                    \
 	M(PONG, pong, 42)                                                                          \
