@@ -212,6 +212,15 @@ events_applied(struct replica *replica, const struct txn *txn)
 }
 
 void
+events_drop(struct replica *replica)
+{
+	struct event_wait *wait;
+
+	while ((wait = TAILQ_FIRST(&replica->event_waits)) != NULL)
+		wait_end(replica, wait);
+}
+
+void
 events_front_gone(struct replica *replica, const struct front *front)
 {
 	struct event_wait *wait, *next;

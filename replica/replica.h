@@ -383,6 +383,7 @@ void handover_drop(struct replica *replica);
 void events_request(struct replica *replica, struct front *front, const struct wire_events *msg);
 void events_applied(struct replica *replica, const struct txn *txn);
 void events_front_gone(struct replica *replica, const struct front *front);
+void events_drop(struct replica *replica);
 /*
  * event_text.c: appends a line for each of the transaction's operations from `first` on that
  * concerns the directory, until there are EVENT_TEXT_MAX bytes. The number of the next operation.

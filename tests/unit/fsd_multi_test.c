@@ -285,6 +285,7 @@ test_stream_lines_in_parts(void **state)
 {
 	(void)state;
 	opened("stream", O_RDWR);
+	written("\n");
 	written("set /a");
 	written(" 1");
 	h_nothing_sent(2);
