@@ -63,9 +63,11 @@ done
 kill -9 "${pid_of[w1]}" "${pid_of[w2]}"
 wait_for 30 lists m3/fair 2
 is "$(entered)" "first " "lock-fair: waiters are killed: nobody gets in for that"
-# Its open file is on the mount of the one who waits.
+# Its file stays open on the mount of the one who waits.
+exec 6<"m1/fair/$(ls m1/fair | head -n 1)"
 rm "m2/fair/$(ls m2/fair | head -n 1)"
 is "$(status w3):$(entered)" "0:first w3 " "  the holder's name is removed: the next one gets it"
+exec 6<&-
 rm -f two-at-once # the first was still in
 leave first
 status first >/dev/null
