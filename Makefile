@@ -221,7 +221,8 @@ install: all
 	for page in man/*.[578]; do \
 		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
 	install -d $(DESTDIR)$(PREFIX)/share/zabfs/recipes
-	install -m 755 tests/fs/recipes/* $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+	install -m 755 $(filter-out %.c,$(wildcard tests/fs/recipes/*)) $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+	install -m 644 tests/fs/recipes/*.c $(DESTDIR)$(PREFIX)/share/zabfs/recipes
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop

@@ -86,3 +86,10 @@ cleanup_first() {
 		kill "${pid_of[$name]}" 2>/dev/null
 	done
 }
+none_left() {
+	! pgrep -f "$T/" >/dev/null
+}
+cleanup_last() {
+	wait_for 20 none_left
+	verdict "no process of a recipe is left" "$(pgrep -af "$T/")"
+}

@@ -58,6 +58,10 @@ done
 is "$(status tell1 tell2 tell3 | tr ' ' '\n' | sort | tr '\n' ' ')" "0 1 1 " "rendezvous: one of three says it"
 is "$(status early early3)" "0 0" "  those who wait hear it"
 is "$(sort -u early.out early3.out)" "$(timeout 60 "$recipes/rendezvous" m1/meet/here)" "  and who comes later hears the same"
+for id in 1 2 3; do
+	run tell$id "$recipes/rendezvous" m$id/meet/here other
+done
+is "$(status tell1 tell2 tell3):$(readlink m1/meet/here)" "1 1 1:$(cat early.out)" "  whoever says it again fails"
 
 # Membership, and what is made of it.
 run members "$recipes/members" m3/group
@@ -184,10 +188,11 @@ tx begin m1/decide/all A B C && decide all 60 && tx vote m1/decide/all A commit 
 kill -9 "${pid_of[d1]}"
 tx vote m3/decide/all C commit
 is "$(decided)" "commit commit " "two-phase: all vote commit; one of those who decide is killed"
-is "$(tx vote m1/decide/all C abort; echo $?):$(tx decide m1/decide/all 0)" 1:commit "  no vote comes after that, and the decision stays"
-tx begin m1/decide/one A B && decide one 60 && tx vote m1/decide/one A commit && tx vote m2/decide/one B abort
+is "$(tx vote m1/decide/all C abort; echo $?):$(tx decide m1/decide/all 0)" 1:commit "  the decision stays"
+tx begin m1/decide/one A B && decide one 60 && tx vote m1/decide/one A commit
+is "$(tx vote m2/decide/one A abort; echo $?):$(cat m2/decide/one/A)" 1:commit "  nobody votes twice"
+tx vote m2/decide/one B abort
 is "$(decided)" "abort abort abort " "  one votes abort"
-is "$(tx vote m1/decide/one A commit; echo $?)" 1 "  nobody votes twice"
 for n in 1 2 3; do
 	tx begin m1/decide/late$n A B && tx vote m1/decide/late$n A commit
 	run vote "$recipes/two-phase" vote m3/decide/late$n B commit
@@ -196,4 +201,5 @@ for n in 1 2 3; do
 done
 tx begin m1/decide/missing A B && tx vote m1/decide/missing A commit && decide missing 1
 is "$(decided)" "abort abort abort " "  one is not heard of"
+is "$(tx vote m1/decide/missing B commit; echo $?):$(cat m1/decide/missing/B)" 1: "  whose vote is refused when it comes"
 done_testing
