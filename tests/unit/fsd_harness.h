@@ -104,12 +104,15 @@ h_turn(void)
 	usleep(50);
 }
 
+#define H_TURNS 10 /* at least: also where the machine takes all the time for itself */
+
 static inline void
 h_run_ms(uint32_t ms)
 {
 	uint64_t until = fsd_now_ns() + ms * UINT64_C(1000000);
+	uint32_t turns;
 
-	while (fsd_now_ns() < until)
+	for (turns = 0; turns < H_TURNS || fsd_now_ns() < until; turns++)
 		h_turn();
 }
 
