@@ -125,7 +125,9 @@ is "$(errno_of "os.unlink('A/v/.zab/version=$n/f')")" ECANCELED "rm of an older 
 ok "$(test -e A/v/f; echo $?)" "  leaves it"
 touch A/v/marker
 seen grep -q 'CREATE marker' "$T/events"
-is "$(grep -c 'MODIFY f' "$T/events"):$(grep -c 'CLOSE_WRITE,CLOSE f' "$T/events")" 5:5 "the other mount's watchers saw each change once"
+told="$(grep -c 'MODIFY f' "$T/events"):$(grep -c 'CLOSE_WRITE,CLOSE f' "$T/events")"
+# The two writes of one program may be one group of events.
+ok "$([[ $told == 5:5 || $told == 4:4 ]]; echo $?)" "the other mount's watchers saw each change once"
 rm "A/v/.zab/version=$(version f)/f"
 ok "$?" "rm of the version that is there"
 ok "$(gone A/v/f; echo $?)" "  removes it"
