@@ -64,17 +64,16 @@ static bool
 history_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
 {
 	struct history *history = arg;
-	msgpack_zone *zone;
+	msgpack_zone *zone = history->replica->zone;
 	struct txn txn;
 	bool all;
 
 	(void)prev_zxid;
 	if (zxid > tree_applied(history->replica->tree))
 		return false;
-	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
-	CHECK(zone != NULL && txn_unpack(payload, zxid, zone, &txn) == 0);
+	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
 	all = tell(history->replica, history->dir, &txn, &history->upto, history->out);
-	msgpack_zone_free(zone);
+	msgpack_zone_clear(zone);
 	return all && ++history->rows < ROWS_MAX && history->out->size < EVENT_TEXT_MAX;
 }
 
