@@ -78,6 +78,8 @@ struct link {
 	uint32_t replica;
 	uint64_t seen;
 	bool seen_known; /* before the first WELCOME there is nothing to have seen */
+	bool doubt;	 /* what another process gave up may have been executed */
+	struct link_kept *kept, own; /* the options', or else our own */
 
 	uint64_t deadline_ns;
 	uint64_t ping_ns; /* sent */
@@ -105,6 +107,8 @@ struct link {
 uint64_t link_now_ns(void);
 void link_set_state(struct link *link, enum link_state state);
 void link_saw(struct link *link, uint64_t zxid);
+/* From which on the changes are wanted. */
+uint64_t link_replay(const struct link *link);
 void link_finished(struct link *link); /* link_close's callback, once */
 
 /* link_open.c */

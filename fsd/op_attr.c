@@ -219,7 +219,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	if ((call->mode & WIRE_SET_SIZE) != 0) {
 		inode_value_drop(fsd, id);
 		if (handle != NULL && call->req != NULL)
-			handle_pin(handle, NULL);
+			handle_pin(fsd, handle, NULL);
 	}
 	if (handle != NULL && handle->expect >= 0 && call_code(reply, stat) == ERR_OK)
 		handle->expect = stat->version;

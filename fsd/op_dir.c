@@ -6,6 +6,7 @@
  * exactly once, whatever else changes meanwhile.
  */
 #include "fsd/inode.h"
+#include "fsd/kept.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -149,6 +150,7 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 	struct wire_stat stat;
 	int more;
 
+	kept_give(call->fsd->kept, call->rid);
 	while ((more = wire_entry_next(&data, &entry)) == 1) {
 		if (entry.name.len == 0 || (call->plus && wire_stat_unpack(entry.stat, &stat) != 0))
 			return false;

@@ -46,7 +46,7 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 static void
 open_with(struct call *call, struct handle *handle, struct value *value)
 {
-	handle_pin(handle, value);
+	handle_pin(call->fsd, handle, value);
 	handle->fresh = true;
 	if (!reply_open(call, handle))
 		handle_free(call->fsd, handle);
@@ -142,7 +142,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 			return;
 		}
 		inode_value_keep(call->fsd, id, value);
-		handle_pin(handle, value);
+		handle_pin(call->fsd, handle, value);
 		handle->fresh = true;
 	}
 	if (!reply_open(call, handle))
@@ -167,7 +167,7 @@ open_at_once(fuse_req_t req, struct handle *handle)
 		value = inode_value(fsd, id);
 		if (value == NULL)
 			return false;
-		handle_pin(handle, value_ref(value));
+		handle_pin(fsd, handle, value_ref(value));
 		handle->fresh = true;
 	} else {
 		inode_last(fsd, id, &handle->stat);
@@ -238,7 +238,10 @@ wrote(const struct call *call, struct handle *handle, const struct wire_stat *st
 {
 	handle->trunc = false;
 	handle->name_at = 0;
-	handle->write_at += call->size;
+	/* Not twice, if the process that counted it died before it could say so. */
+	if (handle->write_rid != call->rid)
+		handle->write_at += call->size;
+	handle->write_rid = call->rid;
 	if (handle->expect >= 0 && stat != NULL)
 		handle->expect = stat->version;
 }
@@ -253,7 +256,7 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 
 	inode_value_drop(call->fsd, id);
 	if (handle != NULL) {
-		handle_pin(handle, NULL);
+		handle_pin(call->fsd, handle, NULL);
 		if (stat != NULL)
 			handle->stat = *stat;
 		if (reply->code == ERR_OK)
@@ -326,7 +329,7 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 static off_t
 write_offset(struct handle *handle, off_t offset)
 {
-	if (handle->name == NULL)
+	if (handle->name[0] == '\0')
 		return offset;
 	if (offset == 0)
 		handle->write_at = 0;
@@ -405,6 +408,18 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 		call_send(call, &msg, synced);
 }
 
+/* The kernel has its answer last: without one it asks again, should this process die. */
+static void
+release_done(struct call *call)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	if (handle != NULL)
+		handle_free(call->fsd, handle);
+	reply_err(call, 0);
+	call_free(call);
+}
+
 /*
  * The O_TRUNC that no write has carried out. The process is not told: it doesn't wait for
  * RELEASE.
@@ -419,7 +434,7 @@ truncated(struct call *call, const struct wire_reply *reply, const struct wire_s
 	inode_value_drop(call->fsd, ino_node(call->ino));
 	inode_invalidate(call->fsd, call->ino);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->ino)));
-	call_free(call);
+	release_done(call);
 }
 
 static void
@@ -429,80 +444,62 @@ released(struct call *call, const struct wire_reply *reply, const struct wire_st
 	/* The session was suspended for too long. If it goes on, so would the node. */
 	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
 		stray_add(call->fsd, ino_node(call->ino));
-	call_free(call);
+	release_done(call);
 }
 
-static void
-delete_held(struct call *call)
-{
-	struct wire_msg msg = { .type = WIRE_T_DELETE,
-		.delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino), .version = -1 } };
-
-	call_send(call, &msg, released);
-}
-
-/*
- * A file that an earlier process of this mount opened: the node itself says whether this file held
- * it.
- */
+/* Of a handle that was not kept the node itself says whether this file held it. */
 static void
 adopted(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	if (reply->code == ERR_OK && stat != NULL && stat->handle == call->fh &&
 	    stat->owner == link_session(call->fsd->link))
-		delete_held(call);
-	else
-		call_free(call);
+		stray_add(call->fsd, stat->id);
+	release_done(call);
 }
 
 static void
-release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
+send_release(struct call *call, const struct handle *handle)
 {
 	struct wire_msg truncate = { .type = WIRE_T_WRITE,
-		.write = { .flags = zab_flags(ino),
-		    .id = ino_node(ino),
+		.write = { .flags = zab_flags(call->ino),
+		    .id = ino_node(call->ino),
 		    .how = WIRE_REPLACE,
-		    .version = handle == NULL ? -1 : handle->expect } };
-	bool held = handle != NULL && handle->held;
-	bool unknown = (handle == NULL || handle->adopted) && ino_kind(ino) == INO_ALIAS;
-	struct call *call;
+		    .version = handle->expect } };
+	struct wire_msg delete = { .type = WIRE_T_DELETE,
+		.delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino), .version = -1 } };
 
-	if (!held && !unknown && (handle == NULL || !handle->trunc || handle->wrote))
-		return;
-	call = call_new(fsd, NULL);
-	if (call == NULL) {
-		log_warn("no memory for a release");
-		return;
-	}
-	call->ino = ino;
-	call->fh = fh;
-	if (held)
-		delete_held(call);
-	else if (unknown)
-		call_getattr(call, ino_node(ino), adopted);
+	if (handle->held)
+		call_send(call, &delete, released);
 	else
 		call_send(call, &truncate, truncated);
-	if (!unknown || held)
-		link_barrier(fsd->link, call->request, handle->stat.parent);
-	/* What the kernel caches of the node is old from now on. */
-	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
+	link_barrier(call->fsd->link, call->request, handle->stat.parent);
 }
 
+/* Nobody waits for the answer; what is to be done is sent before the same process's next request. */
 void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
-	struct handle *handle = handle_find(fsd, fi->fh);
+	const struct handle *handle = handle_find(fsd, fi->fh);
+	bool unknown = handle == NULL || handle->adopted, held = handle != NULL && handle->held,
+	     due = handle != NULL && handle->trunc && !handle->wrote;
+	struct call *call = call_new(fsd, req);
 
+	if (call == NULL)
+		return;
 	if (!qualified_resolve(fsd, &ino))
 		ino = handle == NULL ? 0 : handle->ino;
-	/*
-	 * Nobody waits for the answer; what follows is sent before the same process's next
-	 * request.
-	 */
-	if (fi->fh != ECHO_FH && !zab_made(ino))
-		release(fsd, handle, ino, fi->fh);
-	if (handle != NULL)
-		handle_free(fsd, handle);
-	fuse_reply_err(req, 0);
+	call->ino = ino;
+	call->fh = fi->fh;
+	unknown = unknown && ino_kind(ino) == INO_ALIAS;
+	if (fi->fh == ECHO_FH || zab_made(ino) || (!held && !due && !unknown)) {
+		release_done(call);
+		return;
+	}
+	if (held || due)
+		send_release(call, handle);
+	else
+		call_getattr(call, ino_node(ino), adopted);
+	/* What the kernel caches of the node is old from now on. */
+	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
 }

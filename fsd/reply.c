@@ -4,6 +4,7 @@
 #include "fsd/grace.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
+#include "fsd/kept.h"
 #include "replica/lib/err.h"
 
 #include <string.h>
@@ -76,6 +77,7 @@ entry(struct call *call, struct fuse_entry_param *param)
 
 	if (req == NULL)
 		return false;
+	kept_give(call->fsd->kept, call->rid);
 	inode_ref(call->fsd, param->ino);
 	if (fuse_reply_entry(req, param) == 0)
 		return true;
@@ -108,8 +110,9 @@ reply_entry_zab(struct call *call, uint64_t ino, const struct stat *attr, double
 
 /* Direct I/O from a snapshot (fact 5); nothing depends on FLUSH (fact 15). */
 static void
-file_info(const struct handle *handle, struct fuse_file_info *fi)
+file_info(struct handle *handle, struct fuse_file_info *fi)
 {
+	handle->given = true;
 	memset(fi, 0, sizeof *fi);
 	fi->fh = handle->fh;
 	fi->direct_io = 1;
@@ -130,6 +133,7 @@ reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, stru
 		return false;
 	reply_stat(stat, &param.attr);
 	file_info(handle, &fi);
+	kept_give(call->fsd->kept, call->rid);
 	inode_ref(call->fsd, ino);
 	if (fuse_reply_create(req, &param, &fi) == 0)
 		return true;

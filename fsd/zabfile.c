@@ -118,7 +118,7 @@ zab_writable(uint64_t ino)
 
 /* Pins the text; stat is that of the znode, or nothing. */
 static bool
-pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_t len)
+pin(struct fsd *fsd, struct handle *handle, const struct wire_stat *stat, const char *text, size_t len)
 {
 	static const struct wire_stat none;
 	struct value *value;
@@ -127,12 +127,12 @@ pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_
 	    stat != NULL ? stat : &none, (struct blob){ (const uint8_t *)text, (uint32_t)len });
 	if (value == NULL)
 		return false;
-	handle_pin(handle, value);
+	handle_pin(fsd, handle, value);
 	return true;
 }
 
 static int
-make_report(const struct fsd *fsd, struct handle *handle, struct blob text)
+make_report(struct fsd *fsd, struct handle *handle, struct blob text)
 {
 	msgpack_sbuffer out;
 	bool pinned;
@@ -142,7 +142,7 @@ make_report(const struct fsd *fsd, struct handle *handle, struct blob text)
 		CHECK(msgpack_sbuffer_write(&out, (const char *)text.data, text.len) == 0);
 	if (ino_kind(handle->ino) == INO_METRICS)
 		figures_text(fsd, &out);
-	pinned = pin(handle, NULL, out.data, out.size);
+	pinned = pin(fsd, handle, NULL, out.data, out.size);
 	msgpack_sbuffer_destroy(&out);
 	return pinned ? ERR_OK : ERR_NOMEM;
 }
@@ -160,7 +160,7 @@ make(struct call *call, struct handle *handle, const struct wire_reply *reply,
 		return make_report(call->fsd, handle, reply->data);
 	if (stat == NULL)
 		return ERR_PROTO;
-	return pin(handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
 }
 
 static int
@@ -168,7 +168,7 @@ make_session(struct call *call, struct handle *handle)
 {
 	char text[ZAB_TEXT_MAX];
 
-	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK
+	return pin(call->fsd, handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK
 										       : ERR_NOMEM;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -62,6 +63,11 @@ mount_make(struct mountd *mountd)
 	char data[128];
 	int error;
 
+	mountd->kept_fd = memfd_create("zabfs-kept", MFD_CLOEXEC);
+	if (mountd->kept_fd < 0) {
+		log_error("memory: %s", strerror(errno));
+		return EX_OSERR;
+	}
 	mountd->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (mountd->fuse_fd < 0) {
 		error = errno;
@@ -83,10 +89,10 @@ mount_make(struct mountd *mountd)
 }
 
 /* Until umount(8), or an abort through /sys/fs/fuse: then the device's number may be another's. */
-static bool
-connected(int fuse_fd)
+bool
+mount_connected(const struct mountd *mountd)
 {
-	struct pollfd fd = { .fd = fuse_fd };
+	struct pollfd fd = { .fd = mountd->fuse_fd };
 
 	return poll(&fd, 1, 0) == 0 || (fd.revents & POLLERR) == 0;
 }
@@ -94,7 +100,7 @@ connected(int fuse_fd)
 void
 mount_remove(struct mountd *mountd)
 {
-	bool mounted = connected(mountd->fuse_fd);
+	bool mounted = mount_connected(mountd);
 
 	/* Closing our descriptor aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
@@ -103,6 +109,7 @@ mount_remove(struct mountd *mountd)
 		return;
 	if (!mounted)
 		stale_remove(mountd->mountpoint);
-	else if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
+	else if (umount2(mountd->mountpoint, MNT_FORCE | MNT_DETACH) != 0 &&
+		 errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
 }

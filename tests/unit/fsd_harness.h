@@ -17,7 +17,9 @@
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
+#include "fsd/kept.h"
 #include "fsd/kernel.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
@@ -509,8 +511,11 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.stale = stale;
 	h.fsd.root = (struct wire_stat){ .id = 1, .mode = S_IFDIR | 0755 };
 	h.fsd.echo = (struct echo *)&h;
+	h.fsd.kept = kept_open(-1);
+	kept_enter(h.fsd.kept);
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
+	h.fsd.qualifieds = qualifieds_new();
 	h.fsd.graces = graces_new();
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
@@ -545,9 +550,11 @@ h_teardown(void **state)
 	kernel_free(h.fsd.kernel);
 	strays_free(h.fsd.strays);
 	waits_free(h.fsd.waits);
-	handles_free(h.fsd.handles);
+	handles_free(&h.fsd);
 	graces_free(h.fsd.graces);
 	inodes_free(h.fsd.inodes);
+	qualifieds_free(h.fsd.qualifieds);
+	kept_close(h.fsd.kept);
 	event_base_free(h.fsd.base);
 	msgpack_zone_free(h.zone);
 	close(h.device);
