@@ -42,6 +42,14 @@ reply_forever(const struct fsd *fsd)
 	return link_get_state(fsd->link) == LINK_SUSPENDED ? 0 : REPLY_FOREVER;
 }
 
+double
+reply_attr_timeout(const struct fsd *fsd, const struct wire_stat *stat)
+{
+	bool held_here = stat->handle != 0 && stat->owner == link_session(fsd->link);
+
+	return held_here ? 0 : REPLY_FOREVER;
+}
+
 /* The request, for the one answer that it gets. */
 static fuse_req_t
 take(struct call *call)
@@ -91,7 +99,7 @@ reply_entry(struct call *call, const struct wire_stat *stat)
 	struct fuse_entry_param param = {
 		.ino = stat->id,
 		.entry_timeout = REPLY_FOREVER,
-		.attr_timeout = REPLY_FOREVER,
+		.attr_timeout = reply_attr_timeout(call->fsd, stat),
 	};
 
 	reply_stat(stat, &param.attr);
