@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +14,70 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. */
+#define LOOK_MS 10000 /* a mountd that lives has replaced an fsd that hangs by then */
+
+/* The type of what is mounted there last, by the kernel's table: nobody is asked. */
+static bool
+is_zabfs(const char *mountpoint)
+{
+	char *line = NULL, path[PATH_MAX], type[64];
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	size_t size = 0;
+	bool ours = false;
+
+	while (table != NULL && getline(&line, &size, table) > 0) {
+		const char *rest = strstr(line, " - ");
+
+		if (sscanf(line, "%*u %*u %*s %*s %4095s", path) == 1 &&
+		    strcmp(path, mountpoint) == 0)
+			ours = rest != NULL && sscanf(rest, " - %63s", type) == 1 &&
+			       strcmp(type, "fuse.zabfs") == 0;
+	}
+	free(line);
+	if (table != NULL)
+		fclose(table);
+	return ours;
+}
+
+/* By a process of its own, which may hang. */
+static pid_t
+look(const char *mountpoint)
+{
+	struct statfs st;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(statfs(mountpoint, &st) != 0 &&
+		      (errno == ENOTCONN || errno == ECONNABORTED));
+	return pid;
+}
+
+/*
+ * A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. One whose
+ * mountd is dead, and whose fsd hangs, answers nobody.
+ */
 static void
 stale_remove(const char *mountpoint)
 {
-	struct statfs st;
+	pid_t pid = look(mountpoint);
+	bool hangs, dead;
+	int status = 0, ms;
 
-	if (statfs(mountpoint, &st) == 0 || errno != ENOTCONN)
-		return;
-	if (umount2(mountpoint, MNT_DETACH) == 0)
+	for (ms = 0; pid > 0 && ms < LOOK_MS && waitpid(pid, &status, WNOHANG) == 0; ms++)
+		usleep(1000);
+	hangs = pid > 0 && ms == LOOK_MS;
+	dead = !hangs && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	if (hangs)
+		kill(pid, SIGKILL);
+	if ((dead || (hangs && is_zabfs(mountpoint))) &&
+	    umount2(mountpoint, MNT_FORCE | MNT_DETACH) == 0)
 		log_info("stale mount removed mountpoint=%s", mountpoint);
+	if (hangs)
+		waitpid(pid, NULL, WNOHANG);
 }
 
 int

@@ -182,6 +182,25 @@ ok $? "  and the place can be mounted again"
 is "$(cat C/f)" v "  and works"
 mount_stop C
 
+mount_start C -o timeout=1s || exit 1
+leave_traces C "kill -9 of mountd while fsd stands still"
+fsd=$(fsd_pid C)
+kill -STOP "$fsd"
+timeout 60 cat C/g >waited 2>&1 &
+waiter=$!
+kill -9 "${mountd_pid[C]}"
+mountd_status C
+mount_start C
+ok $? "  the next mountd takes away what answers nobody"
+wait "$waiter"
+is "$?" 1 "  whoever waited there has an error"
+is "$(cat C/f)" v "  and it works"
+kill -CONT "$fsd"
+wait_for 10 process_gone "$fsd"
+ok $? "  the fsd that nobody watches ends"
+exec 9>&-
+mount_stop C
+
 session=$(grep ^id A/.zab/session)
 # Twice at one place: the second covers the first, as mounts do, and goes first.
 # shellcheck disable=SC2154 # lib.sh sets it

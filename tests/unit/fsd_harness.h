@@ -47,6 +47,8 @@
 #define H_SESSION 0x77
 #define H_NOTIFIED_MAX 64
 #define H_NOTIFY_INC_EPOCH 8
+#define H_NOTIFY_RESEND 7
+#define H_RESEND_BIT (UINT64_C(1) << 63)
 
 struct answer {
 	struct fuse_out_header head;
@@ -69,6 +71,7 @@ struct harness {
 	uint64_t notified[H_NOTIFIED_MAX]; /* inodes invalidated */
 	size_t nnotified;
 	unsigned doubted;   /* how often every name was */
+	unsigned resends;   /* asked for */
 	bool notify_enoent; /* what the kernel answers to notifications */
 	int notify_refused;
 	bool ready, gone;
@@ -79,6 +82,7 @@ struct harness {
 
 static struct harness h;
 static struct answer answer;
+static int h_kept_fd = -1; /* what one process leaves to the next; -1: nothing */
 
 #include "tests/unit/fsd_echo.h"
 
@@ -174,6 +178,10 @@ h_packet(void)
 			return true;
 		if (answer.head.error == H_NOTIFY_INC_EPOCH) {
 			h.doubted++;
+			continue;
+		}
+		if (answer.head.error == H_NOTIFY_RESEND) {
+			h.resends++;
 			continue;
 		}
 		assert_int_equal(answer.head.error, FUSE_NOTIFY_INVAL_INODE);
@@ -511,8 +519,10 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.stale = stale;
 	h.fsd.root = (struct wire_stat){ .id = 1, .mode = S_IFDIR | 0755 };
 	h.fsd.echo = (struct echo *)&h;
-	h.fsd.kept = kept_open(-1);
+	h.fsd.kept = kept_open(h_kept_fd < 0 ? -1 : dup(h_kept_fd));
+	assert_non_null(h.fsd.kept);
 	kept_enter(h.fsd.kept);
+	options.kept = &h.fsd.kept->head->link;
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
 	h.fsd.qualifieds = qualifieds_new();
@@ -523,6 +533,8 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	addresses[0].text = h.path;
 	addresses[1].text = second;
 	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);
+	if (h.fsd.kept->takes_over)
+		return;
 	assert_int_equal(h_answer(h_init()), 0);
 	assert_true(h.ready);
 }
