@@ -270,7 +270,7 @@ findmnt -n -o SOURCE,FSTYPE,OPTIONS "$T/place" | grep -q '^zabfs *fuse.zabfs *rw
 ok $? "  and the mount table shows them"
 mountd=$(pgrep -f "mount.zabfs $T/zabfs.conf")
 kill -HUP "$mountd" "$(pgrep -P "$mountd")"
-is "$(cat place/f)" v "  SIGHUP is not for a daemon in the background"
+is "$(cat place/f)" v "  SIGHUP does not end it"
 umount place
 wait_for 10 process_gone "$mountd"
 ok $? "  umount(8) ends it"
