@@ -219,9 +219,8 @@ give_up(struct echo *echo, const struct echo_job *job, int error)
 	    error == ECONNABORTED)
 		return; /* the place is gone, and with it whoever watched it; or the mount is */
 	pthread_mutex_lock(&echo->mutex);
-	snprintf(echo->complaint, sizeof echo->complaint,
-	    "kind=%d ino=%llu name=%s reason=\"%s\"", (int)job->kind,
-	    (unsigned long long)job->ino, job->name, strerror(error));
+	snprintf(echo->complaint, sizeof echo->complaint, "kind=%d ino=%llu name=%s reason=\"%s\"",
+	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
 	pthread_mutex_unlock(&echo->mutex);
 	if (echo->handler != NULL && echo->handler->complains != NULL)
 		echo->handler->complains(echo->arg);

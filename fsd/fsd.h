@@ -11,17 +11,17 @@
 struct fsd {
 	struct event_base *base;
 	struct fuse_session *se;
-	struct kept *kept;	      /* kept.h */
-	struct kernel *kernel;	      /* kernel.h */
-	struct link *link;	      /* link.h */
-	struct echo *echo;	      /* echo.h; NULL until the mount answers */
-	struct inodes *inodes;	      /* inode.h */
-	struct handles *handles;      /* handle.h */
+	struct kept *kept;	       /* kept.h */
+	struct kernel *kernel;	       /* kernel.h */
+	struct link *link;	       /* link.h */
+	struct echo *echo;	       /* echo.h; NULL until the mount answers */
+	struct inodes *inodes;	       /* inode.h */
+	struct handles *handles;       /* handle.h */
 	struct qualifieds *qualifieds; /* qualified.h */
-	struct waits *waits;	      /* interrupt.h */
-	struct strays *strays;	      /* stray.h */
-	struct graces *graces;	      /* grace.h */
-	void (*connected)(void *arg); /* main.c's: the session stands; NULL: nobody asks */
+	struct waits *waits;	       /* interrupt.h */
+	struct strays *strays;	       /* stray.h */
+	struct graces *graces;	       /* grace.h */
+	void (*connected)(void *arg);  /* main.c's: the session stands; NULL: nobody asks */
 	void *connected_arg;
 	/* As last seen: the way to .zab/session when nothing else answers. */
 	struct wire_stat root;

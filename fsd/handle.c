@@ -73,8 +73,7 @@ insert(struct fsd *fsd, uint64_t fh, uint64_t ino, int flags)
 struct handle *
 handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid)
 {
-	uint64_t unique = kernel_unique(fsd->kernel),
-		 fh = fsd->kept->head->fh_base + unique / 2;
+	uint64_t unique = kernel_unique(fsd->kernel), fh = fsd->kept->head->fh_base + unique / 2;
 	struct handle *handle = handle_find(fsd, fh);
 
 	if (handle != NULL)

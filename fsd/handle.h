@@ -15,8 +15,8 @@
 
 /* What was read through it, so that a process after us goes on with the same version. */
 struct handle_read {
-	bool known;	/* the value's bytes are in kept.h, or: */
-	bool hashed;	/* all of it was read, and this is its hash */
+	bool known;  /* the value's bytes are in kept.h, or: */
+	bool hashed; /* all of it was read, and this is its hash */
 	uint32_t len;
 	uint64_t hash;
 };
@@ -24,19 +24,19 @@ struct handle_read {
 struct handle {
 	uint64_t fh; /* first */
 	uint64_t ino;
-	int flags;	       /* open(2)'s */
-	int32_t tid;	       /* who opened it; 0: not known */
-	bool adopted;	       /* made from an unknown number */
-	bool given;	       /* the kernel has it, or is about to */
-	bool trunc;	       /* O_TRUNC waits for the first write */
-	bool wrote;	       /* a write was tried: RELEASE doesn't truncate */
-	bool fresh;	       /* value was pinned by OPEN and not read yet */
-	bool held;	       /* its node goes with it */
-	uint64_t session;      /* of a held one */
-	struct value *value;   /* the snapshot that is read; NULL: none yet */
-	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */
-	int64_t expect;	       /* the only version that a write may find; -1: any */
-	bool versioned;	       /* opened through version=N: `expect` was said, not read */
+	int flags;		      /* open(2)'s */
+	int32_t tid;		      /* who opened it; 0: not known */
+	bool adopted;		      /* made from an unknown number */
+	bool given;		      /* the kernel has it, or is about to */
+	bool trunc;		      /* O_TRUNC waits for the first write */
+	bool wrote;		      /* a write was tried: RELEASE doesn't truncate */
+	bool fresh;		      /* value was pinned by OPEN and not read yet */
+	bool held;		      /* its node goes with it */
+	uint64_t session;	      /* of a held one */
+	struct value *value;	      /* the snapshot that is read; NULL: none yet */
+	struct wire_stat stat;	      /* as last seen; id 0: never. A directory's at OPENDIR */
+	int64_t expect;		      /* the only version that a write may find; -1: any */
+	bool versioned;		      /* opened through version=N: `expect` was said, not read */
 	char name[WIRE_NAME_MAX + 2]; /* of what a sequence created, and a newline; or "" */
 	size_t name_at;		      /* the next byte to read of it */
 	uint64_t write_at;	      /* and where its next write goes (fact 17) */
@@ -53,8 +53,7 @@ void handles_free(struct fsd *fsd);
 /* All that are open since the time of a process before us. */
 void handle_adopt_all(struct fsd *fsd);
 /* Those that the kernel has not been given, and whose request does not come again, go. */
-void handle_lost(
-    struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg);
+void handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg);
 
 /* For the request that is being handled. */
 struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid);

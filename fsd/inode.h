@@ -27,10 +27,10 @@ struct inode_last {
 struct inode_kept {
 	uint64_t ino; /* first */
 	uint64_t nlookup;
-	uint64_t name;	     /* key in inodes.names; 0: none */
-	bool gone, unnamed;  /* the znode was removed; and the kernel knows */
-	bool unsure;	     /* changes of it may have been missed */
-	bool untold;	     /* an invalidation waits for the kernel to know the number */
+	uint64_t name;	    /* key in inodes.names; 0: none */
+	bool gone, unnamed; /* the znode was removed; and the kernel knows */
+	bool unsure;	    /* changes of it may have been missed */
+	bool untold;	    /* an invalidation waits for the kernel to know the number */
 	union {
 		struct inode_last last;
 		struct qualified is; /* of a number of qualified.h */

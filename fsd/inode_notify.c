@@ -131,7 +131,8 @@ entry_drop_main(void *arg)
 
 	/* It may have to wait for who waits for us. */
 	kernel_apart(drop->fsd->kernel);
-	fuse_lowlevel_notify_inval_entry(drop->fsd->se, drop->parent, drop->name, strlen(drop->name));
+	fuse_lowlevel_notify_inval_entry(
+	    drop->fsd->se, drop->parent, drop->name, strlen(drop->name));
 	free(drop);
 	return NULL;
 }

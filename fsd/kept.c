@@ -45,8 +45,7 @@ slots_make(struct kept_slots *slots, void *base, size_t size, uint32_t max, uint
 {
 	uint32_t i;
 
-	*slots =
-	    (struct kept_slots){ .base = base, .size = size, .max = max, .used = used };
+	*slots = (struct kept_slots){ .base = base, .size = size, .max = max, .used = used };
 	for (i = 0; i < *used; i++)
 		if (*number_of(slots, i) == 0)
 			CHECK(Judy1Set(&slots->free, i, PJE0) != JERR);
@@ -61,8 +60,7 @@ map(struct kept *kept)
 
 	if (kept->fd >= 0 && ftruncate(kept->fd, FILE_SIZE) != 0)
 		return false;
-	base = mmap(
-	    NULL, VALUES_AT, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, kept->fd, 0);
+	base = mmap(NULL, VALUES_AT, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, kept->fd, 0);
 	if (base == MAP_FAILED)
 		return false;
 	kept->head = (struct kept_head *)(void *)base;

@@ -31,9 +31,9 @@ struct kept_thread {
 struct kept_head {
 	uint64_t magic; /* the last thing to be written: before it there is nothing */
 	uint64_t layout, sizes;
-	uint64_t fh_base; /* handle.h */
-	uint64_t unique;  /* of the kernel's last request but those that are sent again */
-	uint32_t doubts;  /* calls whose process did not wait for what they did */
+	uint64_t fh_base;	  /* handle.h */
+	uint64_t unique;	  /* of the kernel's last request but those that are sent again */
+	uint32_t doubts;	  /* calls whose process did not wait for what they did */
 	uint32_t inodes, handles; /* slots that were ever used */
 	uint32_t init_len;	  /* the kernel's first words; 0: it has no answer to them yet */
 	uint8_t init[KEPT_INIT_MAX];

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define MAX_WRITE (1u << 20) /* fact 16 */
-#define BATCH 32 /* requests of one turn of the loop: the link is to be heard, too */
-#define NOTIFY_INC_EPOCH 8	       /* FUSE_NOTIFY_INC_EPOCH, since Linux 6.16; fact 25 */
-#define BACKGROUND_MAX 256	       /* RELEASEs that wait for the replica are among them */
+#define BATCH 32	     /* requests of one turn of the loop: the link is to be heard, too */
+#define NOTIFY_INC_EPOCH 8   /* FUSE_NOTIFY_INC_EPOCH, since Linux 6.16; fact 25 */
+#define BACKGROUND_MAX 256   /* RELEASEs that wait for the replica are among them */
 
 static ssize_t
 io_read(int fd, void *buffer, size_t len, void *userdata)
@@ -212,7 +212,8 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 	kernel->unique = fsd->kept->head->unique;
 	kernel->tid = gettid();
 	kernel->pidfd = pidfd_open(getpid(), 0);
-	if (kernel->pidfd < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || !session_make(kernel)) {
+	if (kernel->pidfd < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    !session_make(kernel)) {
 		if (kernel->pidfd >= 0)
 			close(kernel->pidfd);
 		free(buffer);

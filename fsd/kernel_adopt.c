@@ -71,8 +71,8 @@ comes_again(void *arg, uint64_t unique)
 	const struct batch *batch = arg;
 	struct request key = { .unique = unique };
 
-	return batch->n != 0 && bsearch(&key, batch->requests, batch->n,
-				    sizeof *batch->requests, by_unique) != NULL;
+	return batch->n != 0 &&
+	       bsearch(&key, batch->requests, batch->n, sizeof *batch->requests, by_unique) != NULL;
 }
 
 /* What nobody waits for is no call of a thread's, whoever's number it bears. */
@@ -241,8 +241,8 @@ kernel_adopt(struct kernel *kernel)
 	first = collect(kernel, &batch);
 	if (batch.n != 0)
 		qsort(batch.requests, batch.n, sizeof *batch.requests, by_unique);
-	log_info("taken over requests=%zu nodes=%llu", batch.n,
-	    (unsigned long long)inode_count(fsd));
+	log_info(
+	    "taken over requests=%zu nodes=%llu", batch.n, (unsigned long long)inode_count(fsd));
 	take_back(fsd, &batch);
 	handle_lost(fsd, comes_again, &batch);
 	echo_settle(&head->echo, echo_hangs(head, &batch));

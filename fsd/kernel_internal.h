@@ -12,7 +12,7 @@
 struct kernel {
 	struct fsd *fsd;
 	int fd;
-	int pidfd; /* our own: how other threads come to the device */
+	int pidfd;   /* our own: how other threads come to the device */
 	int32_t tid; /* the loop's */
 	struct event *event;
 	const struct kernel_handler *handler;

@@ -77,8 +77,8 @@ struct link {
 	uint32_t timeout_ms;
 	uint32_t replica;
 	uint64_t seen;
-	bool seen_known; /* before the first WELCOME there is nothing to have seen */
-	bool doubt;	 /* what another process gave up may have been executed */
+	bool seen_known;	     /* before the first WELCOME there is nothing to have seen */
+	bool doubt;		     /* what another process gave up may have been executed */
 	struct link_kept *kept, own; /* the options', or else our own */
 
 	uint64_t deadline_ns;

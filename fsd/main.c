@@ -374,8 +374,8 @@ rooms_make(struct life *life)
 	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, life);
 	if (fsd->echo == NULL)
 		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
-	life->mounted = mounted_watch(fsd->base, life->options.mountpoint,
-	    &fsd->kept->head->mounted, on_unmounted, life);
+	life->mounted = mounted_watch(
+	    fsd->base, life->options.mountpoint, &fsd->kept->head->mounted, on_unmounted, life);
 	if (life->mounted == NULL)
 		hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);

@@ -12,7 +12,7 @@
 struct mounted;
 
 struct mounted_id {
-	uint64_t id;	       /* the kernel's, of the mount; used again when it is gone; 0: unknown */
+	uint64_t id; /* the kernel's, of the mount; used again when it is gone; 0: unknown */
 	uint32_t major, minor; /* of the file system: not used again while the echo has it open */
 };
 

@@ -303,8 +303,7 @@ qualified(struct call *call, const struct wire_reply *reply, const struct wire_s
 	int code = call_code(reply, stat);
 
 	if (code == ERR_OK &&
-	    modifier_made(
-		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	    modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		send_setattr(call);
 		return;
 	}

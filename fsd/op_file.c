@@ -129,8 +129,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	}
 	/* Through a modifier only what it would have created can be changed. */
 	if (ino_kind(handle->ino) == INO_ALIAS && writes(call->flags) &&
-	    !modifier_made(
-		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	    !modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}

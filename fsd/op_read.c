@@ -39,8 +39,8 @@ goes_on_unseen(const struct handle *handle, const struct value *later)
 static void
 adopt(struct fsd *fsd, struct handle *handle, struct value *value, int64_t offset)
 {
-	if (offset == 0 || (handle->value == NULL ? goes_on_unseen(handle, value)
-						  : goes_on(handle->value, value)))
+	if (offset == 0 ||
+	    (handle->value == NULL ? goes_on_unseen(handle, value) : goes_on(handle->value, value)))
 		handle_pin(fsd, handle, value_ref(value));
 }
 
@@ -64,8 +64,8 @@ reply_snapshot(struct call *call, struct handle *handle)
 static void
 expect(struct handle *handle)
 {
-	if (handle->value != NULL && (handle->flags & O_ACCMODE) == O_RDWR && (handle->flags & O_APPEND) == 0 &&
-	    !handle->versioned && !handle->trunc)
+	if (handle->value != NULL && (handle->flags & O_ACCMODE) == O_RDWR &&
+	    (handle->flags & O_APPEND) == 0 && !handle->versioned && !handle->trunc)
 		handle->expect = handle->value->stat.version;
 }
 

@@ -65,8 +65,7 @@ zab_stat_text(const struct wire_stat *stat, char *text, size_t len)
 	    snprintf(text, len,
 		"czxid 0x%" PRIx64 "\nmzxid 0x%" PRIx64 "\npzxid 0x%" PRIx64 "\n"
 		"version %u\ncversion %u\naversion %u\nowner %s\nhandle %s\nbirth %s\nmtime %s\n"
-		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\nttl_ms %" PRIu64
-		"\ncontainer %s\n",
+		"id %" PRIu64 "\nsize %u\nchildren %u\nkind %s\nttl_ms %" PRIu64 "\ncontainer %s\n",
 		stat->czxid, stat->mzxid, stat->pzxid, stat->version, stat->cversion,
 		stat->aversion, owner, handle, birth, mtime, stat->id, stat->size, stat->children,
 		kind_text(stat->mode), wire_owner_ttl_ms(stat->owner),
@@ -118,7 +117,8 @@ zab_writable(uint64_t ino)
 
 /* Pins the text; stat is that of the znode, or nothing. */
 static bool
-pin(struct fsd *fsd, struct handle *handle, const struct wire_stat *stat, const char *text, size_t len)
+pin(struct fsd *fsd, struct handle *handle, const struct wire_stat *stat, const char *text,
+    size_t len)
 {
 	static const struct wire_stat none;
 	struct value *value;
@@ -160,7 +160,9 @@ make(struct call *call, struct handle *handle, const struct wire_reply *reply,
 		return make_report(call->fsd, handle, reply->data);
 	if (stat == NULL)
 		return ERR_PROTO;
-	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text))
+		   ? ERR_OK
+		   : ERR_NOMEM;
 }
 
 static int
@@ -168,8 +170,9 @@ make_session(struct call *call, struct handle *handle)
 {
 	char text[ZAB_TEXT_MAX];
 
-	return pin(call->fsd, handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK
-										       : ERR_NOMEM;
+	return pin(call->fsd, handle, NULL, text, zab_session_text(call->fsd, text, sizeof text))
+		   ? ERR_OK
+		   : ERR_NOMEM;
 }
 
 static void

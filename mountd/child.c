@@ -167,8 +167,7 @@ child_hear(struct child *child)
 	for (i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(text, words[i].text) == 0)
 			return words[i].word;
-	log_error(
-	    "%s", text + (strncmp(text, FAILED, strlen(FAILED)) == 0 ? strlen(FAILED) : 0));
+	log_error("%s", text + (strncmp(text, FAILED, strlen(FAILED)) == 0 ? strlen(FAILED) : 0));
 	return CHILD_FAILED;
 }
 

@@ -51,8 +51,7 @@ look(const char *mountpoint)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(statfs(mountpoint, &st) != 0 &&
-		      (errno == ENOTCONN || errno == ECONNABORTED));
+		_exit(statfs(mountpoint, &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED));
 	return pid;
 }
 
@@ -161,7 +160,6 @@ mount_remove(struct mountd *mountd)
 		return;
 	if (!mounted)
 		stale_remove(mountd->mountpoint);
-	else if (umount2(mountd->mountpoint, MNT_FORCE | MNT_DETACH) != 0 &&
-		 errno != EINVAL)
+	else if (umount2(mountd->mountpoint, MNT_FORCE | MNT_DETACH) != 0 && errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
 }

@@ -24,17 +24,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLACK_MS 5000	 /* beyond the session timeout, until the mount must answer */
-#define TAKE_MS 5000	 /* until one that goes on must say so */
-#define LEAVE_MS 2000	 /* until one that is to leave must have */
-#define KILLED_MS 1000	 /* until one that was killed is dead for us, whatever holds it up */
-#define REAP_MS 5	 /* for what it ended with, which only the log wants to know */
-#define PING_MS 1000	 /* between two */
-#define PINGS_MAX 5	 /* without an answer: it hangs */
-#define QUICK_MS 1000	 /* a life as short as that */
-#define QUICK_MAX 10	 /* in a row: something is wrong that does not go away */
-#define QUICK_FREE 3	 /* that many need no pause */
-#define PAUSE_MS_MIN 20	 /* then, doubled each time */
+#define SLACK_MS 5000	/* beyond the session timeout, until the mount must answer */
+#define TAKE_MS 5000	/* until one that goes on must say so */
+#define LEAVE_MS 2000	/* until one that is to leave must have */
+#define KILLED_MS 1000	/* until one that was killed is dead for us, whatever holds it up */
+#define REAP_MS 5	/* for what it ended with, which only the log wants to know */
+#define PING_MS 1000	/* between two */
+#define PINGS_MAX 5	/* without an answer: it hangs */
+#define QUICK_MS 1000	/* a life as short as that */
+#define QUICK_MAX 10	/* in a row: something is wrong that does not go away */
+#define QUICK_FREE 3	/* that many need no pause */
+#define PAUSE_MS_MIN 20 /* then, doubled each time */
 #define PAUSE_MS_MAX 500
 
 struct supervisor {
@@ -44,10 +44,10 @@ struct supervisor {
 	struct child now, next; /* next: it is to take over from one that lives */
 	bool mounted;		/* it has answered once: from now on a death is no end */
 	bool ending, failed;
-	unsigned quick;	    /* deaths in a row */
-	int64_t again_ms;   /* when the next one is started; INT64_MAX: there is one */
-	int64_t ping_ms;    /* the next one */
-	int64_t gone_ms;    /* since when nobody serves */
+	unsigned quick;	  /* deaths in a row */
+	int64_t again_ms; /* when the next one is started; INT64_MAX: there is one */
+	int64_t ping_ms;  /* the next one */
+	int64_t gone_ms;  /* since when nobody serves */
 	bool over;
 	int code;
 };
@@ -146,9 +146,8 @@ never_mounted(struct supervisor *super)
 	}
 	if (!super->failed)
 		log_error("fsd ended %s", child_end_text(child, how));
-	over(super,
-	    child->reaped && WIFEXITED(child->status) ? WEXITSTATUS(child->status)
-						      : EX_UNAVAILABLE);
+	over(super, child->reaped && WIFEXITED(child->status) ? WEXITSTATUS(child->status)
+							      : EX_UNAVAILABLE);
 }
 
 static void
@@ -354,9 +353,9 @@ on_deadline(struct supervisor *super)
 		return;
 	}
 	log_warn("fsd does not %s, killed pid=%d",
-	    super->ending	? "end"
-		: child->leaving ? "leave"
-				 : "take over",
+	    super->ending    ? "end"
+	    : child->leaving ? "leave"
+			     : "take over",
 	    (int)child->pid);
 	child_kill(child);
 	child->killed = true;

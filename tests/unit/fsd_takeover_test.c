@@ -125,9 +125,8 @@ write_again(uint64_t unique, uint64_t fh, const char *data)
 	struct {
 		struct fuse_write_in in;
 		char data[64];
-	} body = { .in = { .fh = fh,
-		       .size = (uint32_t)strlen(data),
-		       .flags = O_WRONLY | O_APPEND } };
+	} body = { .in = {
+		       .fh = fh, .size = (uint32_t)strlen(data), .flags = O_WRONLY | O_APPEND } };
 
 	memcpy(body.data, data, strlen(data));
 	return again(FUSE_WRITE, unique, F, &body, sizeof body.in + strlen(data));
