@@ -120,5 +120,23 @@ is "$(cut -d' ' -f1,2 <(grep -h ^id A/.zab/session B/.zab/session | sort -u) | w
 is "$(grep -hc 'session opened' mount-A.log mount-B.log | tr '\n' ' ')" "1 1 " "  from the beginning"
 echo "# until another one went on, ms: median $(pauses | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'), most $(pauses | tail -n 1)"
 
+# Both killed at once, while the echo hangs in a call that nobody answers: nobody else does.
+rm -f stop
+(while [ ! -e stop ]; do echo x >B/events/n && rm B/events/n; done) &
+writer=$!
+hung=
+for i in 1 2 3 4; do
+	mount_start C -o timeout=1s || break
+	ls C/events >/dev/null
+	moment 150
+	mount_kill9 C
+	timeout 10 cat C/whole >/dev/null 2>&1
+	hung+="$? "
+done
+touch stop
+wait $writer
+is "$hung" "1 1 1 1 " "mountd and fsd killed at once: a dead mount is an error, and no process hangs"
+umount -l C
+
 cd /
 done_testing
