@@ -37,7 +37,7 @@ BENCH_SRC = $(filter-out tests/bench/client.c,$(wildcard tests/bench/*.c))
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
 	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c replica/lib/metrics.c \
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
-SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=tree_apply,--wrap=prep_session_close
+SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=zab_next_zxid,--wrap=tree_apply,--wrap=prep_session_close
 STORAGE_SRC = $(wildcard tests/storage/*.c)
 CLUSTER_CLIENT_SRC = $(wildcard tests/cluster/client*.c)
 CLUSTER_SHIM_SRC = tests/cluster/shim.c
@@ -78,6 +78,10 @@ $(O)/tests/fsd_%_test: $(O)/tests/unit/fsd_%_test.o $(O)/libfsd.a
 $(O)/tests/cluster_%_test: $(O)/tests/unit/cluster_%_test.o $(call obj,$(filter-out %/verify.c,$(CLUSTER_VERIFY_SRC)))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka
+# A file of the simulator alone.
+$(O)/tests/sim_%_test: $(O)/tests/unit/sim_%_test.o $(O)/tests/sim/%.o $(O)/libreplica.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka
 $(O)/tests/%_test: $(O)/tests/unit/%_test.o $(O)/libreplica.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_REPLICA) -lcmocka

@@ -38,7 +38,7 @@ call_new(struct fsd *fsd, fuse_req_t req)
 	}
 	call->fsd = fsd;
 	call->req = req;
-	call->rid = kernel_unique(fsd->kernel);
+	call->rid = kernel_rid(fsd->kernel);
 	call->started_ns = fsd_now_ns();
 	if (req != NULL) {
 		call->tid = fuse_req_ctx(req)->pid;
@@ -180,6 +180,10 @@ call_abandon(struct call *call)
 {
 	static const struct wire_reply interrupted = { .code = ERR_INTR };
 
+	if (call->abandoned != NULL) {
+		call->abandoned(call);
+		return;
+	}
 	if (link_cancel(call->fsd->link, call->request)) {
 		/* Withdrawn: the handler itself says so, and cleans up. */
 		answered(call, &interrupted);

@@ -50,8 +50,20 @@ struct call {
 	int32_t tid;
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
+	bool locks; /* of a RELEASE: there is a lock to be taken back */
 	bool listed, interrupted;
+	bool signalled; /* was interrupted, whatever it waited for then */
+	bool eager;	/* it ends as soon as it is interrupted */
 	void (*hasty)(struct call *call);
+	void (*abandoned)(struct call *call); /* what it waits for is no message, or never comes */
+
+	TAILQ_ENTRY(call) flow_next; /* flow.c */
+	struct flow *flow;
+	int until;
+	void (*go)(struct call *call);
+
+	struct steps *steps; /* zabtxn.c; owned */
+	void *arg;	     /* zabstream.c */
 
 	struct link_request *request;
 	enum wire_type type;
@@ -63,6 +75,7 @@ struct call {
 	uint64_t ino, parent, newparent;
 	struct zab_target target; /* what parent and name mean */
 	uint64_t fh;
+	uint64_t session; /* in which it began to wait for a lock */
 	int flags;
 	uint32_t mode;
 	size_t size;

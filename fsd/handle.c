@@ -1,12 +1,17 @@
 /* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
 #include "fsd/handle.h"
 
+#include "fsd/events.h"
+#include "fsd/flow.h"
+#include "fsd/ino.h"
 #include "fsd/kept.h"
 #include "fsd/kernel.h"
+#include "fsd/multi.h"
 #include "fsd/stray.h"
 #include "replica/lib/check.h"
 
 #include <Judy.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +44,8 @@ handles_free(struct fsd *fsd)
 	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(handles->table, &fh, PJE0)) {
 		value_unref(((struct handle *)*slot)->value);
+		free(((struct handle *)*slot)->answer);
+		free(((struct handle *)*slot)->async);
 		kept_slot_free(&fsd->kept->handles, *slot);
 	}
 	JudyLFreeArray(&handles->table, PJE0);
@@ -110,20 +117,79 @@ handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
 }
 
 static void
+set_answer(struct handle *handle, size_t len)
+{
+	handle->answer = malloc(len + 1);
+	CHECK(handle->answer != NULL);
+	handle->answer[len] = '\0';
+}
+
+/* What was taken and has no result: nobody knows. */
+static void
+adopt_flow(struct fsd *fsd, struct handle *handle)
+{
+	if (handle->is_async) {
+		handle_async(handle);
+		handle->async->error = handle->flow.under_way != 0 ? ETIMEDOUT : 0;
+		handle->flow.under_way = 0;
+	}
+	if (ino_kind(handle->ino) == INO_STREAM && handle->given)
+		stream_restore(fsd, handle);
+	if (ino_kind(handle->ino) == INO_EVENTS && handle->given)
+		events_restore(fsd, handle);
+}
+
+static void
 adopt(void *arg, void *slot)
 {
 	struct fsd *fsd = arg;
 	struct handle *handle = slot;
+	size_t len = handle->answer_len == 0 ? 0 : handle->answer_len - 1;
 
 	handle->value = NULL;
+	handle->answer = NULL;
+	handle->stream = NULL;
+	handle->events = NULL;
+	handle->async = NULL;
 	handle->fresh = false;
+	if (handle->answer_len != 0) {
+		set_answer(handle, len);
+		if (len != 0 && !kept_bytes_load(fsd->kept, handle, handle->answer, len))
+			handle->answer[0] = '\0';
+	}
 	enter(fsd->handles, handle);
+	adopt_flow(fsd, handle);
 }
 
 void
 handle_adopt_all(struct fsd *fsd)
 {
 	kept_slots_each(&fsd->kept->handles, adopt, fsd);
+}
+
+/* Who asked for a lock and was told that he has left the queue, or was to be. */
+static void
+forget_waiter(struct fsd *fsd, const struct handle *handle,
+    bool (*comes_again)(void *arg, uint64_t unique), void *arg)
+{
+	if (handle->given && handle->claim != 0 && !handle->locked &&
+	    !comes_again(arg, handle->claim / KERNEL_RIDS))
+		stray_lock(fsd, ino_node(handle->ino), handle->fh);
+}
+
+void
+handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg)
+{
+	const struct handle *handle;
+	Word_t fh = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
+		handle = *slot;
+		if (handle->poll != 0)
+			with(arg, handle->poll);
+	}
 }
 
 /* Nobody waits for it any more, and what it would have held nobody holds. */
@@ -137,10 +203,11 @@ handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), vo
 	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
 		handle = *slot;
+		forget_waiter(fsd, handle, comes_again, arg);
 		if (handle->given || comes_again(arg, handle->rid))
 			continue;
 		if (handle->held)
-			stray_doubt(fsd, handle->rid, fh);
+			stray_doubt(fsd, handle->rid * KERNEL_RIDS, fh);
 		handle_free(fsd, handle);
 	}
 }
@@ -180,23 +247,50 @@ forget_read(struct fsd *fsd, struct handle *handle)
 	memset(&handle->read, 0, sizeof handle->read);
 }
 
+static void
+forget_answer(struct fsd *fsd, struct handle *handle)
+{
+	if (handle->answer_len > 1)
+		kept_bytes_drop(fsd->kept, handle);
+	handle->answer_len = 0;
+	free(handle->answer);
+	handle->answer = NULL;
+}
+
 void
 handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
 	value_unref(handle->value);
 	forget_read(fsd, handle);
+	forget_answer(fsd, handle);
+	if (handle->stream != NULL)
+		stream_close(handle->stream);
+	if (handle->events != NULL)
+		events_close(handle->events);
+	free(handle->async);
 	kept_slot_free(&fsd->kept->handles, handle);
 }
 
 void
-handle_name(struct handle *handle, struct blob name)
+handle_async(struct handle *handle)
 {
-	size_t len = name.len < WIRE_NAME_MAX ? name.len : WIRE_NAME_MAX;
+	handle->is_async = true;
+	handle->async = malloc(sizeof *handle->async);
+	CHECK(handle->async != NULL);
+	flow_init(handle->async);
+}
 
+void
+handle_answer(struct fsd *fsd, struct handle *handle, const char *text, size_t len)
+{
+	forget_answer(fsd, handle);
+	set_answer(handle, len);
 	if (len != 0)
-		memcpy(handle->name, name.data, len);
-	memcpy(handle->name + len, "\n", 2);
+		memcpy(handle->answer, text, len);
+	handle->answer_at = 0;
+	if (len == 0 || (len <= WIRE_VALUE_MAX && kept_bytes_save(fsd->kept, handle, text, len)))
+		handle->answer_len = (uint32_t)len + 1;
 }
 
 void
@@ -247,8 +341,11 @@ handle_restore(struct fsd *fsd, struct handle *handle)
 bool
 handle_expired(const struct fsd *fsd, const struct handle *handle)
 {
-	if (!handle->held)
+	uint64_t session = link_session(fsd->link);
+
+	if (!handle->held && !handle->locked)
 		return false;
-	return handle->session != link_session(fsd->link) ||
+	return (handle->held && handle->session != session) ||
+	       (handle->locked && handle->lock_session != session) ||
 	       link_get_state(fsd->link) == LINK_SUSPENDED;
 }

@@ -2,7 +2,7 @@
  * The numbers that the kernel calls nodes by. A znode's is its id; what lives
  * under `.zab` has a kind in the top byte and the id of the znode it belongs
  * to below. So every number can be resolved by a process that has never seen
- * it (fsd/README.md, fact 11): nothing is allocated, but for the two kinds of
+ * it (fsd/README.md, fact 11): nothing is allocated, but for the kinds of
  * qualified.h. Used all over fsd.
  */
 #ifndef ZABFS_FSD_INO_H
@@ -28,6 +28,10 @@ enum ino_kind {
 	INO_METRICS = 13,  /* .zab/metrics */
 	INO_MODIFIER = 14, /* DIR/.zab/MODIFIER[,MODIFIER…]: qualified.h */
 	INO_REACHED = 15,  /* a znode found through one: qualified.h */
+	INO_TXN = 16,	   /* .zab/txn */
+	INO_STREAM = 17,   /* .zab/stream */
+	INO_SYNC = 18,	   /* .zab/sync */
+	INO_EVENTS = 19,   /* DIR/.zab/events: qualified.h */
 };
 
 #define INO_NODE_MASK ((UINT64_C(1) << 56) - 1)

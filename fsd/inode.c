@@ -49,6 +49,13 @@ insert(struct inodes *inodes, struct inode_kept *kept)
 	return inode;
 }
 
+static bool
+is_qualified(uint64_t ino)
+{
+	return ino_kind(ino) == INO_MODIFIER || ino_kind(ino) == INO_REACHED ||
+	       ino_kind(ino) == INO_EVENTS;
+}
+
 static struct inode *
 get(struct inodes *inodes, uint64_t ino)
 {
@@ -58,7 +65,7 @@ get(struct inodes *inodes, uint64_t ino)
 	if (inode != NULL)
 		return inode;
 	inode = insert(inodes, kept_slot_new(&inodes->fsd->kept->inodes, ino));
-	if (ino_kind(ino) == INO_MODIFIER || ino_kind(ino) == INO_REACHED) {
+	if (is_qualified(ino)) {
 		is = qualified_find(inodes->fsd, ino);
 		if (is != NULL)
 			inode->kept->is = *is;
@@ -368,7 +375,7 @@ adopt(void *arg, void *slot)
 	inode = insert(fsd->inodes, kept);
 	if (ino_kind(kept->ino) == INO_ZNODE)
 		inode->answers = 1;
-	else if (ino_kind(kept->ino) == INO_MODIFIER || ino_kind(kept->ino) == INO_REACHED)
+	else if (is_qualified(kept->ino))
 		qualified_adopt(fsd, kept->ino, &kept->is);
 	if (kept->name != 0)
 		inode_name_adopt(fsd->inodes, inode);

@@ -57,7 +57,9 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	TAILQ_FOREACH_SAFE (call, &waits->calls, wait, next) {
 		patient = now_ns - call->started_ns < INTERRUPT_PATIENCE_MS * UINT64_C(1000000);
-		if (patient && !(call->interrupted && fatal_pending(call->tid)))
+		if (call->interrupted && (call->eager || fatal_pending(call->tid)))
+			patient = false;
+		if (patient)
 			continue;
 		interrupt_forget(call);
 		if (call->hasty != NULL)
@@ -88,6 +90,7 @@ on_interrupt(fuse_req_t req, void *arg)
 	if (call->interrupted)
 		return;
 	call->interrupted = true;
+	call->signalled = true;
 	list(call);
 	event_active(call->fsd->waits->timer, EV_TIMEOUT, 1);
 }

@@ -3,7 +3,9 @@
  * signals that the program handles, so a request ends early only where the
  * signal is fatal, or where it has been waiting for so long that it must be
  * waiting for a connection or a quorum. There is no second INTERRUPT: looked at
- * again every INTERRUPT_LOOK_MS while such requests exist.
+ * again every INTERRUPT_LOOK_MS while such requests exist. Who waits for a lock
+ * ends at once: the kernel runs such a call again, if the signal's handler
+ * leaves it to it.
  *
  * What umount(8) asks must not hang on a replica that is away: it gets an
  * answer without one.

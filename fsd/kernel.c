@@ -133,6 +133,9 @@ kernel_process(struct kernel *kernel, void *bytes, size_t len)
 		kernel->unique = header->unique & ~RESEND_BIT;
 	if (kernel->unique > kernel->fsd->kept->head->unique)
 		kernel->fsd->kept->head->unique = kernel->unique;
+	kernel->resent = (header->unique & RESEND_BIT) != 0;
+	if (header->opcode == FUSE_POLL && len >= sizeof *header + sizeof(struct fuse_poll_in))
+		kernel->poll = ((const struct fuse_poll_in *)(header + 1))->kh;
 	if (kernel_is_dead(kernel, header))
 		return;
 	grace_request(kernel->fsd, (int32_t)header->pid, header->opcode, header->nodeid);
@@ -261,6 +264,24 @@ kernel_stop(struct kernel *kernel)
 {
 	kernel->gone = true;
 	event_del(kernel->event);
+}
+
+bool
+kernel_is_resent(const struct kernel *kernel)
+{
+	return kernel->resent;
+}
+
+uint64_t
+kernel_poll_id(const struct kernel *kernel)
+{
+	return kernel->poll;
+}
+
+uint64_t
+kernel_rid(const struct kernel *kernel)
+{
+	return kernel->unique * KERNEL_RIDS;
 }
 
 uint64_t

@@ -37,8 +37,19 @@ void kernel_stop(struct kernel *kernel);
 /* The calling thread, not the loop's, gets descriptors of its own, and lets go of the device. */
 void kernel_apart(const struct kernel *kernel);
 
+/* Whether a process before us has read that one, too. */
+bool kernel_is_resent(const struct kernel *kernel);
+/* The kernel's number of whoever polls, of a POLL that is being handled. */
+uint64_t kernel_poll_id(const struct kernel *kernel);
+
 /* The id of the request that is being handled, resend bit cleared; or of the last one. */
 uint64_t kernel_unique(const struct kernel *kernel);
+/*
+ * The first of the ids of the writes that this request makes (wire.h's rid). Each request has room
+ * for KERNEL_RIDS of them: what comes later has greater ones.
+ */
+#define KERNEL_RIDS (UINT64_C(1) << 20)
+uint64_t kernel_rid(const struct kernel *kernel);
 
 /*
  * Every name that the kernel remembers is asked for again before it is used (fsd/README.md,

@@ -196,6 +196,21 @@ take_back(struct fsd *fsd, const struct batch *batch)
 	kept_give(fsd->kept, 0);
 }
 
+/* Who polls is told of nothing that a process before us promised: it is to ask again. */
+static void
+wake_poller(void *arg, uint64_t id)
+{
+	const struct kernel *kernel = arg;
+	struct fuse_notify_poll_wakeup_out out = { .kh = id };
+	struct fuse_out_header header = { .len = sizeof header + sizeof out,
+		.error = FUSE_NOTIFY_POLL };
+	struct iovec iov[] = { { .iov_base = &header, .iov_len = sizeof header },
+		{ .iov_base = &out, .iov_len = sizeof out } };
+
+	if (writev(kernel->fd, iov, 2) < 0)
+		log_debug("nobody polls any more");
+}
+
 static bool
 echo_hangs(const struct kept_head *head, const struct batch *batch)
 {
@@ -244,6 +259,7 @@ kernel_adopt(struct kernel *kernel)
 	log_info(
 	    "taken over requests=%zu nodes=%llu", batch.n, (unsigned long long)inode_count(fsd));
 	take_back(fsd, &batch);
+	handle_polled(fsd, wake_poller, kernel);
 	handle_lost(fsd, comes_again, &batch);
 	echo_settle(&head->echo, echo_hangs(head, &batch));
 	for (i = 0; i < batch.n; i++) {

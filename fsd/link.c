@@ -19,14 +19,25 @@ link_now_ns(void)
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
 }
 
+void
+link_again(struct link *link)
+{
+	static const struct timeval after = { .tv_usec = LINK_BUSY_MS * 1000 };
+
+	event_add(link->again, &after);
+}
+
 static void
 on_again(evutil_socket_t fd, short events, void *arg)
 {
+	const struct wire_msg close = { .type = WIRE_T_CLOSE };
 	struct link *link = arg;
 
 	(void)fd;
 	(void)events;
 	link->busy = false;
+	if (link->closed != NULL && link->conn != NULL)
+		conn_send(link->conn, &close);
 	link_pump(link);
 }
 
@@ -190,7 +201,8 @@ link_figures(const struct link *link)
 enum link_state
 link_get_state(const struct link *link)
 {
-	return link->state;
+	/* Others may see its nodes gone already: nobody is served until the clock is here. */
+	return link_is_over(link, link_now_ns()) ? LINK_SUSPENDED : link->state;
 }
 
 uint64_t

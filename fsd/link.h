@@ -105,6 +105,12 @@ struct link_request *link_request(
 void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
 
 /*
+ * This write is for the session that there is: in a later one it is not executed, and fails with
+ * ERR_EXPIRED. (Others that were not sent yet go on.)
+ */
+void link_bind(struct link_request *request);
+
+/*
  * The caller does not wait any longer. True: it isn't executed, never will be,
  * and done is not called. False: it is on its way, and done will be called.
  */

@@ -6,6 +6,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define TICK_MS_MIN 10
@@ -19,11 +20,14 @@ timeout_ns(const struct link *link)
 	return link->timeout_ms * NS_PER_MS;
 }
 
-/* Each is answered twice: at once by the replica, and when the leader is heard of (wire.h). */
+/*
+ * Each is answered twice: at once by the replica, and when the leader is heard of (wire.h). Two of
+ * them fit into what link_in_trouble takes for trouble.
+ */
 static uint64_t
 ping_ns(const struct link *link)
 {
-	uint32_t ms = link->timeout_ms / 3 < PING_MS_MAX ? link->timeout_ms / 3 : PING_MS_MAX;
+	uint32_t ms = link->timeout_ms / 6 < PING_MS_MAX ? link->timeout_ms / 6 : PING_MS_MAX;
 
 	return ms * NS_PER_MS;
 }
@@ -67,38 +71,61 @@ too_late(struct link *link, const struct link_request *request)
 	if (request->msg.type == WIRE_T_REPORT)
 		return old ? ERR_NOQUORUM : 0;
 	if (link->state == LINK_SUSPENDED)
-		return link->options.stale && link->conn != NULL ? 0 : ERR_NOQUORUM;
+		return link->conn != NULL && link_may_be_old(link, request) ? 0 : ERR_NOQUORUM;
 	/* Without a session there is no deadline but the request's own. */
 	return old && link->session == 0 ? ERR_NOQUORUM : 0;
+}
+
+/* Whether the session is promised anything that a deadline ends. */
+static bool
+is_promised(const struct link *link)
+{
+	return link->session != 0 &&
+	       (link->state == LINK_CONNECTED || link->state == LINK_CONNECTING);
+}
+
+bool
+link_is_over(const struct link *link, uint64_t now_ns)
+{
+	return is_promised(link) && now_ns >= link->deadline_ns;
 }
 
 static void
 check_session(struct link *link, uint64_t now_ns)
 {
-	bool may_pass = link->state == LINK_CONNECTED || link->state == LINK_CONNECTING;
-
-	if (link->session != 0 && may_pass && now_ns >= link->deadline_ns)
+	if (link_is_over(link, now_ns))
 		link_set_state(link, LINK_SUSPENDED);
 	if (!TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->wired))
 		link_fail(link, too_late);
 	/* What waited for one of them has nothing to wait for any more. */
 	if (!TAILQ_EMPTY(&link->waiting))
 		link_pump(link);
-	if (link->closed != NULL && now_ns >= link->close_ns)
+	if (link->closed != NULL && now_ns >= link->close_ns) {
+		log_warn("session not closed reason=\"no leader has answered\"");
 		link_finished(link);
+	}
 }
 
-/* A twentieth of the timeout, or what the end of the session may still take. */
-static uint32_t
-tick_ms(const struct link *link, uint64_t now_ns)
+static uint64_t
+sooner(uint64_t wait_ns, uint64_t now_ns, uint64_t end_ns)
+{
+	return end_ns > now_ns && end_ns - now_ns < wait_ns ? end_ns - now_ns : wait_ns;
+}
+
+/* A twentieth of the timeout, or until the moment at which something ends before that. */
+static struct timeval
+next_tick(const struct link *link, uint64_t now_ns)
 {
 	uint32_t ms = link->timeout_ms / 20;
+	uint64_t ns;
 
 	ms = ms < TICK_MS_MIN ? TICK_MS_MIN : ms > TICK_MS_MAX ? TICK_MS_MAX : ms;
-	if (link->closed != NULL && link->close_ns < now_ns + ms * NS_PER_MS)
-		ms = link->close_ns > now_ns ? (uint32_t)((link->close_ns - now_ns) / NS_PER_MS) + 1
-					     : 1;
-	return ms;
+	ns = ms * NS_PER_MS;
+	if (is_promised(link))
+		ns = sooner(ns, now_ns, link->deadline_ns);
+	if (link->closed != NULL)
+		ns = sooner(ns, now_ns, link->close_ns);
+	return (struct timeval){ .tv_usec = (suseconds_t)(ns / 1000 + 1) };
 }
 
 static void
@@ -106,7 +133,7 @@ on_clock(evutil_socket_t fd, short events, void *arg)
 {
 	struct link *link = arg;
 	uint64_t now_ns = link_now_ns();
-	struct timeval next = { .tv_usec = tick_ms(link, now_ns) * 1000 };
+	struct timeval next = next_tick(link, now_ns);
 
 	(void)fd;
 	(void)events;

@@ -43,7 +43,9 @@ static int
 of_old_session(struct link *link, const struct link_request *request)
 {
 	(void)link;
-	return request->write && request->number != 0 ? ERR_UNKNOWN : 0;
+	if (request->write && request->number != 0)
+		return ERR_UNKNOWN;
+	return request->bound ? ERR_EXPIRED : 0;
 }
 
 static void
@@ -125,7 +127,12 @@ ponged(struct link *link, const struct wire_pong *pong)
 static void
 bye(struct link *link, const struct wire_bye *message)
 {
-	if (link->closed != NULL) {
+	bool not_now = message->code == ERR_NOQUORUM || message->code == ERR_BUSY;
+
+	if (link->closed != NULL && not_now) {
+		/* Until close_ns: there may be a leader in a moment. */
+		link_again(link);
+	} else if (link->closed != NULL) {
 		if (message->code != ERR_OK && message->code != ERR_EXPIRED)
 			log_warn("session not closed reason=\"%s\"", err_text(message->code));
 		link->session = 0;

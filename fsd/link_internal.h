@@ -20,11 +20,11 @@
 
 #define LINK_RETRY_MS_MIN 10 /* between rounds over the addresses, doubled each time */
 #define LINK_RETRY_MS_MAX 500
-#define LINK_HOME_MS 1000   /* between attempts to get back to the first address */
-#define LINK_ATTEMPT_MS 500 /* for one address, doubled each round, at most the timeout */
-#define LINK_BUSY_MS 10	    /* a write that the replica couldn't take is sent again after */
-#define LINK_UNSENT_MAX (256u << 20)	  /* the interest in FRONT_INTEREST_MAX nodes, and more */
-#define LINK_WIRED_MAX (32u << 20)	  /* half of what the replica keeps for who doesn't read */
+#define LINK_HOME_MS 1000	     /* between attempts to get back to the first address */
+#define LINK_ATTEMPT_MS 500	     /* for one address, doubled each round, at most the timeout */
+#define LINK_BUSY_MS 10		     /* what the replica couldn't take is sent again after */
+#define LINK_UNSENT_MAX (256u << 20) /* the interest in FRONT_INTEREST_MAX nodes, and more */
+#define LINK_WIRED_MAX (32u << 20)   /* half of what the replica keeps for who doesn't read */
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
 struct link_request {
@@ -40,6 +40,7 @@ struct link_request {
 	TAILQ_ENTRY(link_request) barrier;
 	uint64_t barrier_parent;
 	bool is_barrier;
+	bool bound; /* to the session */
 	bool wired; /* in which of the queues */
 	int code;   /* link_fail's */
 	link_done done;
@@ -85,7 +86,7 @@ struct link {
 	uint64_t ping_ns; /* sent */
 	uint64_t heard_ns;
 	struct event *clock; /* deadlines, pings */
-	struct event *again; /* pump after ERR_BUSY */
+	struct event *again; /* after ERR_BUSY */
 	bool busy;	     /* until then */
 
 	struct link_requests waiting, wired;
@@ -110,6 +111,7 @@ void link_saw(struct link *link, uint64_t zxid);
 /* From which on the changes are wanted. */
 uint64_t link_replay(const struct link *link);
 void link_finished(struct link *link); /* link_close's callback, once */
+void link_again(struct link *link);    /* what was refused for now is asked for once more */
 
 /* link_open.c */
 void link_open_init(struct link *link);
@@ -133,6 +135,8 @@ void link_reply(struct link *link, const struct wire_reply *reply);
 /* What is asked without a session, by a connection that has said no HELLO yet; and the answer. */
 void link_ask(struct link *link, struct conn *conn);
 void link_told(struct link *link, const struct wire_reply *reply);
+/* Whether the mount takes old state for an answer: what asks for a leader is answered by none. */
+bool link_may_be_old(const struct link *link, const struct link_request *request);
 /* Everything that was on the connection waits again. */
 void link_unwire(struct link *link);
 /* Ends those for which `dead` says a code. */
@@ -141,6 +145,8 @@ void link_fail(
 
 /* link_clock.c */
 void link_clock_init(struct link *link);
+/* The deadline has passed, whether the clock has come to it or not. */
+bool link_is_over(const struct link *link, uint64_t now_ns);
 /* Nothing is heard, or nothing of a leader, for so long that another replica may do better. */
 bool link_in_trouble(const struct link *link);
 

@@ -55,17 +55,27 @@ forget(struct link *link)
 	opening->conn = NULL;
 }
 
-/* Patience: nobody is in a hurry for the preferred one while another serves. */
+static void
+impatient(struct link_opening *opening)
+{
+	opening->retry_ms = LINK_RETRY_MS_MIN;
+	opening->limit_ms = LINK_ATTEMPT_MS;
+}
+
+/* While another serves, nobody is in a hurry for the preferred one, and the next trouble is new. */
 static void
 round_over(struct link *link)
 {
 	struct link_opening *opening = &link->opening;
-	bool urgent = link_in_trouble(link);
 
 	opening->address = 0;
-	if (!urgent && link->address == 0)
+	if (!link_in_trouble(link)) {
+		impatient(opening);
+		if (link->address != 0)
+			after(link, LINK_HOME_MS);
 		return;
-	after(link, urgent ? opening->retry_ms : LINK_HOME_MS);
+	}
+	after(link, opening->retry_ms);
 	opening->retry_ms = doubled(opening->retry_ms, LINK_RETRY_MS_MAX);
 	opening->limit_ms = doubled(opening->limit_ms, link->timeout_ms);
 }
@@ -107,8 +117,7 @@ welcomed(struct link *link, const struct wire_welcome *welcome)
 		link_drop(link, "the session was to move");
 	} else {
 		opening->told = false;
-		opening->retry_ms = LINK_RETRY_MS_MIN;
-		opening->limit_ms = LINK_ATTEMPT_MS;
+		impatient(opening);
 		link_attach(link, welcome);
 		opening->address = 0;
 	}
@@ -221,8 +230,10 @@ void
 link_open_check(struct link *link, uint64_t now_ns)
 {
 	const struct link_opening *opening = &link->opening;
+	/* What is asked at leisure is in the way as soon as the session needs anybody at all. */
+	uint32_t ms = link_in_trouble(link) ? limit_ms(link) : link->timeout_ms;
 
-	if (opening->conn != NULL && now_ns - opening->hello_ns > limit_ms(link) * NS_PER_MS)
+	if (opening->conn != NULL && now_ns - opening->hello_ns > ms * NS_PER_MS)
 		failed(link, "no WELCOME");
 }
 
@@ -231,8 +242,7 @@ link_open_init(struct link *link)
 {
 	struct link_opening *opening = &link->opening;
 
-	opening->retry_ms = LINK_RETRY_MS_MIN;
-	opening->limit_ms = LINK_ATTEMPT_MS;
+	impatient(opening);
 	opening->timer = evtimer_new(link->base, on_timer, link);
 	CHECK(opening->timer != NULL);
 	/* The first attempt is made by the loop: no callback comes from here. */

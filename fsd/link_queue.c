@@ -158,7 +158,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	TAILQ_INSERT_TAIL(&link->waiting, request, next);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
-	if (!request->wired && link->state == LINK_SUSPENDED)
+	if (!request->wired && link_get_state(link) == LINK_SUSPENDED)
 		event_active(link->clock, EV_TIMEOUT, 1);
 	return request;
 }
@@ -170,6 +170,12 @@ link_barrier(struct link *link, struct link_request *request, uint64_t parent)
 	request->is_barrier = true;
 	request->barrier_parent = parent;
 	TAILQ_INSERT_TAIL(&link->barriers, request, barrier);
+}
+
+void
+link_bind(struct link_request *request)
+{
+	request->bound = true;
 }
 
 bool
@@ -248,6 +254,14 @@ behind_barrier(const struct link *link, const struct link_request *request)
 	return false;
 }
 
+bool
+link_may_be_old(const struct link *link, const struct link_request *request)
+{
+	enum wire_type type = request->msg.type;
+
+	return link->options.stale && type != WIRE_T_SYNC && type != WIRE_T_HAND_OVER;
+}
+
 /*
  * Reads are refused when the deadline has passed, unless the mount wants old state rather than
  * none.
@@ -259,7 +273,7 @@ may_send(const struct link *link, const struct link_request *request)
 		return !window_full(link) && !behind_barrier(link, request);
 	if (request->write || request->msg.type == WIRE_T_REPORT)
 		return true;
-	return (link->state != LINK_SUSPENDED || link->options.stale) &&
+	return (link_get_state(link) != LINK_SUSPENDED || link_may_be_old(link, request)) &&
 	       !behind_barrier(link, request);
 }
 
@@ -370,8 +384,6 @@ late(struct link *link, uint64_t rid)
 static bool
 not_executed(struct link *link, struct link_request *request, int code)
 {
-	static const struct timeval after = { .tv_usec = LINK_BUSY_MS * 1000 };
-
 	if (!request->write && request->msg.type != WIRE_T_SYNC)
 		return false;
 	if (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED)
@@ -384,7 +396,7 @@ not_executed(struct link *link, struct link_request *request, int code)
 		return true;
 	}
 	link->busy = true;
-	event_add(link->again, &after);
+	link_again(link);
 	return true;
 }
 

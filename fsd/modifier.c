@@ -2,6 +2,7 @@
 #include "fsd/modifier.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A decimal number at the start of *text, at most `max`; *text moves behind it. */
@@ -75,6 +76,12 @@ parse_one(const char *text, struct modifier *out)
 		out->sequence = true;
 		return 0;
 	}
+	if (strcmp(text, "async") == 0) {
+		if (out->async)
+			return EINVAL;
+		out->async = true;
+		return 0;
+	}
 	if (strcmp(text, "ephemeral") == 0)
 		return owned(out, WIRE_EPHEMERAL);
 	if (strcmp(text, "held") == 0)
@@ -106,9 +113,30 @@ modifier_parse(const char *text, struct modifier *out)
 			wrong = errnum;
 	}
 	/* A version is that of a node that is there: nothing is created. */
-	if (out->versioned && (out->sequence || out->owner != WIRE_PERSISTENT))
+	if ((out->versioned || out->async) && (out->sequence || out->owner != WIRE_PERSISTENT))
+		return EINVAL;
+	if (out->versioned && out->async)
 		return EINVAL;
 	return wrong;
+}
+
+bool
+modifier_events(const char *text, uint64_t *from)
+{
+	static const char with[] = "events,from=";
+	char *end;
+
+	*from = 0;
+	if (strcmp(text, "events") == 0)
+		return true;
+	if (strncmp(text, with, sizeof with - 1) != 0)
+		return false;
+	text += sizeof with - 1;
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*from = strtoull(text, &end, 0);
+	return errno == 0 && *end == '\0' && *from != 0;
 }
 
 int64_t

@@ -17,6 +17,8 @@ struct modifier {
 	uint32_t version;
 	uint32_t owner;	 /* enum wire_owner, of what is created */
 	uint64_t ttl_ms; /* of WIRE_TTL */
+	uint64_t from;	 /* of events: a zxid, 0 for now */
+	bool async;	 /* writes are answered when they are queued; nothing else goes with it */
 };
 
 /*
@@ -24,6 +26,9 @@ struct modifier {
  * exclude each other.
  */
 int modifier_parse(const char *text, struct modifier *out);
+
+/* events[,from=ZXID]: the zxid, 0 for now. False: it is not that. */
+bool modifier_events(const char *text, uint64_t *from);
 
 /* The only version that is meant; -1: any. */
 int64_t modifier_version(const struct modifier *modifier);

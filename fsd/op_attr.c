@@ -275,9 +275,10 @@ expected(const struct call *call)
 {
 	const struct handle *handle = call->fh == 0 ? NULL : handle_find(call->fsd, call->fh);
 
-	if (call->target.modifier.versioned)
-		return modifier_version(&call->target.modifier);
-	return handle != NULL && (call->mode & WIRE_SET_SIZE) != 0 ? handle->expect : -1;
+	/* It may have written since it was opened. */
+	if (handle != NULL && (handle->versioned || (call->mode & WIRE_SET_SIZE) != 0))
+		return handle->expect;
+	return modifier_version(&call->target.modifier);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <xxhash.h>
@@ -193,8 +194,7 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 		return;
 	}
 	/* Another's node is not what the modifier says. */
-	if (!modifier_made(
-		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	if (!modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}
@@ -227,6 +227,16 @@ exists(struct call *call, struct handle *handle)
 		call_lookup(call, call->target.dir, call->name, existing);
 }
 
+/* A line with the name that the sequence has given. */
+static void
+answer_name(struct call *call, struct handle *handle, struct blob name)
+{
+	char line[WIRE_NAME_MAX + 2];
+	int len = snprintf(line, sizeof line, "%.*s\n", (int)name.len, (const char *)name.data);
+
+	handle_answer(call->fsd, handle, line, (size_t)len);
+}
+
 static void
 created(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -247,8 +257,10 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	handle->session = link_session(call->fsd->link);
 	handle->trunc = false;
 	handle->stat = *stat;
+	if (call->target.modifier.async)
+		handle_async(handle);
 	if (call->target.modifier.sequence)
-		handle_name(handle, reply->data);
+		answer_name(call, handle, reply->data);
 	/* Before the kernel can ask. */
 	grace_created(call->fsd, call->tid, handle->ino);
 	if (reply_create(call, stat, number(call, stat->id), handle)) {

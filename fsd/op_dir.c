@@ -7,6 +7,7 @@
  */
 #include "fsd/inode.h"
 #include "fsd/kept.h"
+#include "fsd/kernel.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -151,7 +152,7 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 	struct wire_stat stat;
 	int more;
 
-	kept_give(call->fsd->kept, call->rid);
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	while ((more = wire_entry_next(&data, &entry)) == 1) {
 		if (entry.name.len == 0 || (call->plus && wire_stat_unpack(entry.stat, &stat) != 0))
 			return false;

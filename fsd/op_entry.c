@@ -172,35 +172,6 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, EPERM);
 }
 
-/* Locks must reach us to be refused: without these the kernel would lock locally and silently. */
-static void
-op_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock)
-{
-	(void)ino;
-	(void)fi;
-	(void)lock;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void
-op_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep)
-{
-	(void)ino;
-	(void)fi;
-	(void)lock;
-	(void)sleep;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
-static void
-op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
-{
-	(void)ino;
-	(void)fi;
-	(void)op;
-	fuse_reply_err(req, EOPNOTSUPP);
-}
-
 static void
 op_fallocate(
     fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len, struct fuse_file_info *fi)
@@ -214,8 +185,8 @@ op_fallocate(
 }
 
 /*
- * What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), FLUSH,
- * LSEEK, IOCTL.
+ * What is missing is ENOSYS, which the kernel remembers: extended attributes (fact 14), LSEEK,
+ * IOCTL.
  */
 const struct fuse_lowlevel_ops fsd_ops = {
 	.init = kernel_init,
@@ -235,6 +206,8 @@ const struct fuse_lowlevel_ops fsd_ops = {
 	.open = op_open,
 	.read = op_read,
 	.write = op_write,
+	.flush = op_flush,
+	.poll = op_poll,
 	.release = op_release,
 	.fsync = op_fsync,
 	.opendir = op_opendir,

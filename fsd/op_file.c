@@ -3,16 +3,23 @@
  * for the first write, or for RELEASE if none comes (zabfs(7)).
  * See fsd.h; op_read.c reads.
  */
+#include "fsd/events.h"
+#include "fsd/flow.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/kernel.h"
+#include "fsd/lock.h"
+#include "fsd/multi.h"
 #include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/stray.h"
 #include "fsd/zab.h"
+#include "replica/lib/check.h"
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -212,6 +219,8 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	handle = handle_new(fsd, ino, fi->flags, fuse_req_ctx(req)->pid);
 	handle->versioned = modifier.versioned;
+	if (modifier.async)
+		handle_async(handle);
 	handle->expect = modifier_version(&modifier);
 	if (!zab_made(ino) && open_at_once(req, handle))
 		return;
@@ -236,7 +245,7 @@ static void
 wrote(const struct call *call, struct handle *handle, const struct wire_stat *stat)
 {
 	handle->trunc = false;
-	handle->name_at = 0;
+	handle->answer_at = 0;
 	/* Not twice, if the process that counted it died before it could say so. */
 	if (handle->write_rid != call->rid)
 		handle->write_at += call->size;
@@ -282,13 +291,13 @@ padded(const char *data, size_t size, size_t offset)
 {
 	uint8_t *whole = calloc(1, offset + size);
 
-	if (whole != NULL)
-		memcpy(whole + offset, data, size);
+	CHECK(whole != NULL);
+	memcpy(whole + offset, data, size);
 	return whole;
 }
 
 static void
-send_write(struct call *call, const struct handle *handle, const char *data)
+send_write(struct call *call, const struct handle *handle, const char *data, call_done done)
 {
 	struct wire_msg msg = { .type = WIRE_T_WRITE,
 		.write = { .flags = zab_flags(call->ino),
@@ -302,11 +311,6 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 		msg.write.how = WIRE_REPLACE;
 		if (!append && call->offset != 0) {
 			whole = padded(data, call->size, (size_t)call->offset);
-			if (whole == NULL) {
-				reply_err(call, ENOMEM);
-				call_free(call);
-				return;
-			}
 			msg.write.data =
 			    (struct blob){ whole, (uint32_t)((size_t)call->offset + call->size) };
 		}
@@ -317,8 +321,62 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 		msg.write.how = WIRE_AT;
 		msg.write.offset = (uint64_t)call->offset;
 	}
-	call_send(call, &msg, written);
+	call_send(call, &msg, done);
+	/* Who writes because he has a lock does not write when he has it no more. */
+	if (handle->held || handle->locked)
+		link_bind(call->request);
 	free(whole);
+}
+
+/* Nobody waited for it. */
+static void
+written_async(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	uint64_t id = ino_node(call->ino);
+
+	(void)stat;
+	inode_value_drop(call->fsd, id);
+	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
+	if (handle != NULL && handle->async != NULL) {
+		flow_end(handle->async, err_errno(reply->code));
+		handle->flow.under_way = handle->async->outstanding;
+	} else if (reply->code != ERR_OK) {
+		log_warn("a write that was not waited for has failed id=%llu reason=\"%s\"",
+		    (unsigned long long)id, err_text(reply->code));
+	}
+	call_free(call);
+}
+
+static void
+queued(struct call *call)
+{
+	reply_write(call, call->size);
+	call_free(call);
+}
+
+/* Answered at once, or when there is room for more; the message is a call of its own. */
+static void
+write_async(struct call *call, struct handle *handle, const char *data)
+{
+	struct call *message = call_new(call->fsd, NULL);
+
+	if (message == NULL) {
+		reply_err(call, ENOMEM);
+		call_free(call);
+		return;
+	}
+	message->ino = call->ino;
+	message->fh = call->fh;
+	message->flags = call->flags;
+	message->size = call->size;
+	message->offset = call->offset;
+	flow_begin(handle->async);
+	handle->flow.under_way = handle->async->outstanding;
+	send_write(message, handle, data, written_async);
+	handle->trunc = false;
+	handle_pin(call->fsd, handle, NULL);
+	flow_wait(handle->async, call, FLOW_ROOM, queued);
 }
 
 /*
@@ -328,7 +386,7 @@ send_write(struct call *call, const struct handle *handle, const char *data)
 static off_t
 write_offset(struct handle *handle, off_t offset)
 {
-	if (handle->name[0] == '\0')
+	if (handle->answer == NULL)
 		return offset;
 	if (offset == 0)
 		handle->write_at = 0;
@@ -360,7 +418,8 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t of
 	handle->wrote = true;
 	offset = write_offset(handle, offset);
 	/* All or nothing: never a short write. */
-	if (size > WIRE_VALUE_MAX || (!append && (uint64_t)offset > WIRE_VALUE_MAX - size)) {
+	if (size > WIRE_VALUE_MAX ||
+	    (!append && !zab_writable(ino) && (uint64_t)offset > WIRE_VALUE_MAX - size)) {
 		fuse_reply_err(req, EFBIG);
 		return;
 	}
@@ -373,9 +432,11 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t of
 	call->size = size;
 	call->offset = offset;
 	if (zab_writable(ino))
-		zab_write(call, data);
+		zab_write(call, handle, data);
+	else if (handle->async != NULL)
+		write_async(call, handle, data);
 	else
-		send_write(call, handle, data);
+		send_write(call, handle, data, written);
 }
 
 static void
@@ -386,6 +447,25 @@ synced(struct call *call, const struct wire_reply *reply, const struct wire_stat
 		grace_synced(call->fsd);
 	reply_code(call, reply->code);
 	call_free(call);
+}
+
+static void
+all_done(struct call *call)
+{
+	reply_err(call, flow_error(call->flow));
+	call_free(call);
+}
+
+/* Until nothing that was written through it is under way. */
+static void
+wait_all(struct call *call, const struct handle *handle)
+{
+	if (handle->stream != NULL) {
+		stream_sync(call, handle->stream);
+		return;
+	}
+	call->flow = handle->async;
+	flow_wait(handle->async, call, FLOW_ALL, all_done);
 }
 
 void
@@ -403,8 +483,48 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 		return;
 	}
 	call = call_new(fsd, req);
-	if (call != NULL)
+	if (call == NULL)
+		return;
+	if (handle != NULL && (handle->stream != NULL || handle->async != NULL))
+		wait_all(call, handle);
+	else
 		call_send(call, &msg, synced);
+}
+
+/* close(2), of what is not waited for otherwise; other files have FOPEN_NOFLUSH (fact 15). */
+void
+op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fsd *fsd = call_fsd(req);
+	const struct handle *handle = handle_find(fsd, fi->fh);
+	struct call *call;
+
+	(void)ino;
+	if (handle == NULL || (handle->stream == NULL && handle->async == NULL)) {
+		fuse_reply_err(req, 0);
+		return;
+	}
+	call = call_new(fsd, req);
+	if (call != NULL)
+		wait_all(call, handle);
+}
+
+void
+op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+	struct handle *handle = handle_find(call_fsd(req), fi->fh);
+	unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+	(void)ino;
+	if (handle != NULL && ph != NULL)
+		handle->poll = kernel_poll_id(call_fsd(req)->kernel);
+	if (handle != NULL && handle->stream != NULL)
+		events = stream_poll(handle->stream, ph);
+	else if (handle != NULL && handle->events != NULL)
+		events = events_poll(handle->events, ph);
+	else if (ph != NULL)
+		fuse_pollhandle_destroy(ph);
+	fuse_reply_poll(req, events);
 }
 
 /* The kernel has its answer last: without one it asks again, should this process die. */
@@ -417,6 +537,16 @@ release_done(struct call *call)
 		handle_free(call->fsd, handle);
 	reply_err(call, 0);
 	call_free(call);
+}
+
+/* What else the close does comes first: the unlock has a greater id. */
+static void
+release_lock(struct call *call)
+{
+	if (call->locks)
+		lock_release(call, release_done);
+	else
+		release_done(call);
 }
 
 /*
@@ -433,7 +563,7 @@ truncated(struct call *call, const struct wire_reply *reply, const struct wire_s
 	inode_value_drop(call->fsd, ino_node(call->ino));
 	inode_invalidate(call->fsd, call->ino);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->ino)));
-	release_done(call);
+	release_lock(call);
 }
 
 static void
@@ -443,7 +573,7 @@ released(struct call *call, const struct wire_reply *reply, const struct wire_st
 	/* The session was suspended for too long. If it goes on, so would the node. */
 	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
 		stray_add(call->fsd, ino_node(call->ino));
-	release_done(call);
+	release_lock(call);
 }
 
 /* Of a handle that was not kept the node itself says whether this file held it. */
@@ -453,7 +583,7 @@ adopted(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (reply->code == ERR_OK && stat != NULL && stat->handle == call->fh &&
 	    stat->owner == link_session(call->fsd->link))
 		stray_add(call->fsd, stat->id);
-	release_done(call);
+	release_lock(call);
 }
 
 static void
@@ -490,9 +620,14 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		ino = handle == NULL ? 0 : handle->ino;
 	call->ino = ino;
 	call->fh = fi->fh;
-	unknown = unknown && ino_kind(ino) == INO_ALIAS;
-	if (fi->fh == ECHO_FH || zab_made(ino) || (!held && !due && !unknown)) {
+	if (fi->fh == ECHO_FH || zab_made(ino)) {
 		release_done(call);
+		return;
+	}
+	call->locks = lock_is_due(fsd, handle, fi);
+	unknown = unknown && ino_kind(ino) == INO_ALIAS;
+	if (!held && !due && !unknown) {
+		release_lock(call);
 		return;
 	}
 	if (held || due)

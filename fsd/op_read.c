@@ -5,7 +5,10 @@
  * if the new value only goes on where the old one ended (tail -f of an
  * appended file). See fsd.h.
  */
+#include "fsd/events.h"
+#include "fsd/flow.h"
 #include "fsd/inode.h"
+#include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -49,7 +52,7 @@ static void
 reply_snapshot(struct call *call, struct handle *handle)
 {
 	if (handle->value == NULL) {
-		reply_text(call, "", 0);
+		reply_line(call, "", 0);
 	} else {
 		handle_was_read(call->fsd, handle, (uint64_t)call->offset + call->size);
 		reply_value(call, handle->value, call->offset, call->size);
@@ -124,22 +127,26 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 }
 
 /*
- * The name of what a sequence created, from a position of its own: bash reads where its last write
- * ended (fact 17).
+ * What was answered to a write or a creation, from a position of its own: bash reads where its last
+ * write ended (fact 17).
  */
 static void
-read_name(struct call *call, struct handle *handle)
+read_answer(struct call *call, struct handle *handle)
 {
-	size_t left;
+	const char *left;
 
 	if (call->offset == 0)
-		handle->name_at = 0;
-	left = strlen(handle->name + handle->name_at);
-	if (left > call->size)
-		left = call->size;
-	if (reply_text(call, handle->name + handle->name_at, left))
-		handle->name_at += left;
+		handle->answer_at = 0;
+	left = handle->answer + handle->answer_at;
+	handle->answer_at += reply_line(call, left, strlen(left));
 	call_free(call);
+}
+
+/* What was written through the same file is there. */
+static void
+read_after(struct call *call)
+{
+	call_read(call, ino_node(call->ino), fetched);
 }
 
 void
@@ -156,11 +163,18 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 	call = call_new(fsd, req);
 	if (call == NULL)
 		return;
+	call->ino = handle->ino;
 	call->fh = handle->fh;
 	call->size = size;
 	call->offset = offset;
-	if (handle->name[0] != '\0') {
-		read_name(call, handle);
+	if (handle->answer != NULL) {
+		read_answer(call, handle);
+	} else if (handle->stream != NULL) {
+		stream_read(call, handle->stream);
+	} else if (handle->events != NULL) {
+		events_read(call, handle->events);
+	} else if (handle->async != NULL) {
+		flow_wait(handle->async, call, FLOW_ALL, read_after);
 	} else if (zab_made(ino)) {
 		zab_read(call, handle);
 	} else if (from_snapshot(fsd, handle, offset)) {

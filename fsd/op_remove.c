@@ -111,8 +111,7 @@ static void
 qualified(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	if (call_code(reply, stat) == ERR_OK &&
-	    modifier_made(
-		&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	    modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
 		call->ino = stat->id;
 		send_delete(call);
 		return;

@@ -9,8 +9,8 @@
 
 /* Without holes: it is compared as bytes. */
 struct key {
-	uint64_t kind, id, ttl_ms;
-	uint32_t sequence, versioned, version, owner;
+	uint64_t kind, id, ttl_ms, from;
+	uint32_t sequence, versioned, version, owner, async, zero;
 };
 
 struct entry {
@@ -85,10 +85,12 @@ key_of(enum ino_kind kind, const struct qualified *is)
 	return (struct key){ .kind = kind,
 		.id = is->id,
 		.ttl_ms = is->modifier.ttl_ms,
+		.from = is->modifier.from,
 		.sequence = is->modifier.sequence,
 		.versioned = is->modifier.versioned,
 		.version = is->modifier.version,
-		.owner = is->modifier.owner };
+		.owner = is->modifier.owner,
+		.async = is->modifier.async };
 }
 
 static uint64_t
@@ -178,6 +180,7 @@ qualified_dir(const struct fsd *fsd, uint64_t ino, struct qualified *out)
 		out->modifier.owner = WIRE_HELD;
 		return true;
 	case INO_MODIFIER:
+	case INO_EVENTS:
 		found = qualified_find(fsd, ino);
 		if (found != NULL)
 			*out = *found;

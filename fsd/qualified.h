@@ -1,7 +1,7 @@
 /*
  * The numbers of what is qualified by more than fits into a number (ino.h):
- * directories DIR/.zab/MODIFIER[,MODIFIER…], and nodes that the kernel found
- * through one. They are given out here, the same for the same, and forgotten when
+ * directories DIR/.zab/MODIFIER[,MODIFIER…], nodes that the kernel found
+ * through one, and DIR/.zab/events[,from=ZXID]. They are given out here, the same for the same, and forgotten when
  * the kernel forgets them (inode.c). One that is not known any more is ESTALE: the
  * kernel then looks the path up again (fsd/README.md, fact 9).
  */
@@ -23,12 +23,12 @@ struct qualifieds;
 struct qualifieds *qualifieds_new(void);
 void qualifieds_free(struct qualifieds *all);
 
-/* kind: INO_MODIFIER or INO_REACHED. */
+/* kind: INO_MODIFIER, INO_REACHED or INO_EVENTS. */
 uint64_t qualified_ino(
     struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier);
 /* One that a process before us gave out. */
 void qualified_adopt(struct fsd *fsd, uint64_t ino, const struct qualified *is);
-/* Of either kind. Borrowed until the kernel forgets it. NULL: not known. */
+/* Of any of these kinds. Borrowed until the kernel forgets it. NULL: not known. */
 const struct qualified *qualified_find(const struct fsd *fsd, uint64_t ino);
 /* Of a node found through a modifier *ino becomes its alias. False: not known. */
 bool qualified_resolve(const struct fsd *fsd, uint64_t *ino);

@@ -5,6 +5,7 @@
 #include "fsd/ino.h"
 #include "fsd/inode.h"
 #include "fsd/kept.h"
+#include "fsd/kernel.h"
 #include "replica/lib/err.h"
 
 #include <string.h>
@@ -85,7 +86,7 @@ entry(struct call *call, struct fuse_entry_param *param)
 
 	if (req == NULL)
 		return false;
-	kept_give(call->fsd->kept, call->rid);
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	inode_ref(call->fsd, param->ino);
 	if (fuse_reply_entry(req, param) == 0)
 		return true;
@@ -124,7 +125,7 @@ file_info(struct handle *handle, struct fuse_file_info *fi)
 	memset(fi, 0, sizeof *fi);
 	fi->fh = handle->fh;
 	fi->direct_io = 1;
-	fi->noflush = 1;
+	fi->noflush = handle->stream == NULL && handle->async == NULL;
 }
 
 bool
@@ -141,7 +142,7 @@ reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, stru
 		return false;
 	reply_stat(stat, &param.attr);
 	file_info(handle, &fi);
-	kept_give(call->fsd->kept, call->rid);
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	inode_ref(call->fsd, ino);
 	if (fuse_reply_create(req, &param, &fi) == 0)
 		return true;
@@ -186,12 +187,17 @@ reply_write(struct call *call, size_t size)
 	return req != NULL && fuse_reply_write(req, size) == 0;
 }
 
-bool
-reply_text(struct call *call, const char *text, size_t len)
+size_t
+reply_line(struct call *call, const char *text, size_t len)
 {
+	const char *newline = len == 0 ? NULL : memchr(text, '\n', len);
 	fuse_req_t req = take(call);
 
-	return req != NULL && fuse_reply_buf(req, text, len) == 0;
+	if (newline != NULL)
+		len = (size_t)(newline + 1 - text);
+	if (len > call->size)
+		len = call->size;
+	return req != NULL && fuse_reply_buf(req, text, len) == 0 ? len : 0;
 }
 
 bool

@@ -36,8 +36,11 @@ bool reply_create(
 bool reply_attr(struct call *call, const struct stat *attr, double timeout);
 bool reply_open(struct call *call, struct handle *handle);
 bool reply_write(struct call *call, size_t size);
-/* What was read. */
-bool reply_text(struct call *call, const char *text, size_t len);
+/*
+ * The first line of text, or a part of it; how much of it was taken. Never more: bash reads a block
+ * and seeks back, and such a text has no position.
+ */
+size_t reply_line(struct call *call, const char *text, size_t len);
 /* len bytes at offset of the value, as far as it goes. */
 bool reply_value(struct call *call, const struct value *value, int64_t offset, size_t len);
 

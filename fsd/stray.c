@@ -1,10 +1,10 @@
 /*
- * Deletes held nodes that nobody holds. See stray.h; called by op_create.c and op_file.c.
+ * Takes back what nobody holds. See stray.h; called by op_create.c, op_file.c and op_lock.c.
  *
  * A write's id must be above all that were promised never to come again
- * (link.h), and below those that the kernel will give out. Its ids are even
- * (the odd one belongs to the interrupt), so behind each request of the kernel
- * there is room for one write of ours.
+ * (link.h), and below those that the kernel's next request will have. Of the ids
+ * of the last one the upper half is for what is done here; beyond that it waits
+ * for the kernel to ask for something.
  */
 #include "fsd/stray.h"
 
@@ -23,12 +23,17 @@ struct doubt {
 	bool asked; /* what the handle holds */
 };
 
+struct lock {
+	uint64_t id;
+	uint64_t rid; /* of the attempt on its way; 0: none is */
+};
+
 struct strays {
 	struct fsd *fsd;
 	struct event *timer;
-	Pvoid_t ids;	  /* Judy1 */
-	Pvoid_t doubts;	  /* JudyL: fh -> struct doubt * */
-	uint64_t rid, id; /* the last attempt */
+	Pvoid_t ids;	/* Judy1 */
+	Pvoid_t doubts; /* JudyL: fh -> struct doubt * */
+	Pvoid_t locks;	/* JudyL: fh -> struct lock * */
 };
 
 static void
@@ -37,6 +42,18 @@ again(struct strays *strays)
 	static const struct timeval after = { .tv_usec = 100000 };
 
 	event_add(strays->timer, &after);
+}
+
+/* 0: none is left. */
+static uint64_t
+next_rid(const struct strays *strays)
+{
+	uint64_t first = kernel_rid(strays->fsd->kernel) + KERNEL_RIDS / 2,
+		 last = link_rid_last(strays->fsd->link);
+
+	if (last < first)
+		return first;
+	return last + 1 < first + KERNEL_RIDS / 2 ? last + 1 : 0;
 }
 
 static void
@@ -52,37 +69,84 @@ gone(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	call_free(call);
 }
 
-static void
-delete_one(struct strays *strays, uint64_t rid, uint64_t id)
+/* False: not now. */
+static bool
+delete_one(struct strays *strays, uint64_t id)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE,
 		.delete = { .flags = WIRE_ECHO, .id = id, .version = -1 } };
-	struct call *call = call_new(strays->fsd, NULL);
+	uint64_t rid = next_rid(strays);
+	struct call *call = rid == 0 ? NULL : call_new(strays->fsd, NULL);
 
 	if (call == NULL)
-		return;
+		return false;
 	call->rid = rid;
 	call->ino = id;
-	strays->rid = rid;
-	strays->id = id;
 	Judy1Unset(&strays->ids, id, PJE0);
 	call_send(call, &msg, gone);
+	return true;
 }
 
-/* Where the kernel asks for nothing, an attempt that failed is repeated under its own number. */
-static void
-delete_some(struct strays *strays)
+static struct lock *
+lock_find(const struct strays *strays, uint64_t fh)
 {
-	uint64_t rid = kernel_unique(strays->fsd->kernel) | 1,
-		 last = link_rid_last(strays->fsd->link);
-	Word_t id = 0;
+	PPvoid_t slot = JudyLGet(strays->locks, fh, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+static void
+unlocked(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct strays *strays = call->fsd->strays;
+	struct lock *lock = lock_find(strays, call->fh);
+
+	(void)stat;
+	/* Otherwise it was wanted meanwhile, and may have become one of these again. */
+	if (lock != NULL && lock->rid == call->rid) {
+		lock->rid = 0;
+		if (reply->code == ERR_OK)
+			stray_lock_forget(call->fsd, call->fh);
+		else
+			again(strays);
+	}
+	call_free(call);
+}
+
+static bool
+unlock_one(struct strays *strays, uint64_t fh, struct lock *lock)
+{
+	struct wire_msg msg = { .type = WIRE_T_UNLOCK, .unlock = { .id = lock->id, .owner = fh } };
+	uint64_t rid = next_rid(strays);
+	struct call *call = rid == 0 ? NULL : call_new(strays->fsd, NULL);
+
+	if (call == NULL)
+		return false;
+	call->rid = rid;
+	call->fh = fh;
+	lock->rid = rid;
+	call_send(call, &msg, unlocked);
+	return true;
+}
+
+static void
+take_back(struct strays *strays)
+{
+	struct lock *lock;
+	Word_t key = 0;
+	PPvoid_t slot;
 
 	if (link_get_state(strays->fsd->link) != LINK_CONNECTED)
 		return;
-	if (rid > last && Judy1First(strays->ids, &id, PJE0) == 1)
-		delete_one(strays, rid, id);
-	else if (rid == last && rid == strays->rid && Judy1Test(strays->ids, strays->id, PJE0) == 1)
-		delete_one(strays, rid, strays->id);
+	while (Judy1First(strays->ids, &key, PJE0) == 1 && delete_one(strays, key))
+		key = 0;
+	key = 0;
+	for (slot = JudyLFirst(strays->locks, &key, PJE0); slot != NULL;
+	     slot = JudyLNext(strays->locks, &key, PJE0)) {
+		lock = *slot;
+		if (lock->rid == 0 && !unlock_one(strays, key, lock))
+			break;
+	}
 }
 
 static void
@@ -139,9 +203,8 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	look(strays);
-	delete_some(strays);
-	if (Judy1Count(strays->ids, 0, (Word_t)-1, PJE0) != 0 ||
-	    JudyLCount(strays->doubts, 0, (Word_t)-1, PJE0) != 0)
+	take_back(strays);
+	if (strays->ids != NULL || strays->doubts != NULL || strays->locks != NULL)
 		again(strays);
 }
 
@@ -171,6 +234,11 @@ strays_free(struct strays *strays)
 	     slot = JudyLNext(strays->doubts, &fh, PJE0))
 		free(*slot);
 	JudyLFreeArray(&strays->doubts, PJE0);
+	fh = 0;
+	for (slot = JudyLFirst(strays->locks, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(strays->locks, &fh, PJE0))
+		free(*slot);
+	JudyLFreeArray(&strays->locks, PJE0);
 	free(strays);
 }
 
@@ -179,7 +247,7 @@ too_many(uint64_t count)
 {
 	if (count < STRAYS_MAX)
 		return false;
-	log_warn("a held node may stay until the session ends strays_max=%d", STRAYS_MAX);
+	log_warn("a held node or a lock may stay until the session ends strays_max=%d", STRAYS_MAX);
 	return true;
 }
 
@@ -207,4 +275,30 @@ stray_doubt(struct fsd *fsd, uint64_t rid, uint64_t fh)
 	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
 	*slot = doubt;
 	event_active(fsd->strays->timer, EV_TIMEOUT, 1);
+}
+
+void
+stray_lock(struct fsd *fsd, uint64_t id, uint64_t fh)
+{
+	struct lock *lock = lock_find(fsd->strays, fh);
+	PPvoid_t slot;
+
+	if (lock == NULL) {
+		if (too_many(JudyLCount(fsd->strays->locks, 0, (Word_t)-1, PJE0)))
+			return;
+		lock = calloc(1, sizeof *lock);
+		slot = JudyLIns(&fsd->strays->locks, fh, PJE0);
+		CHECK(lock != NULL && slot != NULL && slot != PPJERR);
+		*slot = lock;
+	}
+	lock->id = id;
+	lock->rid = 0;
+	event_active(fsd->strays->timer, EV_TIMEOUT, 1);
+}
+
+void
+stray_lock_forget(struct fsd *fsd, uint64_t fh)
+{
+	free(lock_find(fsd->strays, fh));
+	JudyLDel(&fsd->strays->locks, fh, PJE0);
 }

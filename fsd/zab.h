@@ -31,17 +31,18 @@ bool zab_alone(uint64_t ino);
 bool zab_made(uint64_t ino);
 /* Whether OPEN for writing may succeed: what is written is a command. */
 bool zab_writable(uint64_t ino);
+/* Each open file is a conversation of its own. */
+bool zab_talks(uint64_t ino);
 /* OPEN of such a file. */
 void zab_open(struct call *call, struct handle *handle);
 /* READ of it: at offset 0 the content is made anew. */
 void zab_read(struct call *call, struct handle *handle);
 
 /* WRITE of what is writable; call->size bytes. */
-void zab_write(struct call *call, const char *data);
+void zab_write(struct call *call, struct handle *handle, const char *data);
 
 /* 0, or the errno if there is no such place (call.h has the target). */
-int zab_target(
-    const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target);
+int zab_target(const struct fsd *fsd, uint64_t parent, const char *name, struct zab_target *target);
 /* WIRE_ECHO for a node that is reached through a modifier. */
 uint32_t zab_flags(uint64_t ino);
 

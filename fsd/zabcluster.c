@@ -5,6 +5,7 @@
  */
 #include "fsd/zab.h"
 
+#include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/err.h"
 
@@ -79,8 +80,8 @@ handed_over(struct call *call, const struct wire_reply *reply, const struct wire
 	call_free(call);
 }
 
-void
-zab_write(struct call *call, const char *data)
+static void
+hand_over(struct call *call, const char *data)
 {
 	struct wire_msg msg = { .type = WIRE_T_HAND_OVER,
 		.hand_over = { .member = number(data, call->size) } };
@@ -91,4 +92,19 @@ zab_write(struct call *call, const char *data)
 		return;
 	}
 	call_send(call, &msg, handed_over);
+}
+
+void
+zab_write(struct call *call, struct handle *handle, const char *data)
+{
+	switch (ino_kind(handle->ino)) {
+	case INO_TXN:
+		zabtxn_write(call, handle, data);
+		break;
+	case INO_STREAM:
+		stream_write(call, handle->stream, data);
+		break;
+	default:
+		hand_over(call, data);
+	}
 }

@@ -30,17 +30,22 @@ static const struct zab_entry {
 	{ "held", INO_HELD, S_IFDIR },
 	{ "sequence", INO_MODIFIER, S_IFDIR },
 	{ "container", INO_MODIFIER, S_IFDIR },
+	{ "async", INO_MODIFIER, S_IFDIR },
+	{ "events", INO_EVENTS, S_IFREG },
 	/* root only: */
 	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
 	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
 	{ "cluster", INO_CLUSTER, S_IFDIR | 0555 },
+	{ "txn", INO_TXN, S_IFREG | 0666 },
+	{ "stream", INO_STREAM, S_IFREG | 0666 },
+	{ "sync", INO_SYNC, S_IFREG | READ_ONLY },
 }, cluster[] = {
 	{ "members", INO_MEMBERS, S_IFREG | READ_ONLY },
 	{ "leader", INO_LEADER, S_IFREG | 0644 },
 	{ "epoch", INO_EPOCH, S_IFREG | READ_ONLY },
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
-#define ROOT_ENTRIES 3
+#define ROOT_ENTRIES 6
 #define CLUSTER (sizeof cluster / sizeof cluster[0])
 
 /* The fixed entries of a directory. */
@@ -58,7 +63,16 @@ entries_of(uint64_t ino, size_t *count)
 bool
 zab_alone(uint64_t ino)
 {
-	return ino_kind(ino) == INO_SESSION || ino_kind(ino) == INO_CLUSTER || zab_reported(ino);
+	switch (ino_kind(ino)) {
+	case INO_SESSION:
+	case INO_CLUSTER:
+	case INO_TXN:
+	case INO_STREAM:
+	case INO_SYNC:
+		return true;
+	default:
+		return zab_reported(ino);
+	}
 }
 
 bool
@@ -93,6 +107,11 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 	case INO_STAT:
 		attr->st_mode = S_IFREG | READ_ONLY;
 		attr->st_size = (off_t)zab_stat_text(stat, text, sizeof text);
+		break;
+	case INO_EVENTS:
+		/* All names below are told: to the directory's owner. */
+		attr->st_mode = S_IFREG | (stat->mode & 0400);
+		attr->st_size = 0;
 		break;
 	default:
 		attr->st_mode = S_IFDIR | (stat->mode & 0777);
@@ -187,6 +206,16 @@ lookup_name(struct call *call, uint64_t parent, const char *name)
 }
 
 static void
+events_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct modifier modifier = { 0 };
+
+	if (stat != NULL && call->req != NULL && modifier_events(call->name, &modifier.from))
+		call->ino = qualified_ino(call->fsd, INO_EVENTS, stat->id, &modifier);
+	found(call, reply, stat);
+}
+
+static void
 modifier_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	struct modifier modifier;
@@ -202,9 +231,15 @@ lookup_modifier(struct call *call, uint64_t parent, const char *name)
 {
 	struct modifier modifier;
 	int errnum = modifier_parse(name, &modifier);
+	uint64_t from;
 
 	if (ino_kind(parent) != INO_ZAB)
 		errnum = ENOENT;
+	else if (modifier_events(name, &from)) {
+		call->ino = ino_make(INO_EVENTS, 0);
+		call_getattr(call, ino_node(parent), events_found);
+		return;
+	}
 	if (errnum == 0) {
 		call->ino = ino_make(INO_MODIFIER, 0);
 		call_getattr(call, ino_node(parent), modifier_found);
@@ -223,7 +258,7 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 
 	all = entries_of(parent, &count);
 	for (i = 0; i < count; i++)
-		if (all[i].kind != INO_MODIFIER && strcmp(all[i].name, name) == 0)
+		if (all[i].kind != INO_MODIFIER && all[i].kind != INO_EVENTS && strcmp(all[i].name, name) == 0)
 			break;
 	if (i == count) {
 		lookup_modifier(call, parent, name);
@@ -234,6 +269,9 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 		call_getattr(call, ino_node(parent), found);
 		return;
 	}
+	/* The kernel writes to one node at a time: each gets a number of its own. */
+	if (zab_talks(call->ino))
+		call->ino = ino_make(ino_kind(call->ino), ++call->fsd->talks);
 	alone_attr(call->fsd, call->ino, &attr);
 	reply_entry_zab(call, call->ino, &attr, 0);
 	call_free(call);

@@ -5,6 +5,9 @@
  */
 #include "fsd/zab.h"
 
+#include "fsd/events.h"
+#include "fsd/grace.h"
+#include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
@@ -106,13 +109,20 @@ zab_session_text(const struct fsd *fsd, char *text, size_t len)
 bool
 zab_made(uint64_t ino)
 {
-	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_SESSION || zab_reported(ino);
+	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_EVENTS || (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
+}
+
+bool
+zab_talks(uint64_t ino)
+{
+	return ino_kind(ino) == INO_TXN || ino_kind(ino) == INO_STREAM || ino_kind(ino) == INO_EVENTS;
 }
 
 bool
 zab_writable(uint64_t ino)
 {
-	return ino_kind(ino) == INO_LEADER;
+	return ino_kind(ino) == INO_LEADER || ino_kind(ino) == INO_TXN ||
+	       ino_kind(ino) == INO_STREAM;
 }
 
 /* Pins the text; stat is that of the znode, or nothing. */
@@ -147,6 +157,16 @@ make_report(struct fsd *fsd, struct handle *handle, struct blob text)
 	return pinned ? ERR_OK : ERR_NOMEM;
 }
 
+static int
+make_sync(struct fsd *fsd, struct handle *handle, uint64_t zxid)
+{
+	char text[32];
+	int len = snprintf(text, sizeof text, "0x%" PRIx64 "\n", zxid);
+
+	grace_synced(fsd);
+	return pin(fsd, handle, NULL, text, (size_t)len) ? ERR_OK : ERR_NOMEM;
+}
+
 /* ERR_OK, or why there is no content. */
 static int
 make(struct call *call, struct handle *handle, const struct wire_reply *reply,
@@ -158,6 +178,8 @@ make(struct call *call, struct handle *handle, const struct wire_reply *reply,
 		return reply->code;
 	if (zab_reported(handle->ino))
 		return make_report(call->fsd, handle, reply->data);
+	if (ino_kind(handle->ino) == INO_SYNC)
+		return make_sync(call->fsd, handle, reply->zxid);
 	if (stat == NULL)
 		return ERR_PROTO;
 	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text))
@@ -196,12 +218,41 @@ open_answered(struct call *call, const struct wire_reply *reply, const struct wi
 	opened(call, handle, make(call, handle, reply, stat));
 }
 
+static void
+ask_sync(struct call *call, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_SYNC };
+
+	call_send(call, &msg, done);
+}
+
+/* What is written is a command, and what is read its answer. */
+static bool
+open_commands(struct call *call, struct handle *handle)
+{
+	if (ino_kind(handle->ino) == INO_TXN)
+		handle_answer(call->fsd, handle, "", 0);
+	else if (ino_kind(handle->ino) == INO_STREAM)
+		handle->stream =
+		    stream_new(call->fsd, handle);
+	else
+		return false;
+	opened(call, handle, ERR_OK);
+	return true;
+}
+
 void
 zab_open(struct call *call, struct handle *handle)
 {
 	call->fh = handle->fh;
+	if (open_commands(call, handle))
+		return;
 	if (ino_kind(handle->ino) == INO_SESSION)
 		opened(call, handle, make_session(call, handle));
+	else if (ino_kind(handle->ino) == INO_SYNC)
+		ask_sync(call, open_answered);
+	else if (ino_kind(handle->ino) == INO_EVENTS)
+		events_open(call, handle, opened);
 	else if ((handle->flags & O_ACCMODE) == O_WRONLY)
 		opened(call, handle, ERR_OK);
 	else if (zab_reported(handle->ino))
@@ -237,6 +288,8 @@ zab_read(struct call *call, struct handle *handle)
 	call->fh = handle->fh;
 	if (anew && ino_kind(handle->ino) == INO_SESSION)
 		read_done(call, handle, make_session(call, handle));
+	else if (anew && ino_kind(handle->ino) == INO_SYNC)
+		ask_sync(call, read_answered);
 	else if (anew && zab_reported(handle->ino))
 		zab_report(call, handle->ino, read_answered);
 	else if (anew)

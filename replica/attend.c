@@ -41,14 +41,20 @@ attend_get(struct replica *replica, uint64_t session)
 	return attendance;
 }
 
+/*
+ * Its owner counts from an earlier moment, but by another clock: while both are being set right,
+ * by half a thousandth each at most, that one may be slower.
+ */
 void
 attend_rearm(struct replica *replica, struct attendance *attendance)
 {
 	const struct session *session = tree_session(replica->tree, attendance->session);
+	uint64_t timeout_ns;
 
-	if (session != NULL)
-		attendance->deadline_ns =
-		    replica_now_ns() + session_timeout_ms(session) * NS_PER_MS;
+	if (session == NULL)
+		return;
+	timeout_ns = session_timeout_ms(session) * NS_PER_MS;
+	attendance->deadline_ns = replica_now_ns() + timeout_ns + timeout_ns / 1000;
 }
 
 /* front: NULL, it is attached here no more. */
@@ -57,6 +63,7 @@ set_front(struct replica *replica, struct attendance *attendance, struct front *
 {
 	if (attendance->front != NULL)
 		HASH_DELETE(by_front, replica->attached, attendance);
+	await_free(attendance);
 	attendance->front = front;
 	if (front != NULL)
 		HASH_ADD(by_front, replica->attached, front, sizeof front, attendance);
@@ -320,6 +327,7 @@ attend_closed(struct replica *replica, uint64_t session, bool expired)
 		.bye = { .code = expired ? ERR_EXPIRED : ERR_OK } };
 	struct attendance *attendance = attend_find(replica, session);
 
+	replica->figures.expired += expired;
 	log_info(
 	    "session %s id=0x%llx", expired ? "expired" : "closed", (unsigned long long)session);
 	if (attendance == NULL)
@@ -401,8 +409,10 @@ attend_changed(struct replica *replica)
 		lead_drop(replica);
 	refuse_openings(replica, ERR_NOQUORUM);
 	refuse_attaching(replica, ERR_NOQUORUM);
-	if (!replica->serving)
+	if (!replica->serving) {
+		request_drop(replica);
 		return;
+	}
 	if (replica->leading)
 		rearm_all(replica);
 	HASH_ITER (hh, replica->attendances, attendance, next) {
@@ -432,6 +442,16 @@ attend_kick_all(struct replica *replica, const char *why)
 	HASH_ITER (hh, replica->attendances, attendance, next)
 		if (attendance->front != NULL)
 			front_kick(attendance->front, why);
+}
+
+void
+attend_forget_ended(struct replica *replica)
+{
+	struct attendance *attendance, *next;
+
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		if (tree_session(replica->tree, attendance->session) == NULL)
+			attendance_free(replica, attendance);
 }
 
 void

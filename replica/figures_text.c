@@ -5,7 +5,10 @@
  */
 #include "replica/replica.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LABEL_LEN 256
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -45,6 +48,47 @@ identity(const struct replica *replica, msgpack_sbuffer *out)
 	metrics_seconds(out, name, NULL, replica->figures.recovery_ns);
 }
 
+static uint64_t
+open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint64_t count = 0;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count - 1; /* but for this one */
+}
+
+static uint64_t
+resident_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void
+process(msgpack_sbuffer *out)
+{
+	struct rlimit files = { 0 };
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	metrics_bounded(
+	    out, "zabfs_open_files", "Descriptors of the process.", open_files(), files.rlim_cur);
+	metrics_gauge(
+	    out, "zabfs_resident_bytes", "Memory of the process that is in use.", resident_bytes());
+}
+
 static void
 ensemble(const struct replica *replica, msgpack_sbuffer *out)
 {
@@ -77,6 +121,25 @@ ensemble(const struct replica *replica, msgpack_sbuffer *out)
 	    core.committed);
 	metrics_gauge(out, "zabfs_zxid_applied", "The last one that reads show.",
 	    tree_applied(replica->tree));
+}
+
+/* Of those that follow this leader, who may be counted on to take its place or serve reads. */
+static void
+learners(const struct replica *replica, msgpack_sbuffer *out)
+{
+	static const char *const roles[] = { "follower", "observer" };
+	const struct conf *conf = replica->conf;
+	struct zab_learner_status learner;
+	uint64_t synced[COUNT(roles)] = { 0 };
+	size_t i;
+
+	for (i = 0; i < conf->nmembers; i++)
+		if (zab_learner_status(replica->zab, conf->members[i].id, &learner) &&
+		    learner.synchronised)
+			synced[conf->members[i].observer]++;
+	metrics_head(out, "zabfs_synchronised_learners", METRICS_GAUGE,
+	    "Members that follow this leader and are up to date.");
+	labelled(out, "zabfs_synchronised_learners", "role", roles, synced, COUNT(roles));
 }
 
 /* Each member as this one knows it. */
@@ -123,6 +186,8 @@ contents(const struct replica *replica, msgpack_sbuffer *out)
 	metrics_gauge(
 	    out, "zabfs_ephemerals", "Ephemeral and held znodes.", tree_ephemerals(replica->tree));
 	metrics_gauge(out, "zabfs_sessions", "Sessions of the ensemble.", sessions);
+	metrics_counter(out, "zabfs_sessions_expired_total",
+	    "Sessions whose mount was not heard of for their timeout.", replica->figures.expired);
 	metrics_gauge(out, "zabfs_log_rows", "Rows in the log.", store.rows);
 	metrics_gauge(out, "zabfs_log_bytes", "Bytes of log.db and its WAL.", store.log_bytes);
 	metrics_gauge(
@@ -172,6 +237,11 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 	metrics_bounded(out, "zabfs_requests_early",
 	    "Requests that wait for the leader to apply what they rest on.", replica->nearly,
 	    LEAD_EARLY_MAX);
+	metrics_bounded(out, "zabfs_requests_early_bytes", "Their bytes.", replica->early_bytes,
+	    LEAD_EARLY_BYTES_MAX);
+	metrics_bounded(out, "zabfs_confirmations_outstanding",
+	    "Pings, fsyncs and attachments that wait for a majority's word, or for its rows.",
+	    replica->ndoubts + replica->nanswers, LEAD_DOUBTS_MAX);
 }
 
 static void
@@ -289,7 +359,9 @@ void
 figures_text(const struct replica *replica, msgpack_sbuffer *out)
 {
 	identity(replica, out);
+	process(out);
 	ensemble(replica, out);
+	learners(replica, out);
 	members(replica, out);
 	contents(replica, out);
 	fronts(replica, out);

@@ -13,9 +13,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* Each place that a connection may take, and as much again as a member needs for itself. */
+#define DESCRIPTORS                                                                                \
+	(FRONT_CONNECTIONS_MAX + LINK_STRANGERS_MAX + HTTP_CONNECTIONS_MAX +                       \
+	    2 * CONF_MEMBERS_MAX + 64)
 
 struct arguments {
 	const char *conf, *dir, *socket;
@@ -159,6 +166,25 @@ conf_read(const struct arguments *args)
 	return conf;
 }
 
+/*
+ * The customary 1024 are fewer than there are places: mounts, or strangers, would take those that
+ * members and the databases need.
+ */
+static void
+descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("setrlimit: %s", strerror(errno));
+	if (limit.rlim_cur < DESCRIPTORS)
+		log_warn("fewer descriptors than connections may want limit=%llu wanted=%d",
+		    (unsigned long long)limit.rlim_cur, DESCRIPTORS);
+}
+
 static void
 on_signal(evutil_socket_t number, short events, void *arg)
 {
@@ -196,6 +222,7 @@ main(int argc, char **argv)
 	umask(S_IRWXG | S_IRWXO); /* the databases hold the sessions' secrets */
 	daemon_start(args.foreground);
 	log_init("zabfs-replica", args.foreground, args.verbose);
+	descriptors_raise();
 
 	base = event_base_new();
 	if (base == NULL)

@@ -1,5 +1,5 @@
 /*
- * Reads, answered at once from the tree in memory. Called by replica.c.
+ * Reads, answered at once from the tree in memory (but for AWAIT: await.c). Called by replica.c.
  */
 #include "replica/replica.h"
 
@@ -165,6 +165,9 @@ read_request(struct replica *replica, struct front *front, const struct wire_msg
 		break;
 	case WIRE_T_FIND:
 		find(replica, front, &msg->find);
+		break;
+	case WIRE_T_AWAIT:
+		await_take(replica, front, &msg->await);
 		break;
 	case WIRE_T_STATFS:
 		stat_fs(replica, front, &msg->statfs);

@@ -58,6 +58,8 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 		request_take(arg, front, msg);
 	else if (msg->type == WIRE_T_REPORT)
 		report_request(arg, front, &msg->report);
+	else if (msg->type == WIRE_T_EVENTS)
+		events_request(arg, front, &msg->events);
 	else
 		read_timed(arg, front, msg);
 }
@@ -65,6 +67,7 @@ on_request(void *arg, struct front *front, const struct wire_msg *msg)
 static void
 on_front_gone(void *arg, struct front *front)
 {
+	events_front_gone(arg, front);
 	attend_gone(arg, front);
 }
 
@@ -206,6 +209,7 @@ replica_new(const struct replica_options *options, struct replica **out, char *e
 	STAILQ_INIT(&replica->doubts);
 	STAILQ_INIT(&replica->early);
 	STAILQ_INIT(&replica->hand_overs);
+	TAILQ_INIT(&replica->event_waits);
 	members(replica, options->conf);
 	order_init(replica);
 

@@ -8,7 +8,7 @@
  *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, sessions attend.c, snapshots between members snap.c, what
+ * Reads are read.c, locks that are waited for await.c, sessions attend.c, snapshots between members snap.c, what
  * members tell of themselves status.c, what an operator reads report.c, the
  * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
  * and clock.c tie it to sockets and clocks: the simulator has its own of those
@@ -37,7 +37,8 @@
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
-#define REQUESTS_BYTES_MAX (256u << 20)
+#define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
+#define REQUESTS_BYTES_MAX (64u << 20)
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536
 /* Requests that are ahead of the leader's tree (lead.c). */
@@ -118,6 +119,8 @@ struct attendance {
 	bool welcomed;	       /* the leader knows it */
 	struct requests requests;
 	uint32_t nrequests;
+	Pvoid_t awaits; /* JudyL: zxid of a lock -> who waits for it (await.c) */
+	uint32_t nawaits;
 };
 
 /* A front end that wants a new session. */
@@ -170,6 +173,7 @@ struct figures {
 	uint64_t looked[ZAB_REASONS];
 	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
 	uint64_t alarms, passes_failed;
+	uint64_t expired; /* sessions */
 };
 
 struct replica_options {
@@ -236,6 +240,7 @@ struct replica {
 	size_t requests_bytes;
 	STAILQ_HEAD(, answer) answers;
 	uint32_t nanswers;
+	uint64_t answers_due; /* the least zxid that one of them waits for */
 	STAILQ_HEAD(, doubt) doubts;
 	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;
@@ -244,6 +249,8 @@ struct replica {
 	size_t early_bytes;
 	STAILQ_HEAD(, hand_over) hand_overs;
 	uint32_t nhand_overs;
+	TAILQ_HEAD(, event_wait) event_waits; /* events.c */
+	uint32_t nevent_waits;
 	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */
 	uint64_t tick_ns;
 
@@ -364,6 +371,11 @@ void handover_take(struct replica *replica, uint32_t member, uint64_t session, u
 void handover_tick(struct replica *replica);
 void handover_drop(struct replica *replica);
 
+/* events.c: what changes below a directory, as text. */
+void events_request(struct replica *replica, struct front *front, const struct wire_events *msg);
+void events_applied(struct replica *replica, const struct txn *txn);
+void events_front_gone(struct replica *replica, const struct front *front);
+
 /* reap.c: nodes that go by themselves. */
 void reap_tick(struct replica *replica);
 
@@ -423,15 +435,20 @@ void write_forget_refused(Pvoid_t *refused);
 void write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg);
 void write_deliver(struct replica *replica, uint64_t zxid, struct blob payload);
-/* To a front end here: the result of a write that was executed. */
-void write_answer(struct replica *replica, struct front *front, uint64_t rid, int code,
-    uint64_t zxid, uint64_t node);
+/* To a front end here: the result of a write that was executed before. */
+void write_answer(
+    struct replica *replica, struct front *front, const struct session_result *result);
 /* The transaction's clock: never behind what the tree has. */
 int64_t write_time_ns(struct replica *replica);
 void write_time_seen(struct replica *replica, int64_t time_ns);
 
 /* read.c */
 void read_request(struct replica *replica, struct front *front, const struct wire_msg *msg);
+
+/* await.c: locks that front ends here wait for. */
+void await_take(struct replica *replica, struct front *front, const struct wire_await *msg);
+void await_applied(struct replica *replica); /* a transaction */
+void await_free(struct attendance *attendance);
 
 /* watch.c: changes to those whose kernels know the nodes. */
 void watch_send(struct replica *replica, const struct txn *txn);
@@ -452,6 +469,8 @@ void attend_changed(struct replica *replica);
 /* The log took nothing of what was asked for, and there is no other member's. */
 void attend_full(struct replica *replica);
 void attend_kick_all(struct replica *replica, const char *why);
+/* The tree is another: sessions may have ended without a transaction that says so. */
+void attend_forget_ended(struct replica *replica);
 void attend_tick(struct replica *replica, uint64_t now_ns);
 void attend_free(struct replica *replica);
 

@@ -14,6 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A new leader gets them all in one turn (request_again), and a connection that can't hold that
+ * would be closed, and come again, without end. What a FORWARD adds is no more than a short request
+ * is long, or twice.
+ */
+_Static_assert(3 * REQUESTS_BYTES_MAX < LINK_UNSENT_MAX, "they fit into a connection");
+
 static const struct blob nothing;
 
 static void
@@ -124,7 +131,7 @@ request_take(struct replica *replica, struct front *front, const struct wire_msg
 		     ? NULL
 		     : session_result(session, rid_of(msg));
 	if (result != NULL) {
-		write_answer(replica, front, result->rid, result->code, result->zxid, result->node);
+		write_answer(replica, front, result);
 		return;
 	}
 	code = admissible(replica, attendance, msg);
@@ -264,8 +271,7 @@ executed_before(struct replica *replica, struct attendance *attendance, uint64_t
 	const struct session_result *result = session == NULL ? NULL : session_result(session, rid);
 
 	if (result != NULL && request_done(replica, attendance, rid))
-		write_answer(
-		    replica, attendance->front, rid, result->code, result->zxid, result->node);
+		write_answer(replica, attendance->front, result);
 }
 
 static void
@@ -338,7 +344,8 @@ request_answer(struct replica *replica, const struct wire_answer *message)
 	CHECK(answer != NULL);
 	answer->message = *message;
 	STAILQ_INSERT_TAIL(&replica->answers, answer, next);
-	replica->nanswers++;
+	if (replica->nanswers++ == 0 || message->zxid < replica->answers_due)
+		replica->answers_due = message->zxid;
 	return true;
 }
 
@@ -348,6 +355,8 @@ request_applied(struct replica *replica)
 	STAILQ_HEAD(, answer) all = STAILQ_HEAD_INITIALIZER(all);
 	struct answer *answer;
 
+	if (replica->nanswers == 0 || tree_applied(replica->tree) < replica->answers_due)
+		return;
 	STAILQ_SWAP(&all, &replica->answers, answer);
 	replica->nanswers = 0;
 	while ((answer = STAILQ_FIRST(&all)) != NULL) {

@@ -109,6 +109,15 @@ is_full(const struct replica *replica, const struct snap_out *snap, size_t bytes
 	       node.value.len > PIECE_BYTES;
 }
 
+/* What may show: the tree itself may be a snapshot whose last rows are not applied yet. */
+static uint64_t
+shown_upto(const struct replica *replica)
+{
+	uint64_t applied = tree_applied(replica->tree);
+
+	return replica->catch_up > applied ? replica->catch_up : applied;
+}
+
 bool
 snap_out_next(struct replica *replica, struct snap_out *snap, const struct peer *peer)
 {
@@ -123,7 +132,7 @@ snap_out_next(struct replica *replica, struct snap_out *snap, const struct peer 
 	while (more && !is_full(replica, snap, rows.size))
 		more = pack_row(replica, snap, &pk, &results);
 	msg.piece.last = !more;
-	msg.piece.upto = tree_applied(replica->tree);
+	msg.piece.upto = shown_upto(replica);
 	msg.piece.next_id = tree_next_id(replica->tree);
 	msg.piece.total = tree_nodes(replica->tree);
 	msg.piece.rows = (struct blob){ (const uint8_t *)rows.data, (uint32_t)rows.size };
@@ -302,6 +311,7 @@ snap_in_force(struct replica *replica)
 	replica->tree = snap->tree;
 	replica->prep = prep_new(replica->tree);
 	replica->catch_up = snap->upto;
+	attend_forget_ended(replica);
 	write_time_seen(replica, snap->time_ns);
 	snap->tree = old;
 	end(replica);

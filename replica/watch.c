@@ -11,6 +11,10 @@
 
 #include <sysexits.h>
 
+/* Of the log, for one front end in one turn of the loop: the others wait so long. */
+#define RESUME_ROWS 2048u
+#define RESUME_BYTES (4u << 20)
+
 static bool
 concerns(const struct front *front, const struct wire_change *change)
 {
@@ -83,8 +87,16 @@ watch_send(struct replica *replica, const struct txn *txn)
 struct resume {
 	struct replica *replica;
 	struct front *front;
+	uint64_t upto; /* the last row */
+	size_t rows, bytes;
 	bool broken, too_much;
 };
+
+static bool
+is_long(const struct resume *resume)
+{
+	return resume->rows >= RESUME_ROWS || resume->bytes >= RESUME_BYTES;
+}
 
 static bool
 resume_row(void *arg, uint64_t zxid, struct blob payload)
@@ -103,7 +115,10 @@ resume_row(void *arg, uint64_t zxid, struct blob payload)
 	if (!resume->broken)
 		send_txn(resume->replica, resume->front, &txn);
 	msgpack_zone_clear(resume->replica->zone);
-	return !resume->broken;
+	resume->upto = zxid;
+	resume->rows++;
+	resume->bytes += payload.len;
+	return !resume->broken && !is_long(resume);
 }
 
 void
@@ -120,5 +135,10 @@ watch_resume(struct replica *replica, struct front *front)
 		code = store_read(replica->store, seen, resume_row, &resume);
 	if (code == ERR_IO || resume.broken)
 		fatal(EX_DATAERR, "log.db is damaged above zxid=0x%llx", (unsigned long long)seen);
+	/* What is applied meanwhile is behind it in the log. */
+	if (code == ERR_OK && !resume.too_much && is_long(&resume)) {
+		front_resume_on(front, resume.upto);
+		return;
+	}
 	front_resume_done(front, applied, code == ERR_OK && !resume.too_much);
 }

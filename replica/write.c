@@ -25,23 +25,83 @@ write_time_ns(struct replica *replica)
 	return replica->time_ns;
 }
 
-void
-write_answer(struct replica *replica, struct front *front, uint64_t rid, int code, uint64_t zxid,
+/* A node, if it still is, shows as it is now. */
+static void
+answer_node(struct replica *replica, struct front *front, uint64_t rid, int code, uint64_t zxid,
     uint64_t node_id)
 {
 	const struct znode *node = node_id == 0 ? NULL : tree_node(replica->tree, node_id);
 	struct wire_stat stat;
 	struct blob name;
 
-	/* Its node, if it still is, shows as it is now. */
 	if (node == NULL) {
-		front_reply(front, rid, code, zxid, NULL, NULL, false);
+		front_reply(front, rid, code, zxid, NULL, NULL, 0);
 		return;
 	}
 	znode_stat(replica->tree, node, &stat);
 	name = znode_name(node);
 	front_interest_add(front, node_id, 1);
-	front_reply(front, rid, code, zxid, &stat, &name, false);
+	front_reply(front, rid, code, zxid, &stat, &name, 0);
+}
+
+static void
+answer_multi(struct front *front, const struct txn *txn)
+{
+	uint32_t failed = (uint32_t)txn->head.result_id;
+	msgpack_sbuffer results;
+	struct blob data;
+
+	msgpack_sbuffer_init(&results);
+	txn_results(txn, &results);
+	data = (struct blob){ (const uint8_t *)results.data, (uint32_t)results.size };
+	front_reply(front, txn->head.rid, txn->head.code, txn->zxid, NULL, &data, failed);
+	msgpack_sbuffer_destroy(&results);
+}
+
+static void
+answer(struct replica *replica, struct front *front, const struct txn *txn)
+{
+	if ((txn->head.flags & TXN_MULTI) != 0)
+		answer_multi(front, txn);
+	else
+		answer_node(
+		    replica, front, txn->head.rid, txn->head.code, txn->zxid, txn->head.result_id);
+}
+
+struct again {
+	struct replica *replica;
+	struct front *front;
+	const struct session_result *result;
+	bool answered;
+};
+
+static bool
+answer_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
+{
+	struct again *again = arg;
+	msgpack_zone *zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
+	struct txn txn;
+
+	(void)prev_zxid;
+	CHECK(zone != NULL);
+	if (zxid == again->result->zxid && txn_unpack(payload, zxid, zone, &txn) == 0) {
+		answer(again->replica, again->front, &txn);
+		again->answered = true;
+	}
+	msgpack_zone_free(zone);
+	return false;
+}
+
+void
+write_answer(struct replica *replica, struct front *front, const struct session_result *result)
+{
+	struct again again = { replica, front, result, false };
+
+	/* The row says all of it; where it is gone, the table says what matters. */
+	rows_read(replica, result->zxid - 1, answer_row, &again);
+	if (!again.answered)
+		answer_node(replica, front, result->rid, result->code, result->zxid,
+		    result->code == ERR_OK ? result->node : 0);
 }
 
 bool
@@ -119,8 +179,7 @@ reply(struct replica *replica, const struct txn *txn)
 	if (attendance == NULL || attendance->front == NULL ||
 	    !request_done(replica, attendance, txn->head.rid))
 		return;
-	write_answer(replica, attendance->front, txn->head.rid, txn->head.code, txn->zxid,
-	    txn->head.result_id);
+	answer(replica, attendance->front, txn);
 }
 
 void
@@ -142,6 +201,8 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	write_time_seen(replica, txn.head.time_ns);
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
+	events_applied(replica, &txn);
+	await_applied(replica);
 	close = closing(&txn);
 	if (close != NULL)
 		attend_closed(replica, close->id, close->expired != 0);

@@ -1,4 +1,4 @@
-/* Reading a configuration file, and blanking its comments. See conf_text.h. */
+/* Reading a configuration file, blanking its comments, and that its sections end. See conf_text.h. */
 #include "replica/lib/conf_text.h"
 
 #include <errno.h>
@@ -82,28 +82,39 @@ line_of(const char *text, const char *at)
 	return line;
 }
 
+/* The message and NULL, for what begins at a place and never ends. */
+static char *
+endless(const char *path, char *text, const char *at, const char *what, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "%s:%d: a %s without an end", path, line_of(text, at), what);
+	free(text);
+	return NULL;
+}
+
+/* libConfuse takes the end of the file for the end of a section, too: a file that was cut off. */
 char *
 conf_text(const char *path, char *err, size_t errlen)
 {
 	char *text = slurp(path, err, errlen);
-	char *at = text, *comment;
+	char *at = text, *comment = NULL, *section = NULL;
 
 	while (at != NULL && *at != '\0') {
 		comment = at;
-		if (*at == '"' || *at == '\'')
+		if (*at == '"' || *at == '\'') {
 			at = skip_string(at);
-		else if (*at == '#' || (at[0] == '/' && at[1] == '/'))
+		} else if (*at == '#' || (at[0] == '/' && at[1] == '/')) {
 			at = blank_line(at);
-		else if (at[0] == '/' && at[1] == '*')
+		} else if (at[0] == '/' && at[1] == '*') {
 			at = blank_block(at);
-		else
+		} else {
+			if (*at == '{' || *at == '}')
+				section = *at == '{' ? at : NULL;
 			at++;
+		}
 	}
-	if (text != NULL && at == NULL) {
-		snprintf(
-		    err, errlen, "%s:%d: a comment without an end", path, line_of(text, comment));
-		free(text);
-		return NULL;
-	}
+	if (text != NULL && at == NULL)
+		return endless(path, text, comment, "comment", err, errlen);
+	if (section != NULL)
+		return endless(path, text, section, "section", err, errlen);
 	return text;
 }

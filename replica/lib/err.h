@@ -32,7 +32,10 @@
 	E(ERR_BUSY, 20, EBUSY, "too many requests outstanding")                                    \
 	E(ERR_QUOTA, 21, EDQUOT, "quota exceeded")                                                 \
 	E(ERR_IO, 22, EIO, "input/output error")                                                   \
-	E(ERR_MOVED, 23, ESTALE, "the session has moved")
+	E(ERR_MOVED, 23, ESTALE, "the session has moved")                                          \
+	E(ERR_AGAIN, 24, EWOULDBLOCK, "locked by another")                                         \
+	E(ERR_ACCES, 25, EACCES, "permission denied")                                              \
+	E(ERR_NOLCK, 26, ENOLCK, "no lock is left")
 
 enum err {
 	ERR_OK = 0,

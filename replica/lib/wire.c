@@ -16,6 +16,8 @@
 WIRE_ALL(FIELDS)
 FIELDS(STAT, stat, 0)
 FIELDS(ENTRY, entry, 0)
+FIELDS(STEP, step, 0)
+FIELDS(RESULT, result, 0)
 #undef FIELDS
 
 #define SCHEMA(NAME, name)                                                                         \
@@ -32,6 +34,8 @@ static const struct schema schemas[] = {
 };
 static const struct schema stat_schema = SCHEMA(STAT, stat);
 static const struct schema entry_schema = SCHEMA(ENTRY, entry);
+static const struct schema step_schema = SCHEMA(STEP, step);
+static const struct schema result_schema = SCHEMA(RESULT, result);
 
 static const struct schema *
 schema_of(uint64_t type)
@@ -121,18 +125,49 @@ wire_entry_pack(msgpack_sbuffer *out, const struct wire_entry *entry)
 	pack_alone(out, &entry_schema, entry);
 }
 
-int
-wire_entry_next(struct blob *in, struct wire_entry *entry)
+/* Takes one off the front. */
+static int
+next(struct blob *in, const struct schema *schema, void *out)
 {
 	size_t off = 0;
 
 	if (in->len == 0)
 		return 0;
-	if (unpack_next(*in, &off, &entry_schema, entry) != 0)
+	if (unpack_next(*in, &off, schema, out) != 0)
 		return ERR_PROTO;
 	in->data += off;
 	in->len -= (uint32_t)off;
 	return 1;
+}
+
+int
+wire_entry_next(struct blob *in, struct wire_entry *entry)
+{
+	return next(in, &entry_schema, entry);
+}
+
+void
+wire_step_pack(msgpack_sbuffer *out, const struct wire_step *step)
+{
+	pack_alone(out, &step_schema, step);
+}
+
+int
+wire_step_next(struct blob *in, struct wire_step *step)
+{
+	return next(in, &step_schema, step);
+}
+
+void
+wire_result_pack(msgpack_sbuffer *out, const struct wire_result *result)
+{
+	pack_alone(out, &result_schema, result);
+}
+
+int
+wire_result_next(struct blob *in, struct wire_result *result)
+{
+	return next(in, &result_schema, result);
 }
 
 const char *
@@ -152,6 +187,9 @@ wire_is_write(enum wire_type type)
 	case WIRE_T_WRITE:
 	case WIRE_T_SETATTR:
 	case WIRE_T_RENAME:
+	case WIRE_T_MULTI:
+	case WIRE_T_LOCK:
+	case WIRE_T_UNLOCK:
 		return true;
 	default:
 		return false;

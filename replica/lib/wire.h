@@ -147,6 +147,20 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
 #define WIRE_HAND_OVER(F, S) F(S, u64, rid, 0) F(S, u32, member, 0)
 /* The node that the session's `handle` holds (WIRE_HELD). */
 #define WIRE_FIND(F, S) F(S, u64, rid, 0) F(S, u64, handle, 0)
+/*
+ * What has changed below the directory, and in itself, above `after` (0: from now on): lines of text
+ * (zabfs(7)) in the reply's data, up to and with the reply's zxid. Waits while there is none, but
+ * not with after 0. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
+ */
+#define WIRE_EVENTS(F, S)                                                                          \
+	F(S, u64, rid, 0) F(S, u64, dir, 0) F(S, u64, after, 0) F(S, u64, stream, 0)
+/*
+ * When the session's lock of this owner (LOCK) waits no longer: ERR_OK, it is held; ERR_NONODE: it
+ * is not there. Of those without an answer a connection has WIRE_AWAITS_MAX at most; more are
+ * ERR_NOLCK.
+ */
+#define WIRE_AWAITS_MAX 16384
+#define WIRE_AWAIT(F, S) F(S, u64, rid, 0) F(S, u64, id, 0) F(S, u64, owner, 0)
 /* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
 #define WIRE_STATFS(F, S) F(S, u64, rid, 0)
 
@@ -246,8 +260,75 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, u64, id2, 0)
 
 /*
+ * Several operations, all or nothing: `steps` are packed one after another (WIRE_STEP). Paths begin
+ * at the node `root`, lead through directories alone, and each step sees what those before it have
+ * done. uid, gid and groups (little-endian 32-bit numbers) are whose rights are asked. The reply:
+ * its data are packed results (WIRE_RESULT), of those steps that change something; or, when one
+ * failed, `more` is its number from 1, and nothing has changed.
+ */
+#define WIRE_STEPS_MAX 2048
+#define WIRE_GROUPS_MAX 64
+#define WIRE_PATH_MAX 4095 /* bytes, PATH_MAX - 1 */
+#define WIRE_MULTI(F, S)                                                                           \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, root, 0)                                                                         \
+	F(S, u32, uid, 0)                                                                          \
+	F(S, u32, gid, 0)                                                                          \
+	F(S, blob, groups, 4 * WIRE_GROUPS_MAX)                                                    \
+	F(S, blob, steps, WIRE_VALUE_MAX)
+
+/* CREATE and DELETE: mode says which kind. CHECK: version -2 means that nothing is there. */
+enum wire_step_kind { WIRE_STEP_CREATE = 1, WIRE_STEP_SET, WIRE_STEP_DELETE, WIRE_STEP_CHECK };
+#define WIRE_ABSENT (-2)
+#define WIRE_STEP(F, S)                                                                            \
+	F(S, u32, kind, 0)                                                                         \
+	F(S, blob, path, WIRE_PATH_MAX)                                                            \
+	F(S, u32, mode, 0)                                                                         \
+	F(S, u32, flags, 0)  /* WIRE_SEQUENCE */                                                   \
+	F(S, u32, owner, 0)  /* enum wire_owner */                                                 \
+	F(S, u64, handle, 0) /* as CREATE's */                                                     \
+	F(S, i64, version, 0)                                                                      \
+	F(S, blob, value, WIRE_VALUE_MAX)
+
+/* kind: of the step; name: as created; version: of the value, afterwards. */
+#define WIRE_RESULT(F, S) F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
+
+struct wire_step {
+	WIRE_STEP(CODEC_DECLARE, wire_step)
+};
+struct wire_result {
+	WIRE_RESULT(CODEC_DECLARE, wire_result)
+};
+
+/*
+ * A lock on a node, told from the session's others by `owner`, goes to the end of the node's
+ * queue; one of the same owner goes first, unless it is the same. ERR_OK: it is held. ERR_AGAIN: it
+ * waits (AWAIT); or, if it was wanted at once, it is not there, nor is the one before it. A session
+ * has TREE_LOCKS_MAX at most: ERR_NOLCK.
+ */
+#define WIRE_EXCLUSIVE 1u
+#define WIRE_AT_ONCE 2u
+#define WIRE_LOCK(F, S)                                                                            \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, owner, 0)                                                                        \
+	F(S, u32, how, 0) /* WIRE_EXCLUSIVE, or shared; WIRE_AT_ONCE */
+/* Of what is not locked, too. */
+#define WIRE_UNLOCK(F, S)                                                                          \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, u64, owner, 0)
+
+/*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
- * the secret is wrong), ERR_NOQUORUM (later), ERR_BUSY (behind `seen`).
+ * the secret is wrong), ERR_MOVED (a later connection of the session is known);
+ * not now: ERR_NOQUORUM, ERR_NOSPC, ERR_BUSY (behind `seen`, or no room).
  */
 #define WIRE_WELCOME(F, S)                                                                         \
 	F(S, i32, code, 0)                                                                         \
@@ -336,11 +417,16 @@ struct wire_entry {
 	M(REPORT, report, 16)                                                                      \
 	M(HAND_OVER, hand_over, 17)                                                                \
 	M(FIND, find, 18)                                                                          \
+	M(EVENTS, events, 19)                                                                      \
 	M(CREATE, create, 20)                                                                      \
 	M(DELETE, delete, 21)                                                                      \
 	M(WRITE, write, 22)                                                                        \
 	M(SETATTR, setattr, 23)                                                                    \
 	M(RENAME, rename, 24)                                                                      \
+	M(MULTI, multi, 25)                                                                        \
+	M(LOCK, lock, 26)                                                                          \
+	M(UNLOCK, unlock, 27)                                                                      \
+	M(AWAIT, await, 28)                                                                        \
 	M(WELCOME, welcome, 40)                                                                    \
 	M(RESUMED, resumed, 41)                                                                    \
 	M(PONG, pong, 42)                                                                          \
@@ -388,10 +474,16 @@ int wire_stat_unpack(struct blob in, struct wire_stat *stat);
 void wire_entry_pack(msgpack_sbuffer *out, const struct wire_entry *entry);
 int wire_entry_next(struct blob *in, struct wire_entry *entry);
 
+/* MULTI's steps and the data of its reply, in the same way. */
+void wire_step_pack(msgpack_sbuffer *out, const struct wire_step *step);
+int wire_step_next(struct blob *in, struct wire_step *step);
+void wire_result_pack(msgpack_sbuffer *out, const struct wire_result *result);
+int wire_result_next(struct blob *in, struct wire_result *result);
+
 /* "CREATE" and so on, for logs; "?" for an unknown number. */
 const char *wire_type_name(uint32_t type);
 
-/* Whether a front end's message is a write: CREATE … RENAME. */
+/* Whether a front end's message is a write: CREATE … UNLOCK. */
 bool wire_is_write(enum wire_type type);
 
 #endif

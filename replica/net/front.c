@@ -6,7 +6,8 @@
  *   OPENING --HELLO--> GREETED --front_welcome--> WELCOMED --RESUME-->
  *   RESUMING --front_resume_done--> SERVING
  *
- * WELCOMED takes INTERESTs. Nothing is read in RESUMING. Whatever does not fit
+ * WELCOMED takes INTERESTs. Nothing is read in RESUMING, which may take some turns
+ * of the loop. Whatever does not fit
  * its state is a kick: one log line, and the connection ends with the turn.
  */
 #include "replica/net/front_internal.h"
@@ -70,11 +71,12 @@ on_end(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (front->state != ENDED) {
+	if (front->state == ENDED)
+		front_gone(front);
+	else if (front->state == RESUMING)
+		front->server->handler->resume(front->server->arg, front);
+	else
 		front_kick(front, "no HELLO and RESUME in time");
-		return;
-	}
-	front_gone(front);
 }
 
 static void
@@ -216,6 +218,8 @@ take_serving(struct front *front, const struct wire_msg *msg)
 	case WIRE_T_SYNC:
 	case WIRE_T_STATFS:
 	case WIRE_T_FIND:
+	case WIRE_T_EVENTS:
+	case WIRE_T_AWAIT:
 	case WIRE_T_REPORT:
 	case WIRE_T_HAND_OVER:
 		front->server->handler->request(front->server->arg, front, msg);
@@ -341,6 +345,18 @@ front_seen(const struct front *front)
 }
 
 void
+front_resume_on(struct front *front, uint64_t upto)
+{
+	static const struct timeval now = { 0, 0 };
+
+	if (front->state != RESUMING)
+		return;
+	front->seen = upto;
+	/* By a timer: an event that is made active would be served before any socket. */
+	event_add(front->end, &now);
+}
+
+void
 front_resume_done(struct front *front, uint64_t zxid, bool complete)
 {
 	struct wire_msg msg = { .type = WIRE_T_RESUMED, .resumed = { zxid, complete } };
@@ -360,7 +376,7 @@ front_resumed(const struct front *front)
 
 void
 front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more)
+    const struct wire_stat *stat, const struct blob *data, uint32_t more)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY };
 	msgpack_sbuffer *packed = &front->server->stat;

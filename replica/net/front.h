@@ -1,7 +1,8 @@
 /*
- * The replica's side of the front ends: the listening Unix socket, the TCP one for
- * those whose own replica is away, one connection each, the order of the opening (HELLO, INTEREST…, RESUME), and
- * the interest counts. It knows no tree and no session: replica.c decides.
+ * The replica's side of the front ends: the listening Unix socket, the TCP one
+ * for those whose own replica is away, one connection each, the order of the
+ * opening (HELLO, INTEREST…, RESUME), and the interest counts. It knows no tree
+ * and no session: replica.c decides.
  *
  * Misbehaviour (a broken frame, a message out of order, an unknown or
  * replica-only type, more than FRONT_UNSENT_MAX bytes unread by the other
@@ -16,6 +17,7 @@
 #include <event2/event.h>
 
 #define FRONT_CONNECTIONS_MAX 1024
+#define FRONT_REMOTE_MAX 768 /* beyond, only the Unix socket's are let in: they are known */
 #define FRONT_UNSENT_MAX (64u << 20)
 #define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000
@@ -28,9 +30,12 @@ struct front;
 struct front_handler {
 	/* The first message. Answer with front_welcome, now or later. */
 	void (*hello)(void *arg, struct front *front, const struct wire_hello *hello);
-	/* The front end has named its interests; front_resume_done ends the opening. */
+	/*
+	 * The front end has named its interests; front_resume_done ends the opening, front_resume_on
+	 * has this called once more.
+	 */
 	void (*resume)(void *arg, struct front *front);
-	/* LOOKUP … RENAME, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
+	/* LOOKUP … UNLOCK, PING, CLOSE; only after RESUME, but REPORT. Borrowed until return. */
 	void (*request)(void *arg, struct front *front, const struct wire_msg *msg);
 	/* The connection is gone; `front` is freed after return. */
 	void (*gone)(void *arg, struct front *front);
@@ -54,10 +59,15 @@ struct front_figures {
 };
 struct front_figures front_figures(const struct front_server *server);
 
-/* WELCOME. On a failure the connection is closed after the message. `seen` is HELLO's. */
+/*
+ * WELCOME. On a failure the connection is closed after the message. `seen` is HELLO's, then
+ * front_resume_on's.
+ */
 void front_welcome(struct front *front, const struct wire_welcome *welcome);
 uint64_t front_session(const struct front *front); /* 0 before a successful welcome */
 uint64_t front_seen(const struct front *front);
+/* What was missed has been sent up to there; resume() is called in a later turn of the loop. */
+void front_resume_on(struct front *front, uint64_t upto);
 /* RESUMED; requests behind RESUME are handed out from now on (until then they wait). */
 void front_resume_done(struct front *front, uint64_t zxid, bool complete);
 bool front_resumed(const struct front *front);
@@ -71,9 +81,9 @@ uint64_t front_interests(const struct front *front);
 size_t front_unsent(const struct front *front);
 /* Queues a message. */
 void front_send(struct front *front, const struct wire_msg *msg);
-/* Queues REPLY for `rid`. stat NULL: none. data: NULL or a blob. */
+/* Queues REPLY for `rid`. stat NULL: none. data: NULL or a blob. more: wire.h. */
 void front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more);
+    const struct wire_stat *stat, const struct blob *data, uint32_t more);
 
 /* Closes with a log line, at the end of the loop's turn. */
 void front_kick(struct front *front, const char *why);

@@ -23,7 +23,8 @@ struct front {
 	struct front_server *server;
 	TAILQ_ENTRY(front) entry;
 	struct conn *conn;
-	struct event *end; /* a timer while the opening lasts; active: the end */
+	/* A timer while the opening lasts; the next turn of a resume; active: the end. */
+	struct event *end;
 	enum front_state state;
 	char from[FRONT_FROM_MAX]; /* for the log */
 	uint64_t session, seen;

@@ -39,9 +39,9 @@ refuse(struct front_server *server, int fd, const char *from, const char *why)
 }
 
 static void
-let_in(struct front_server *server, int fd, const char *from)
+let_in(struct front_server *server, int fd, const char *from, uint32_t fronts_max)
 {
-	if (server->nfronts >= FRONT_CONNECTIONS_MAX)
+	if (server->nfronts >= fronts_max)
 		refuse(server, fd, from, "too many connections");
 	else if (front_new(server, fd, from) == NULL)
 		log_warn("front end refused: %s why=\"no memory\"", from);
@@ -63,7 +63,7 @@ on_local(void *arg, int fd, const struct sockaddr *addr, socklen_t len)
 	if (!trusted)
 		refuse(server, fd, from, "neither root nor the replica's user");
 	else
-		let_in(server, fd, from);
+		let_in(server, fd, from, FRONT_CONNECTIONS_MAX);
 }
 
 static void
@@ -83,7 +83,7 @@ on_remote(void *arg, int fd, const struct sockaddr *addr, socklen_t len)
 	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms) != 0)
 		refuse(server, fd, from, strerror(errno));
 	else
-		let_in(server, fd, from);
+		let_in(server, fd, from, FRONT_REMOTE_MAX);
 }
 
 static void

@@ -6,9 +6,11 @@
  */
 #include "replica/net/http.h"
 
+#include "replica/lib/check.h"
 #include "replica/lib/log.h"
 #include "replica/net/acceptor.h"
 
+#include <bsd/sys/queue.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -32,6 +34,7 @@ struct place {
 };
 
 struct http {
+	LIST_ENTRY(http) next;
 	struct event_base *base;
 	const struct http_handler *handler;
 	void *arg;
@@ -43,6 +46,9 @@ struct http {
 	unsigned taken;
 	uint64_t refused_until_ms; /* accept(2) failed */
 };
+
+/* evhttp gives the listener an argument of its own, and says nothing of ours. */
+static LIST_HEAD(, http) all = LIST_HEAD_INITIALIZER(all);
 
 static uint64_t
 now_ms(void)
@@ -183,11 +189,17 @@ on_connection(struct event_base *base, void *arg)
 
 /* Out of descriptors, most likely: what waits in the backlog would make us spin. */
 static void
-on_accept_error(struct evconnlistener *listener, void *arg)
+on_accept_error(struct evconnlistener *listener, void *evhttp)
 {
-	struct http *http = arg;
+	int errnum = errno;
+	struct http *http;
 
-	log_warn("cannot accept for http: why=\"%s\"", strerror(errno));
+	(void)evhttp;
+	LIST_FOREACH(http, &all, next)
+	if (http->listener == listener)
+		break;
+	CHECK(http != NULL);
+	log_warn("cannot accept for http: why=\"%s\"", strerror(errnum));
 	http->refused_until_ms = now_ms() + 1000;
 	evconnlistener_disable(listener);
 	event_add(http->sweep, &sweep_period);
@@ -248,6 +260,7 @@ http_listen(struct event_base *base, const struct http_options *options,
 		free(http);
 		return NULL;
 	}
+	LIST_INSERT_HEAD(&all, http, next);
 	http->base = base;
 	http->handler = handler;
 	http->arg = arg;
@@ -266,6 +279,7 @@ http_free(struct http *http)
 
 	if (http == NULL)
 		return;
+	LIST_REMOVE(http, next);
 	if (http->evhttp != NULL)
 		evhttp_free(http->evhttp);
 	for (i = 0; i < HTTP_CONNECTIONS_MAX; i++)

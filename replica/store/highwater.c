@@ -20,6 +20,10 @@
 #define MAGIC UINT64_C(0x7a6162667368776e)     /* "zabfshwn" */
 #define MAGIC_OLD UINT64_C(0x7a6162667368776d) /* "zabfshwm": without the epochs */
 
+struct mark {
+	uint64_t magic, zxid, accepted_epoch, current_epoch, sum;
+};
+
 static uint64_t
 mark_sum(const struct mark *mark)
 {
@@ -45,10 +49,11 @@ mark_read(struct store *store, struct mark *mark)
 }
 
 int
-highwater_open(struct store *store, struct mark *mark, bool *above, char *err, size_t errlen)
+highwater_open(struct store *store, bool *above, char *err, size_t errlen)
 {
 	const struct progress *log = &store->log_durable;
 	char path[4096];
+	struct mark mark = { 0 };
 
 	snprintf(path, sizeof path, "%s/highwater", store->dir);
 	store->highwater_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
@@ -57,19 +62,18 @@ highwater_open(struct store *store, struct mark *mark, bool *above, char *err, s
 		return EX_CANTCREAT;
 	}
 	*above = false;
-	if (!mark_read(store, mark))
+	if (!mark_read(store, &mark))
 		log_warn("the high-water mark is damaged, written anew file=%s", path);
 	else
-		*above = mark->zxid > log->zxid ||
-			 mark->accepted_epoch > log->meta.accepted_epoch ||
-			 mark->current_epoch > log->meta.current_epoch;
+		*above = mark.zxid > log->zxid || mark.accepted_epoch > log->meta.accepted_epoch ||
+			 mark.current_epoch > log->meta.current_epoch;
 	if (*above)
 		snprintf(err, errlen,
 		    "%s: transactions up to 0x%llx were acknowledged in epoch %llu, but log.db "
 		    "ends "
 		    "at 0x%llx in epoch %llu: acknowledged data is missing; restore it from a "
 		    "backup, or remove this file to accept the loss",
-		    path, (unsigned long long)mark->zxid, (unsigned long long)mark->current_epoch,
+		    path, (unsigned long long)mark.zxid, (unsigned long long)mark.current_epoch,
 		    (unsigned long long)log->zxid, (unsigned long long)log->meta.current_epoch);
 	return 0;
 }

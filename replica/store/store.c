@@ -255,10 +255,9 @@ check_loss(struct store *store, const struct store_options *options, char *err, 
 {
 	const struct log_meta *meta = &store->log_durable.meta;
 	bool above, ahead = image_ahead(store);
-	struct mark mark;
 	int code;
 
-	code = highwater_open(store, &mark, &above, err, errlen);
+	code = highwater_open(store, &above, err, errlen);
 	if (code == 0 && (above || ahead) && options->replaceable)
 		code = give_up_vote(store, err, errlen);
 	else if (code == 0 && above)

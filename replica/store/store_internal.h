@@ -279,11 +279,8 @@ uint64_t node_sum(const struct store_node *row);
 uint64_t session_sum(const struct store_session *row);
 
 /* highwater.c */
-struct mark {
-	uint64_t magic, zxid, accepted_epoch, current_epoch, sum;
-};
-/* 0, or EX_… and err. *above: something acknowledged is not in the log; mark: what. */
-int highwater_open(struct store *store, struct mark *mark, bool *above, char *err, size_t errlen);
+/* 0, or EX_… and err. *above: something acknowledged is not in the log; err: what. */
+int highwater_open(struct store *store, bool *above, char *err, size_t errlen);
 void highwater_set(struct store *store, const struct progress *progress);
 /* Before rows go: it must not stand above the log's end, whatever the crash. */
 enum db_result highwater_lower(struct store *store, const struct progress *progress);

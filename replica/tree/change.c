@@ -46,6 +46,8 @@ change_of(const struct txn *txn, uint32_t i, struct wire_change *out)
 		return true;
 	case TXN_SESSION_OPEN:
 	case TXN_SESSION_CLOSE:
+	case TXN_LOCK:
+	case TXN_UNLOCK:
 		return false;
 	}
 	return false;

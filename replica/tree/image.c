@@ -9,7 +9,7 @@
 #include "replica/lib/err.h"
 #include "replica/tree/expiry.h"
 #include "replica/tree/image_internal.h"
-#include "replica/tree/session.h"
+#include "replica/tree/lock.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,6 +24,18 @@ static const struct field result_fields[RESULT_FIELDS] = {
 };
 static const struct schema result_schema = { "RESULT", result_fields, RESULT_FIELDS,
 	sizeof(struct session_result) };
+
+/* Behind the results, in the same blob; told from them by the number of fields. */
+#define LOCK_FIELDS 5
+
+static const struct field lock_fields[LOCK_FIELDS] = {
+	{ FIELD_u64, offsetof(struct lock, session), 0, "session" },
+	{ FIELD_u64, offsetof(struct lock, node), 0, "node" },
+	{ FIELD_u64, offsetof(struct lock, owner), 0, "owner" },
+	{ FIELD_u64, offsetof(struct lock, zxid), 0, "zxid" },
+	{ FIELD_u32, offsetof(struct lock, exclusive), 0, "exclusive" },
+};
+static const struct schema lock_schema = { "LOCK", lock_fields, LOCK_FIELDS, sizeof(struct lock) };
 
 struct image_pass {
 	Pvoid_t nodes, sessions; /* Judy1 */
@@ -78,7 +90,9 @@ node_fill(const struct tree *tree, const struct znode *node, struct store_node *
 		.mzxid = node->mzxid,
 		.pzxid = node->pzxid,
 		.owner = node->owner,
-		.handle = wire_owner_is_session(node->owner) ? session_handle(tree, node->owner, node->id) : 0,
+		.handle = wire_owner_is_session(node->owner)
+			      ? session_handle(tree, node->owner, node->id)
+			      : 0,
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,
@@ -96,6 +110,7 @@ node_fill(const struct tree *tree, const struct znode *node, struct store_node *
 static void
 results_pack(const struct session *session, msgpack_sbuffer *out)
 {
+	const struct lock *lock = NULL;
 	msgpack_packer pk;
 	Word_t rid = 0;
 	PPvoid_t slot;
@@ -104,6 +119,8 @@ results_pack(const struct session *session, msgpack_sbuffer *out)
 	for (slot = JudyLFirst(session->results, &rid, PJE0); slot != NULL;
 	     slot = JudyLNext(session->results, &rid, PJE0))
 		codec_pack(&pk, &result_schema, *slot);
+	while ((lock = session_next_lock(session, lock)) != NULL)
+		codec_pack(&pk, &lock_schema, lock);
 }
 
 static void
@@ -272,18 +289,47 @@ image_load_node(struct tree *tree, const struct store_node *row)
 	return 0;
 }
 
+/* In the order of node and owner, each in a place of its own. */
+static int
+lock_load(struct tree *tree, struct session *session, const msgpack_object *fields,
+    const struct lock **last)
+{
+	struct lock lock;
+
+	if (codec_unpack(&lock_schema, fields, LOCK_FIELDS, &lock) != 0 ||
+	    lock.session != session->id || lock.node < TREE_ROOT || lock.node > TREE_ID_MAX ||
+	    lock.zxid <= session->id || lock.exclusive > 1 || session->nlocks >= TREE_LOCKS_MAX)
+		return ERR_PROTO;
+	if (*last != NULL && (lock.node < (*last)->node ||
+				 (lock.node == (*last)->node && lock.owner <= (*last)->owner)))
+		return ERR_PROTO;
+	if (lock_is_there(tree, lock.node, lock.zxid))
+		return ERR_PROTO;
+	lock_put(tree, session, lock.node, lock.owner, lock.exclusive != 0, lock.zxid);
+	*last = tree_lock(tree, session->id, lock.node, lock.owner);
+	return 0;
+}
+
 static int
 results_load(struct tree *tree, struct session *session, struct blob in)
 {
-	msgpack_object fields[RESULT_FIELDS];
+	msgpack_object fields[LOCK_FIELDS];
+	const struct lock *last_lock = NULL;
 	struct session_result result;
 	uint64_t last = session->acked;
 	size_t off = 0;
 	uint32_t n;
 
 	while (off < in.len) {
-		if (codec_flat(in.data, in.len, &off, fields, RESULT_FIELDS, &n) != 0 ||
-		    codec_unpack(&result_schema, fields, n, &result) != 0 || result.rid <= last)
+		if (codec_flat(in.data, in.len, &off, fields, LOCK_FIELDS, &n) != 0)
+			return ERR_PROTO;
+		if (n == LOCK_FIELDS) {
+			if (lock_load(tree, session, fields, &last_lock) != 0)
+				return ERR_PROTO;
+			continue;
+		}
+		if (last_lock != NULL || codec_unpack(&result_schema, fields, n, &result) != 0 ||
+		    result.rid <= last)
 			return ERR_PROTO;
 		last = result.rid;
 		session_record(tree, session, &result, 0);

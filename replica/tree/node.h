@@ -41,6 +41,9 @@ struct znode {
 struct tree {
 	Pvoid_t nodes;	  /* JudyL: id -> struct znode */
 	Pvoid_t sessions; /* JudyL: id -> struct session */
+	Pvoid_t locks;	  /* JudyL: id of a node -> its queue (lock.c) */
+	Pvoid_t settled;  /* JudyL: zxid of a lock -> session (tree_next_settled) */
+	uint64_t nlocks;
 	uint64_t applied, hash, next_id;
 	uint64_t count, bytes, ephemerals;
 	uint64_t unplaced;

@@ -19,7 +19,8 @@ struct flight {
 	TAILQ_ENTRY(flight) next; /* in order of zxid */
 	uint64_t zxid, session, rid;
 	bool opening, closing;
-	bool ephemeral; /* a creation */
+	uint32_t ephemerals; /* that it creates */
+	bool lock;
 };
 TAILQ_HEAD(flights, flight);
 
@@ -29,12 +30,13 @@ struct pending {
 	uint64_t session;
 	uint64_t acked;
 	Pvoid_t flights; /* JudyL: rid -> flight */
-	uint32_t ephemerals;
+	uint32_t ephemerals, locks;
 };
 
 struct prep {
 	const struct tree *tree;
 	struct view *view;
+	struct lock_view *locks;
 	struct pending *by_session;
 	struct flights order;
 	size_t count;
@@ -48,6 +50,7 @@ prep_new(const struct tree *tree)
 	CHECK(prep != NULL);
 	prep->tree = tree;
 	prep->view = view_new(tree);
+	prep->locks = lock_view_new(tree);
 	TAILQ_INIT(&prep->order);
 	return prep;
 }
@@ -57,6 +60,7 @@ prep_free(struct prep *prep)
 {
 	prep_reset(prep);
 	view_free(prep->view);
+	lock_view_free(prep->locks);
 	free(prep);
 }
 
@@ -113,8 +117,8 @@ flight_remove(struct prep *prep, struct flight *flight)
 {
 	struct pending *pending = pending_find(prep, flight->session);
 
-	if (flight->ephemeral)
-		pending->ephemerals--;
+	pending->ephemerals -= flight->ephemerals;
+	pending->locks -= flight->lock;
 	JudyLDel(&pending->flights, flight->rid, PJE0);
 	if (pending->flights == NULL) {
 		HASH_DELETE(hh, prep->by_session, pending);
@@ -131,6 +135,7 @@ prep_applied(struct prep *prep, uint64_t zxid)
 	struct flight *flight;
 
 	view_applied(prep->view, zxid);
+	lock_view_applied(prep->locks, zxid);
 	while ((flight = TAILQ_FIRST(&prep->order)) != NULL && flight->zxid <= zxid)
 		flight_remove(prep, flight);
 }
@@ -145,7 +150,7 @@ prep_reset(struct prep *prep)
 size_t
 prep_outstanding(const struct prep *prep)
 {
-	return prep->count + view_size(prep->view);
+	return prep->count + view_size(prep->view) + lock_view_size(prep->locks);
 }
 
 /* Every write begins with rid, acked, flags (wire.h). */
@@ -170,6 +175,13 @@ dispatch(struct prep_job *job, const struct wire_msg *msg)
 		return prep_setattr(job, &msg->setattr);
 	case WIRE_T_RENAME:
 		return prep_rename(job, &msg->rename);
+	case WIRE_T_MULTI:
+		job->out->head.flags |= TXN_MULTI;
+		return prep_multi(job, &msg->multi);
+	case WIRE_T_LOCK:
+		return prep_lock(job, &msg->lock);
+	case WIRE_T_UNLOCK:
+		return prep_unlock(job, &msg->unlock);
 	default:
 		return ERR_PROTO;
 	}
@@ -209,16 +221,24 @@ is_new(struct prep *prep, const struct session *session, uint64_t rid, uint64_t 
 	return session_results_above(session, acked) + inflight < WIRE_OUTSTANDING_MAX;
 }
 
-/* All ephemerals of a session go in one transaction, so their number is bounded. */
-static bool
-is_one_too_many(const struct prep *prep, const struct session *session, const struct wire_msg *msg)
+static uint32_t
+ephemerals_left(const struct prep *prep, const struct session *session)
 {
 	const struct pending *pending = pending_find(prep, session_id(session));
 	uint32_t count = session_ephemerals(session) + (pending == NULL ? 0 : pending->ephemerals);
 
-	return msg->type == WIRE_T_CREATE &&
-	       (msg->create.owner == WIRE_EPHEMERAL || msg->create.owner == WIRE_HELD) &&
-	       count >= TREE_EPHEMERALS_MAX;
+	return count < TREE_EPHEMERALS_MAX ? TREE_EPHEMERALS_MAX - count : 0;
+}
+
+/* Likewise its locks, which are in one row of the image. */
+static bool
+is_one_lock_too_many(
+    const struct prep *prep, const struct session *session, const struct wire_msg *msg)
+{
+	const struct pending *pending = pending_find(prep, session_id(session));
+	uint32_t count = session_locks(session) + (pending == NULL ? 0 : pending->locks);
+
+	return msg->type == WIRE_T_LOCK && count >= TREE_LOCKS_MAX;
 }
 
 /* What the request does to its session while it is in flight. */
@@ -227,14 +247,16 @@ take_off(struct prep *prep, const struct txn *txn)
 {
 	struct flight *flight = flight_add(prep, txn->head.session, txn->head.rid, txn->zxid);
 	struct pending *pending = pending_find(prep, txn->head.session);
+	uint32_t i;
 
 	if (pending->acked < txn->head.acked)
 		pending->acked = txn->head.acked;
-	if (txn->nops == 0 || txn->ops[0].type != TXN_CREATE ||
-	    !wire_owner_is_session(txn->ops[0].create.owner))
-		return;
-	flight->ephemeral = true;
-	pending->ephemerals++;
+	for (i = 0; i < txn->nops; i++)
+		flight->ephemerals += txn->ops[i].type == TXN_CREATE &&
+				      wire_owner_is_session(txn->ops[i].create.owner);
+	pending->ephemerals += flight->ephemerals;
+	flight->lock = txn->nops != 0 && txn->ops[0].type == TXN_LOCK;
+	pending->locks += flight->lock;
 }
 
 enum prep_verdict
@@ -244,7 +266,8 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 	const struct session *session = tree_session(prep->tree, session_id_);
 	const struct flight *ending = flight_find(prep, session_id_, 0);
 	const struct wire_setattr *head = head_of(msg);
-	struct prep_job job = { prep->view, session_id_, zxid, time_ns, value_max, zone, out };
+	struct prep_job job = { prep->view, prep->locks, session_id_, zxid, time_ns, value_max, 0,
+		zone, out };
 	enum prep_verdict verdict;
 
 	*code = ERR_EXPIRED;
@@ -261,7 +284,8 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 	out->head.acked = head->acked;
 	out->head.flags = head->flags & WIRE_ECHO;
 	out->head.time_ns = time_ns;
-	out->head.code = is_one_too_many(prep, session, msg) ? ERR_QUOTA : dispatch(&job, msg);
+	job.ephemerals_left = ephemerals_left(prep, session);
+	out->head.code = is_one_lock_too_many(prep, session, msg) ? ERR_NOLCK : dispatch(&job, msg);
 	take_off(prep, out);
 	return PREP_PROPOSE;
 }
@@ -306,7 +330,8 @@ prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t s
     bool expired, msgpack_zone *zone, struct txn *out)
 {
 	const struct session *session = tree_session(prep->tree, session_id_);
-	struct prep_job job = { prep->view, session_id_, zxid, time_ns, 0, zone, out };
+	struct prep_job job = { prep->view, prep->locks, session_id_, zxid, time_ns, 0, 0, zone,
+		out };
 	struct txn_session_close *op;
 
 	if (session == NULL || flight_find(prep, session_id_, 0) != NULL)
@@ -314,6 +339,7 @@ prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t s
 	*out = (struct txn){ .zxid = zxid };
 	out->head.time_ns = time_ns;
 	remove_ephemerals(&job, prep, session);
+	lock_view_end(prep->locks, session_id_, zxid);
 	op = &prep_op(&job, TXN_SESSION_CLOSE)->session_close;
 	op->id = session_id_;
 	op->expired = expired;
@@ -325,7 +351,7 @@ bool
 prep_reap(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t id, msgpack_zone *zone,
     struct txn *out)
 {
-	struct prep_job job = { prep->view, 0, zxid, time_ns, 0, zone, out };
+	struct prep_job job = { prep->view, prep->locks, 0, zxid, time_ns, 0, 0, zone, out };
 	struct view_node node;
 
 	if (view_in_flight(prep->view, id) || !view_get(prep->view, id, &node))

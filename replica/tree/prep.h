@@ -63,7 +63,7 @@ void prep_applied(struct prep *prep, uint64_t zxid);
 /* Everything in flight is dropped (the proposals failed). */
 void prep_reset(struct prep *prep);
 
-/* Nodes and sessions remembered as changed in flight; 0 when idle. */
+/* Nodes, locks and sessions remembered as changed in flight; 0 when idle. */
 size_t prep_outstanding(const struct prep *prep);
 
 #endif

@@ -165,6 +165,9 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 	code = check_create(job, msg, name);
 	if (code == 0 && !owner_of(job, msg, &node.owner))
 		code = ERR_INVAL;
+	/* All ephemerals of a session go in one transaction, so their number is bounded. */
+	if (code == 0 && wire_owner_is_session(node.owner) && job->ephemerals_left-- == 0)
+		code = ERR_QUOTA;
 	if (code != 0)
 		return code;
 	node.id = view_new_id(job->view);

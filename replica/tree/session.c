@@ -1,11 +1,12 @@
 /*
- * Sessions: rows, ephemerals, the retry table. See session.h, tree.h. A
+ * Sessions: rows, ephemerals, the retry table; locks are lock.c's. See session.h, tree.h. A
  * session's hash is a sum of its parts, so that a result more or less costs
  * nothing beside it.
  */
 #include "replica/tree/session.h"
 
 #include "replica/lib/check.h"
+#include "replica/tree/lock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,11 +62,11 @@ session_hash(const struct session *session)
 	for (slot = JudyLFirst(session->ephemerals, &key, PJE0); slot != NULL;
 	     slot = JudyLNext(session->ephemerals, &key, PJE0))
 		hash += ephemeral_hash(session->id, key, *(Word_t *)slot);
-	return hash;
+	return hash + lock_hashes(session);
 }
 
-static void
-mark(struct tree *tree, uint64_t id)
+void
+session_mark(struct tree *tree, uint64_t id)
 {
 	CHECK(Judy1Set(&tree->dirty_sessions, id, PJE0) != JERR);
 }
@@ -77,7 +78,7 @@ session_put(
 	struct session *session = session_find(tree, id);
 	PPvoid_t slot;
 
-	mark(tree, id);
+	session_mark(tree, id);
 	/* All of it was fixed at the opening: over an image it can only be the same. */
 	if (session != NULL)
 		return session;
@@ -88,6 +89,7 @@ session_put(
 	session->timeout_ms = timeout_ms;
 	session->secret_len = secret.len;
 	session->identity_len = identity.len;
+	RB_INIT(&session->locks);
 	if (secret.len != 0)
 		memcpy(session->secret, secret.data, secret.len);
 	if (identity.len != 0)
@@ -110,6 +112,7 @@ session_free(struct tree *tree, struct session *session)
 		free(*slot);
 	JudyLFreeArray(&session->results, PJE0);
 	JudyLFreeArray(&session->ephemerals, PJE0);
+	lock_remove_all(tree, session);
 	JudyLDel(&tree->sessions, session->id, PJE0);
 	free(session);
 }
@@ -117,7 +120,8 @@ session_free(struct tree *tree, struct session *session)
 void
 session_remove(struct tree *tree, struct session *session)
 {
-	mark(tree, session->id);
+	session_mark(tree, session->id);
+	lock_remove_all(tree, session);
 	tree->hash -= session_hash(session);
 	session_free(tree, session);
 }
@@ -163,7 +167,7 @@ session_record(
 	*(struct session_result *)*slot = *result;
 	tree->hash += result_hash(session, result);
 	session_acknowledge(tree, session, acked);
-	mark(tree, session->id);
+	session_mark(tree, session->id);
 }
 
 void

@@ -7,12 +7,17 @@
 
 #include "replica/tree/node.h"
 
+struct held_lock;
+RB_HEAD(session_locks, held_lock); /* lock.c */
+
 struct session {
 	uint64_t id, acked;
 	uint32_t timeout_ms;
 	uint32_t nresults;
-	Pvoid_t results;    /* JudyL: rid -> struct session_result */
-	Pvoid_t ephemerals; /* JudyL: node -> handle */
+	Pvoid_t results;	    /* JudyL: rid -> struct session_result */
+	Pvoid_t ephemerals;	    /* JudyL: node -> handle */
+	struct session_locks locks; /* by node and owner */
+	uint32_t nlocks;
 	uint8_t secret[WIRE_SECRET_LEN];
 	uint32_t secret_len, identity_len;
 	uint8_t identity[];
@@ -34,6 +39,9 @@ void session_acknowledge(struct tree *tree, struct session *session, uint64_t ac
 void session_ephemeral_add(struct tree *tree, uint64_t session, uint64_t node, uint64_t handle);
 void session_ephemeral_remove(struct tree *tree, uint64_t session, uint64_t node);
 uint64_t session_handle(const struct tree *tree, uint64_t session, uint64_t node);
+
+/* The next image pass takes it along. */
+void session_mark(struct tree *tree, uint64_t id);
 
 uint64_t session_hash(const struct session *session);
 

@@ -8,8 +8,8 @@
 #include "replica/lib/err.h"
 #include "replica/tree/expiry.h"
 #include "replica/tree/image_internal.h"
+#include "replica/tree/lock.h"
 #include "replica/tree/node.h"
-#include "replica/tree/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +58,7 @@ tree_free(struct tree *tree)
 	Judy1FreeArray(&tree->dirty_nodes, PJE0);
 	Judy1FreeArray(&tree->dirty_sessions, PJE0);
 	expiry_free(tree);
+	lock_free(tree);
 	image_pass_free(tree->pass);
 	free(tree);
 }
@@ -245,6 +246,28 @@ apply_session_close(struct tree *tree, const struct txn_session_close *op)
 	session_remove(tree, session);
 }
 
+/* Whether it has to wait is known already: the request was answered by that. */
+static void
+apply_lock(struct tree *tree, const struct txn *txn, const struct txn_lock *op)
+{
+	struct session *session = session_find(tree, txn->head.session);
+
+	if (!expect(tree, session != NULL))
+		return;
+	lock_put(tree, session, op->node, op->owner, op->exclusive != 0, txn->zxid);
+	expect(tree, tree_lock_is_held(tree, tree_lock(tree, session->id, op->node, op->owner)) ==
+			 (txn->head.code == ERR_OK));
+}
+
+static void
+apply_unlock(struct tree *tree, const struct txn *txn, const struct txn_unlock *op)
+{
+	struct session *session = session_find(tree, txn->head.session);
+
+	if (expect(tree, session != NULL))
+		expect(tree, lock_remove(tree, session, op->node, op->owner));
+}
+
 static void
 apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 {
@@ -271,6 +294,12 @@ apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 	case TXN_SESSION_CLOSE:
 		apply_session_close(tree, &op->session_close);
 		break;
+	case TXN_LOCK:
+		apply_lock(tree, txn, &op->lock);
+		break;
+	case TXN_UNLOCK:
+		apply_unlock(tree, txn, &op->unlock);
+		break;
 	}
 }
 
@@ -293,7 +322,8 @@ tree_apply(struct tree *tree, const struct txn *txn)
 	uint32_t i;
 
 	CHECK(txn->zxid > tree->applied);
-	CHECK(txn->head.code == ERR_OK || txn->nops == 0);
+	CHECK(txn->head.code == ERR_OK || txn->head.code == ERR_AGAIN || txn->nops == 0);
+	lock_begin(tree);
 	for (i = 0; i < txn->nops; i++)
 		apply_op(tree, txn, &txn->ops[i]);
 	if (txn->head.session != 0 && txn->head.rid != 0)

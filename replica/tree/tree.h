@@ -17,6 +17,7 @@
 #define TREE_ROOT 1u
 #define TREE_ID_MAX ((UINT64_C(1) << 56) - 1)
 #define TREE_EPHEMERALS_MAX 262144 /* of one session: they go in one transaction */
+#define TREE_LOCKS_MAX 16384	   /* of one session, waiting ones too: they are in its row */
 
 struct tree;
 struct znode;
@@ -98,5 +99,34 @@ uint32_t session_ephemerals(const struct session *session);
 /* The ephemeral with the least id above `after`: true and its id and handle (0: not held). */
 bool session_next_ephemeral(
     const struct session *session, uint64_t after, uint64_t *id, uint64_t *handle);
+
+/*
+ * Locks: of a session, on a node (which may be gone meanwhile), told apart by `owner`, a number of
+ * the front end's. Each has its place in the node's queue, in order of zxid, and the first ones
+ * are held: one that is exclusive, or those that are shared.
+ */
+struct lock {
+	uint64_t session, node, owner;
+	uint64_t zxid; /* of the transaction that put it there */
+	uint32_t exclusive;
+};
+/* NULL: none. Borrowed until the next tree_apply, like all that follow. */
+const struct lock *tree_lock(
+    const struct tree *tree, uint64_t session, uint64_t node, uint64_t owner);
+bool tree_lock_is_held(const struct tree *tree, const struct lock *lock);
+/* How many a node's queue has, those that wait too. */
+void tree_lock_count(const struct tree *tree, uint64_t node, uint32_t *shared, uint32_t *exclusive);
+/* The one behind zxid in a node's queue, or only among those that are exclusive; NULL: no more. */
+const struct lock *tree_next_lock(
+    const struct tree *tree, uint64_t node, uint64_t zxid, bool exclusive);
+uint64_t tree_locks(const struct tree *tree); /* of all sessions */
+/*
+ * The locks that wait no longer since the last transaction: it gave them what they waited for, or
+ * took them away. The one with the least zxid above `after`; false: no more.
+ */
+bool tree_next_settled(const struct tree *tree, uint64_t after, uint64_t *zxid, uint64_t *session);
+uint32_t session_locks(const struct session *session);
+/* The session's next lock behind this one (NULL: the first), by node and owner; NULL: no more. */
+const struct lock *session_next_lock(const struct session *session, const struct lock *after);
 
 #endif

@@ -10,7 +10,7 @@
 #include "replica/tree/node.h"
 
 #define OP_FIELDS_MAX 16
-#define OP_FIELDS_MIN 3 /* SESSION_CLOSE: type, id, expired */
+#define OP_FIELDS_MIN 3 /* SESSION_CLOSE, UNLOCK: type and two */
 
 #define TXN_FIELDS(NAME, name)                                                                     \
 	static const struct field name##_fields[] = { TXN_OP_##NAME(CODEC_ROW, txn_##name) };      \
@@ -127,10 +127,37 @@ op_valid(const struct txn_op *op)
 		return rename_valid(&op->rename);
 	case TXN_SESSION_OPEN:
 		return op->session_open.id != 0 && op->session_open.secret.len == WIRE_SECRET_LEN;
+	case TXN_LOCK:
+		return id_valid(op->lock.node) && op->lock.exclusive <= 1;
+	case TXN_UNLOCK:
+		return id_valid(op->unlock.node);
 	case TXN_SESSION_CLOSE:
 		return op->session_close.id != 0 && op->session_close.expired <= 1;
 	}
 	return false;
+}
+
+static bool
+is_lock(const struct txn_op *op)
+{
+	return op->type == TXN_LOCK || op->type == TXN_UNLOCK;
+}
+
+/*
+ * A lock's zxid is the transaction's, and its session the one that asked. Nothing but that happens
+ * where the answer is ERR_AGAIN.
+ */
+static bool
+locks_valid(const struct txn *txn)
+{
+	uint32_t i;
+
+	if (txn->head.code != ERR_OK && (txn->nops != 1 || !is_lock(&txn->ops[0])))
+		return false;
+	for (i = 0; i < txn->nops; i++)
+		if (is_lock(&txn->ops[i]) && (txn->nops != 1 || txn->head.session == 0))
+			return false;
+	return true;
 }
 
 /*
@@ -183,7 +210,8 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 	    codec_unpack(&head_schema, elements, n, &out->head) != 0 ||
 	    count_ops(in, off, &out->nops) != 0)
 		return ERR_PROTO;
-	if (out->head.code > 0 || (out->head.code != ERR_OK && out->nops != 0))
+	if (out->head.code > 0 ||
+	    (out->head.code != ERR_OK && out->head.code != ERR_AGAIN && out->nops != 0))
 		return ERR_PROTO;
 	if (out->nops == 0)
 		return 0;
@@ -193,5 +221,39 @@ txn_unpack(struct blob in, uint64_t zxid, msgpack_zone *zone, struct txn *out)
 	for (i = 0; i < out->nops; i++)
 		if (unpack_op(in, &off, &out->ops[i]) != 0)
 			return ERR_PROTO;
-	return 0;
+	return locks_valid(out) ? 0 : ERR_PROTO;
+}
+
+static bool
+result_of(const struct txn_op *op, struct wire_result *out)
+{
+	*out = (struct wire_result){ 0 };
+	switch (op->type) {
+	case TXN_CREATE:
+		out->kind = WIRE_STEP_CREATE;
+		out->name = op->create.name;
+		return true;
+	case TXN_WRITE:
+		out->kind = WIRE_STEP_SET;
+		out->name = op->write.name;
+		out->version = op->write.version;
+		return true;
+	case TXN_DELETE:
+		out->kind = WIRE_STEP_DELETE;
+		out->name = op->delete.name;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+txn_results(const struct txn *txn, msgpack_sbuffer *out)
+{
+	struct wire_result result;
+	uint32_t i;
+
+	for (i = 0; i < txn->nops; i++)
+		if (result_of(&txn->ops[i], &result))
+			wire_result_pack(out, &result);
 }

@@ -23,7 +23,10 @@ enum txn_op_type {
 	TXN_ATTR = 4,
 	TXN_RENAME = 5,
 	TXN_SESSION_OPEN = 6,
-	TXN_SESSION_CLOSE = 7, /* its ephemerals go by TXN_DELETEs in front of it */
+	TXN_SESSION_CLOSE =
+	    7, /* its ephemerals go by TXN_DELETEs in front of it; its locks with it */
+	TXN_LOCK = 8,
+	TXN_UNLOCK = 9,
 };
 
 /* parent_cversion: of the directory, afterwards; its pzxid and times follow the transaction's. */
@@ -95,6 +98,14 @@ enum txn_op_type {
 
 #define TXN_OP_SESSION_CLOSE(F, S) F(S, u64, id, 0) F(S, u32, expired, 0)
 
+/* Of the head's session: its lock of this owner goes to the end of the node's queue. */
+#define TXN_OP_LOCK(F, S)                                                                          \
+	F(S, u64, node, 0)                                                                         \
+	F(S, u64, owner, 0)                                                                        \
+	F(S, u32, exclusive, 0)
+
+#define TXN_OP_UNLOCK(F, S) F(S, u64, node, 0) F(S, u64, owner, 0)
+
 #define TXN_OPS(M)                                                                                 \
 	M(CREATE, create)                                                                          \
 	M(DELETE, delete)                                                                          \
@@ -102,7 +113,9 @@ enum txn_op_type {
 	M(ATTR, attr)                                                                              \
 	M(RENAME, rename)                                                                          \
 	M(SESSION_OPEN, session_open)                                                              \
-	M(SESSION_CLOSE, session_close)
+	M(SESSION_CLOSE, session_close)                                                            \
+	M(LOCK, lock)                                                                              \
+	M(UNLOCK, unlock)
 
 #define TXN_STRUCT(NAME, name)                                                                     \
 	struct txn_##name {                                                                        \
@@ -123,9 +136,12 @@ struct txn_op {
 /*
  * The head. session 0: made by the leader itself (expiry). code: ERR_OK, or
  * why the request failed: then there are no operations, only an entry in the
- * session's retry table. result_id: the node that the reply will show, 0: none.
- * flags: WIRE_ECHO as requested.
+ * session's retry table. (ERR_AGAIN may have one: a lock that has to wait, or an
+ * older one that went before the new one was refused.) result_id: the node that
+ * the reply will show, 0: none; of a MULTI that failed, the step. flags: WIRE_ECHO
+ * as requested; TXN_MULTI.
  */
+#define TXN_MULTI 256u
 #define TXN_HEAD(F, S)                                                                             \
 	F(S, u64, session, 0)                                                                      \
 	F(S, u64, rid, 0)                                                                          \
@@ -147,6 +163,9 @@ struct txn {
 	uint32_t nops;
 	struct txn_op *ops; /* owned by the zone that decoded or made it */
 };
+
+/* What the reply to a MULTI says: packed WIRE_RESULTs, appended. */
+void txn_results(const struct txn *txn, msgpack_sbuffer *out);
 
 /* The payload of a log row: flat msgpack arrays, [head fields…] and an [op, fields…] each. */
 void txn_pack(msgpack_sbuffer *out, const struct txn *txn);

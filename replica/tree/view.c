@@ -27,13 +27,15 @@ struct name_entry {
 	UT_hash_handle hh;
 	uint64_t zxid;
 	uint64_t id;
+	uint32_t len; /* of the name */
 	struct name_key key;
 };
 TAILQ_HEAD(name_entries, name_entry);
 
 struct view {
 	const struct tree *tree;
-	Pvoid_t nodes; /* JudyL: id -> node_entry */
+	struct view *below; /* NULL: over the tree */
+	Pvoid_t nodes;	    /* JudyL: id -> node_entry */
 	struct name_entry *names;
 	struct node_entries node_order;
 	struct name_entries name_order;
@@ -51,6 +53,34 @@ view_new(const struct tree *tree)
 	TAILQ_INIT(&view->node_order);
 	TAILQ_INIT(&view->name_order);
 	return view;
+}
+
+struct view *
+view_layer(struct view *below)
+{
+	struct view *view = view_new(below->tree);
+
+	view->below = below;
+	view->next_id = below->next_id;
+	return view;
+}
+
+void
+view_merge(struct view *layer, uint64_t zxid)
+{
+	const struct node_entry *node;
+	const struct name_entry *name;
+
+	TAILQ_FOREACH (node, &layer->node_order, next)
+		if (node->gone)
+			view_remove(layer->below, node->node.id, zxid);
+		else
+			view_put(layer->below, &node->node, zxid);
+	TAILQ_FOREACH (name, &layer->name_order, next)
+		view_name(layer->below, name->key.parent,
+		    (struct blob){ name->key.name, name->len }, name->id, zxid);
+	layer->below->next_id = layer->next_id;
+	view_free(layer);
 }
 
 void
@@ -107,6 +137,8 @@ view_get(const struct view *view, uint64_t id, struct view_node *out)
 		*out = entry->node;
 		return !entry->gone;
 	}
+	if (view->below != NULL)
+		return view_get(view->below, id, out);
 	znode = tree_node(view->tree, id);
 	if (znode == NULL)
 		return false;
@@ -117,7 +149,8 @@ view_get(const struct view *view, uint64_t id, struct view_node *out)
 bool
 view_in_flight(const struct view *view, uint64_t id)
 {
-	return node_entry(view, id) != NULL;
+	return node_entry(view, id) != NULL ||
+	       (view->below != NULL && view_in_flight(view->below, id));
 }
 
 static unsigned
@@ -141,6 +174,8 @@ view_child(const struct view *view, uint64_t parent, struct blob name)
 	HASH_FIND(hh, view->names, &key, len, entry);
 	if (entry != NULL)
 		return entry->id;
+	if (view->below != NULL)
+		return view_child(view->below, parent, name);
 	child = tree_child(view->tree, parent, name);
 	return child == NULL ? 0 : znode_id(child);
 }
@@ -197,6 +232,7 @@ view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id, uin
 		entry = calloc(1, sizeof *entry);
 		CHECK(entry != NULL);
 		memcpy(&entry->key, &key, len);
+		entry->len = name.len;
 		HASH_ADD_KEYPTR(hh, view->names, &entry->key, len, entry);
 		view->size++;
 	} else {
@@ -229,6 +265,12 @@ view_new_id(struct view *view)
 		view->next_id = tree_next_id(view->tree);
 	CHECK(view->next_id < TREE_ID_MAX);
 	return view->next_id++;
+}
+
+bool
+view_is_used(const struct view *view, uint64_t id)
+{
+	return id >= TREE_ROOT && (id < view->next_id || id < tree_next_id(view->tree));
 }
 
 void

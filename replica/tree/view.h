@@ -10,6 +10,13 @@
 
 struct view;
 
+/*
+ * A view over a view, for what is prepared whole or not at all. Dropped by view_free, or put into
+ * the one below (and freed), as changes of the transaction `zxid`.
+ */
+struct view *view_layer(struct view *below);
+void view_merge(struct view *layer, uint64_t zxid);
+
 /* What preparation has to know of a node. */
 struct view_node {
 	uint64_t id, parent, owner;
@@ -40,6 +47,8 @@ void view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id
 bool view_next(const struct view *view, uint64_t after, struct view_node *out, bool *gone);
 
 uint64_t view_new_id(struct view *view); /* never used before */
+/* Whether some node had it, has it, or will. */
+bool view_is_used(const struct view *view, uint64_t id);
 
 void view_applied(struct view *view, uint64_t zxid);
 void view_reset(struct view *view);

@@ -79,12 +79,15 @@ serving(const struct zab *zab)
 }
 
 void
-zab_election_tell(struct zab *zab, const struct zab_peer *peer, struct zab_output *out)
+zab_election_tell(struct zab *zab, struct zab_peer *peer, struct zab_output *out)
 {
 	struct zab_message *message;
 
 	if (peer->conn == 0 || zab->role == ZAB_RECOVERING)
 		return;
+	/* Who hears of one that looks answers, unless it looks too: then it says so each second. */
+	if (zab->role == ZAB_LOOKING && peer->asked_ns == 0)
+		peer->asked_ns = zab->now_ns;
 	message = zab_send(out, peer, ZAB_VOTE, 0);
 	message->role = zab->role;
 	message->round = zab->round;
@@ -357,8 +360,12 @@ zab_election_tick(struct zab *zab, struct zab_output *out)
 		zab->resend_interval_ns = RESEND_NS_MAX;
 	zab->resend_ns = zab->now_ns + zab->resend_interval_ns;
 	/* A connection that only one side believes in is known by its silence. */
-	for (i = 0; i < zab->npeers; i++)
-		if (zab->peers[i].conn != 0 && zab->now_ns >= zab->peers[i].heard_ns + SILENT_NS)
-			zab_drop(&zab->peers[i], out);
+	for (i = 0; i < zab->npeers; i++) {
+		const struct zab_peer *peer = &zab->peers[i];
+
+		if (peer->conn != 0 && peer->asked_ns != 0 &&
+		    zab->now_ns >= peer->asked_ns + SILENT_NS)
+			zab_drop(peer, out);
+	}
 	zab_election_announce(zab, out);
 }

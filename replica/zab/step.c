@@ -251,7 +251,7 @@ connected(struct zab *zab, struct zab_peer *peer, uint64_t conn, struct zab_outp
 	if (peer->conn != 0)
 		disconnected(zab, peer, out);
 	peer->conn = conn;
-	peer->heard_ns = zab->now_ns;
+	peer->asked_ns = 0;
 	zab_election_connected(zab, peer, out);
 }
 
@@ -279,7 +279,7 @@ static void
 message(struct zab *zab, struct zab_peer *peer, const struct zab_message *message,
     struct zab_output *out)
 {
-	peer->heard_ns = zab->now_ns;
+	peer->asked_ns = 0;
 	if (!sane(zab, message)) {
 		zab_drop(peer, out);
 		return;

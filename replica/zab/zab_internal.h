@@ -45,7 +45,7 @@ struct zab_peer {
 	uint32_t sid;
 	bool observer;
 	uint64_t conn;		 /* 0: none */
-	uint64_t heard_ns;	 /* the connection's last message, or its beginning */
+	uint64_t asked_ns;	 /* for a vote, since when in vain; 0: it has answered */
 	struct zab_message seen; /* its last VOTE on this connection; type 0: none */
 	struct zab_learner learner;
 };
@@ -153,7 +153,7 @@ void zab_election_disconnected(struct zab *zab, struct zab_peer *peer, struct za
 void zab_election_tick(struct zab *zab, struct zab_output *out);
 /* Tells everyone what this member is. */
 void zab_election_announce(struct zab *zab, struct zab_output *out);
-void zab_election_tell(struct zab *zab, const struct zab_peer *peer, struct zab_output *out);
+void zab_election_tell(struct zab *zab, struct zab_peer *peer, struct zab_output *out);
 
 /* leader.c: epochs; leader_sync.c: a learner's history; leader_serve.c: proposals, commits */
 void zab_leader_begin(struct zab *zab, struct zab_output *out);

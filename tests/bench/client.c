@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#define START_TRIES 300 /* a tenth of a second apart: it may be starting, or busy */
 #define TIMEOUT_MS 60000
 #define IN_BYTES (4u << 20)
 #define LENGTH_BYTES 4u
@@ -168,9 +170,15 @@ client_try(struct client *client, const char *path)
 void
 client_start(struct client *client, const char *path)
 {
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	int tries;
+
 	client_init(client);
-	if (!client_try(client, path))
-		errx(1, "%s: no session", path);
+	for (tries = 0; !client_try(client, path); tries++) {
+		if (tries == START_TRIES)
+			errx(1, "%s: no session", path);
+		nanosleep(&pause, NULL);
+	}
 }
 
 void

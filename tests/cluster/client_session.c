@@ -1,7 +1,7 @@
 /*
  * What ends with a session or a descriptor: ephemerals, which are there as long
- * as their session is, and locks, held files made with O_EXCL, which one mount
- * has at a time.
+ * as their session is, and locks, which one mount has at a time: held files made
+ * with O_EXCL, and flock(2).
  */
 #include "tests/cluster/client.h"
 
@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,6 +120,30 @@ use(struct worker *worker, int fd, const char *key, const char *token)
 	}
 }
 
+/* flock(2) of a file that stays, at once or in turn: there is no number that grows. */
+static void
+take_flock(struct worker *worker)
+{
+	int how = worker_random(worker, 2) == 0 ? LOCK_EX : LOCK_EX | LOCK_NB;
+	char path[PATH_LEN], key[8];
+	uint64_t begun;
+	int fd;
+
+	snprintf(key, sizeof key, "f%u", (unsigned)worker_random(worker, LOCKS));
+	worker_path(worker, path, "flock/%s", key);
+	fd = open(path, O_CREAT | O_RDWR, 0644);
+	if (fd < 0)
+		return;
+	begun = now_ns();
+	if (flock(fd, how) == 0) {
+		record_change(worker, begun, "lock", key, "0", 0);
+		use(worker, fd, key, "0");
+	} else if (errno != EWOULDBLOCK) {
+		record(worker, begun, "lock", key, "-", errno);
+	}
+	close(fd);
+}
+
 void
 take_locks(struct worker *worker)
 {
@@ -128,6 +153,10 @@ take_locks(struct worker *worker)
 	int fd;
 
 	while (worker_goes_on(worker)) {
+		if (worker_random(worker, 2) == 0) {
+			take_flock(worker);
+			continue;
+		}
 		snprintf(key, sizeof key, "%u", (unsigned)worker_random(worker, LOCKS));
 		worker_path(worker, path, "lock/.zab/held/%s", key);
 		begun = now_ns();

@@ -25,6 +25,17 @@ text_of(const char *path)
 	return text;
 }
 
+/* All but the last two, which depend on what befell them: a run that lacks one proves nothing. */
+static void
+check_counts(struct run *run, const char *const *names)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT_UNKNOWN; i++)
+		if (run->counts[i] == 0)
+			violation(run, "there are no %s", names[i]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -45,6 +56,8 @@ main(int argc, char **argv)
 	check_sessions(&run);
 	check_locks(&run);
 	check_events(&run);
+	check_results(&run);
+	check_counts(&run, names);
 	for (i = 0; i < COUNTS; i++)
 		printf("%s%" PRIu64 " %s", i == 0 ? "" : ", ", run.counts[i], names[i]);
 	printf("\n");

@@ -80,5 +80,6 @@ void check_names(struct run *run);     /* check_names.c: likewise, and listings 
 void check_sessions(struct run *run);  /* check_session.c: ephemerals */
 void check_locks(struct run *run);     /* check_lock.c: one holder at a time */
 void check_events(struct run *run);    /* check_event.c: none is missing, none comes twice */
+void check_results(struct run *run);   /* check_result.c: no errno that nothing explains */
 
 #endif

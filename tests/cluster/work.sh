@@ -18,7 +18,7 @@ declare -A client_pid=()
 # What all of them work on: made once, before they start.
 tree_make() {
 	local top=$T/${mounts[0]} i
-	rm -rf "$H" && mkdir "$H" "$top"/{reg,tmp,names,log,eph,lock} || return 1
+	rm -rf "$H" && mkdir "$H" "$top"/{reg,tmp,names,log,eph,lock,flock} || return 1
 	for i in 0 1 2 3; do
 		printf 'initial.................' >"$top/reg/$i" || return 1
 	done
@@ -28,7 +28,7 @@ tree_make() {
 }
 
 tree_clear() {
-	rm -r "$T/${mounts[0]}"/{reg,tmp,names,log,eph,lock}
+	rm -r "$T/${mounts[0]}"/{reg,tmp,names,log,eph,lock,flock}
 }
 
 clients_are() {

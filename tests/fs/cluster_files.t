@@ -3,6 +3,7 @@
 # each member knows them, quorum or not; and leadership handed over by a write.
 # (Patience, so that a busy machine loses no leader.)
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/writers.sh"
 
 fourth="127.$((1 + $$ / 256 % 254)).$(($$ % 256)).4"
 ensemble_start 3 "init_limit = 50" "sync_limit = 50" "pass_interval = 1" "log_rows_min = 20" "log_tree_percent = 0" \
@@ -28,15 +29,8 @@ settled() {
 serving() {
 	[ "$(awk '$3 == "serving"' "m$(leader)/.zab/cluster/members" | wc -l)" = "$1" ]
 }
-# write(2)'s errno.
 write_errno() {
-	timeout 60 python3 -c 'import errno, os, sys
-fd = os.open(sys.argv[1], os.O_WRONLY)
-try:
-    os.write(fd, sys.argv[2].encode())
-    print("none")
-except OSError as e:
-    print(errno.errorcode[e.errno])' "$1" "$2"
+	errno_of "os.write(os.open('$1', os.O_WRONLY), b'$2')"
 }
 other_than() {
 	local id
@@ -49,7 +43,7 @@ is "$(find m1/.zab/cluster -printf '%P %y %m %U\n' | sort)" " d 555 0
 epoch f 444 0
 leader f 644 0
 members f 444 0" "the files, their modes and owner"
-is "$(cd m1/.zab && echo *)" "cluster data ephemeral held metrics self session stat" "listed in the root's .zab"
+is "$(cd m1/.zab && echo *)" "async cluster container data ephemeral events held metrics self sequence session stat stream sync txn" "listed in the root's .zab"
 mkdir m1/d
 [ ! -e m1/d/.zab/cluster ]
 ok $? "  and in no other"
@@ -97,53 +91,23 @@ setpriv --reuid 65534 --clear-groups bash -c "echo $led >m1/.zab/cluster/leader"
 ok $? "only root hands over"
 
 # Round and round, under writers on every node; each write is there once, in its order.
-writers_start() {
-	local id
-	rm -f stop acks-* failed
-	writers=()
-	for id in 1 2 3; do
-		(
-			n=0
-			while [ ! -e stop ]; do
-				n=$((n + 1))
-				if { echo $n >>"m$id/log$id"; } 2>>errors; then
-					echo $n >>"acks-$id"
-				else
-					echo $n >>failed
-				fi
-			done
-		) &
-		writers+=($!)
-	done
-}
-busy() {
-	local id
-	for id in 1 2 3; do
-		[ "$(wc -l 2>/dev/null <"acks-$id")" -ge "$1" ] || return 1
-	done
-}
-writers_start
-more=0
+for id in 1 2 3; do
+	writer_start m$id/log$id acks-$id
+done
 for round in 1 2 3 4 5 6; do
-	more=$((more + 30))
-	wait_for 30 busy $more || echo "# the writers are slow"
+	writers_do 30 acks-{1,2,3} || echo "# the writers are slow"
 	was=$(leader)
 	heir=$((was % 3 + 1))
 	asker=$((round % 3 + 1))
 	wait_for 20 serving 4 || echo "# not all serve"
-	is "$(write_errno m$asker/.zab/cluster/leader "$heir
-")" none "handed over from $was to $heir, asked on node $asker"
+	is "$(write_errno m$asker/.zab/cluster/leader "$heir\\n")" none "handed over from $was to $heir, asked on node $asker"
 	is "$(cat m$heir/.zab/cluster/leader)" $heir "  when write(2) returns it leads"
 done
-wait_for 30 busy $((more + 30))
-touch stop
-wait "${writers[@]}"
-[ ! -e failed ]
-ok $? "no write failed meanwhile" || head -n 3 errors | sed 's/^/# /'
+writers_do 30 acks-{1,2,3}
+writers_stop
 timeout 20 sync m1
 for id in 1 2 3; do
-	cmp -s acks-$id m1/log$id
-	ok $? "node $id: $(wc -l <acks-$id) writes, each once, in order" || diff acks-$id m1/log$id | head -n 5 | sed 's/^/# /'
+	writer_was_right m1/log$id acks-$id "node $id: $(wc -l <acks-$id) writes, each once, in order"
 done
 
 # One is killed: an operator sees it, and it can't be handed to.

@@ -22,9 +22,11 @@ is "$(wc -l <"$T/out")" 1 "one line says why"
 grep -q "^zabfs-replica: $T/data: no databases here" "$T/out"
 ok $? "on stderr"
 
-timeout 20 "$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -I >"$T/out" 2>&1
+(ulimit -Sn 256 && exec timeout 20 "$build/zabfs-replica" -f "$T/zabfs.conf" -i 1 -D "$T/data" -I) >"$T/out" 2>&1
 is "$?" 0 "the replica goes to the background"
 replica_pid=$(daemon_pid replica)
+[ "$(awk '/^Max open files/ { print $4 }' "/proc/$replica_pid/limits")" -gt 1024 ]
+ok $? "it has descriptors for all the mounts that it lets in"
 is "$(cat "$T/out")" "" "and says nothing"
 [ -S "$T/front.sock" ]
 ok $? "it is ready when the command returns"

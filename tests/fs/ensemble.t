@@ -2,6 +2,7 @@
 # Three nodes: what is written on one is read on all, any one of them may die,
 # stand still, or lose its disk, and no acknowledged write is lost or done twice.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/writers.sh"
 
 ensemble_start 3 "pass_interval = 1" || exit 1
 for id in 1 2 3; do
@@ -30,43 +31,17 @@ wait_for 10 grep -q 'MODIFY f' events
 ok $? "a write on node 1 is an event on node 3"
 watch_stop
 
-# Writers append numbered lines through a mount, and note which were acknowledged.
-writer_start() {
-	rm -f stop acks failed
-	: >acks
-	(
-		n=0
-		while [ ! -e stop ]; do
-			n=$((n + 1))
-			if { echo $n >>"m$1/$2"; } 2>>errors; then
-				echo $n >>acks
-			else
-				echo $n >>failed
-			fi
-		done
-	) &
-	writer=$!
-}
-acknowledged() {
-	[ "$(wc -l <acks)" -ge "$1" ]
-}
-# Fifty more than there are.
 goes_on() {
-	wait_for 20 acknowledged $(($(wc -l <acks) + 50))
+	writers_do 50
 }
-# What is there, on the nodes given, is what was acknowledged, in order; none failed.
+# What is there, on the nodes given, is what was acknowledged.
 writer_stop() {
 	local file=$1 id
 	shift
-	touch stop
-	wait "$writer"
-	[ ! -e failed ]
-	ok $? "  no write failed" || head -n 3 errors | sed 's/^/# /'
+	writers_stop
 	for id in "$@"; do
 		synced "m$id"
-		cmp -s acks "m$id/$file"
-		ok $? "  node $id has each acknowledged write once, in order" ||
-			diff acks "m$id/$file" | head -n 5 | sed 's/^/# /'
+		writer_was_right "m$id/$file" acks "  node $id has each acknowledged write once, in order"
 	done
 }
 other_than() {
@@ -81,7 +56,7 @@ snapshots() {
 
 killed=$(leader)
 read -rd '' near far < <(other_than "$killed")
-writer_start "$near" killed
+writer_start "m$near/killed"
 goes_on
 ok $? "a writer on a node that does not lead is busy"
 member_end "$killed" KILL
@@ -97,7 +72,7 @@ writer_stop killed 1 2 3
 is "$(snapshots "$killed")" 0 "  by what its log lacked, not by a snapshot"
 
 # The writer's own replica dies, too: fsd asks the next process again.
-writer_start 1 turns
+writer_start "m1/turns"
 for id in 1 2 3 1 2 3; do
 	goes_on
 	member_end $id KILL
@@ -110,7 +85,7 @@ writer_stop turns 1 2 3
 
 stopped=$(leader)
 read -rd '' near far < <(other_than "$stopped")
-writer_start "$near" stopped
+writer_start "m$near/stopped"
 goes_on
 member_signal "$stopped" STOP
 wait_for 20 leads "$stopped"
@@ -135,12 +110,7 @@ for id in 2 3; do
 done
 is "$(timeout 20 cat last/d1/f)" "$(cat before)" "both others are killed: reads go on at first"
 begun=$(date +%s%3N)
-why=$(timeout 60 python3 -c 'import errno, os, sys
-try:
-    os.mkdir("last/alone")
-    print("none")
-except OSError as e:
-    print(errno.errorcode[e.errno])')
+why=$(errno_of 'os.mkdir("last/alone")')
 took=$(($(date +%s%3N) - begun))
 [[ $why =~ ^(EHOSTUNREACH|ETIMEDOUT)$ ]]
 ok $? "  a write fails: $why"
@@ -175,7 +145,7 @@ mount_stop last
 # A disk is lost.
 wiped=$(leader)
 read -rd '' near far < <(other_than "$wiped")
-writer_start "$near" wiped
+writer_start "m$near/wiped"
 member_end "$wiped" KILL
 rm -rf "${T:?}/$wiped/data"
 # Of a copy: the replica lets nobody else in. One that was taken at a bad moment says 0.
@@ -207,7 +177,7 @@ is "$(snapshots "$wiped")" $((before + 1)) "  by a snapshot"
 goes_on
 writer_stop wiped 1 2 3
 is "$(cat m"$wiped"/d[123]/f)" "$(cat m"$far"/d[123]/f)" "  it has all that it had"
-writer_start "$near" counts
+writer_start "m$near/counts"
 goes_on
 member_end "$far" KILL
 goes_on

@@ -125,7 +125,7 @@ cmp -s v <(tr '\0' x <"$T/limit")
 ok $? "the value is unchanged"
 
 # What is not offered.
-is "$(errno_of 'fcntl.flock(open("f"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "flock: EOPNOTSUPP"
+is "$(errno_of 'fcntl.flock(open(".zab/data"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "flock of what is below .zab: EOPNOTSUPP"
 is "$(errno_of 'fcntl.lockf(open("f", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "a lock of fcntl: EOPNOTSUPP"
 is "$(errno_of 'if libc.fallocate(os.open("f", os.O_WRONLY), 0, ctypes.c_long(0), ctypes.c_long(100)): raise OSError(ctypes.get_errno(), "")')" ENOTSUP "fallocate: EOPNOTSUPP"
 

@@ -110,6 +110,16 @@ is "$(for id in 1 2 3; do now $id "zabfs_member_info{cluster=\"test\",member=\"$
 is "$(for id in 1 2 3; do now $id zabfs_leader_id; done | sort -u)" "$led" "all say who leads"
 is "$(now "$led" 'zabfs_role{role="leader"}')$(now "$other" 'zabfs_role{role="follower"}')" 11 "roles"
 is "$(now "$led" zabfs_quorum)" 1 "there is a quorum"
+both() {
+	[ "$(now "$led" 'zabfs_synchronised_learners{role="follower"}')" = 2 ]
+}
+wait_for 20 both
+ok $? "two follow the leader, up to date"
+is "$(now "$other" 'zabfs_synchronised_learners{role="follower"}')$(now "$led" 'zabfs_synchronised_learners{role="observer"}')" 00 "  nobody follows another, there is no observer"
+[ "$(now "$other" zabfs_open_files)" -ge 10 ] && [ "$(now "$other" zabfs_open_files)" -le "$(now "$other" zabfs_open_files_limit)" ]
+ok $? "open files: $(now "$other" zabfs_open_files)"
+[ "$(now "$other" zabfs_resident_bytes)" -ge 1000000 ]
+ok $? "memory: $(now "$other" zabfs_resident_bytes)"
 is "$(now "$other" zabfs_epoch)" "$(cat "m$led/.zab/cluster/epoch")" "the epoch"
 for name in zabfs_transactions_proposed_total zabfs_transactions_committed_total zabfs_commit_duration_seconds_count; do
 	eval "$name=$(now "$led" $name)"
@@ -165,6 +175,12 @@ wait_for 20 cut "$other"
 ok $? "  after which the log is cut: $(now "$other" zabfs_log_rows) rows"
 [ "$(now "$other" zabfs_log_bytes)" -gt 0 ] && [ "$(now "$other" zabfs_image_bytes)" -gt 0 ] && [ "$(now "$other" zabfs_disk_free_bytes)" -gt 0 ]
 ok $? "files and their disk"
+is "$(now "$other" zabfs_sessions_expired_total)" 0 "no session has expired"
+mount_start brief -s "$T/$led/front.sock" -o timeout=1s
+mount_kill9 brief
+umount -l brief
+wait_for 20 reaches "$other" zabfs_sessions_expired_total 1
+ok $? "  but that of a mount that was killed, as every member counts"
 reads=$(now "$other" zabfs_read_duration_seconds_count)
 ls m"$other"/d/nothing 2>/dev/null
 [ "$(now "$other" zabfs_read_duration_seconds_count)" -gt "$reads" ]

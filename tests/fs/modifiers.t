@@ -87,7 +87,7 @@ for wrong in held,ephemeral ephemeral,ephemeral sequence,sequence ttl=1s,held tt
 	ttl=1s,ttl=2s ttl=1099511627776ms ttl=99999999999999999999 version= version=-1 version=x version=1x version=4294967296; do
 	is "$(errno_of "open('A/v/.zab/$wrong/f', 'w')")" EINVAL "$wrong"
 done
-for wrong in nothing sequenceheld sequence,nothing ,sequence sequence, Sequence "held " \
+for wrong in nothing sequenceheld sequence,nothing ,sequence "sequence," Sequence "held " \
 	sequence,held,sequence,held,sequence,held,sequence,held,sequence,held; do
 	is "$(errno_of "open('A/v/.zab/$wrong/f', 'w')")" ENOENT "\"$wrong\" is no modifier"
 done
@@ -171,37 +171,42 @@ b'8\\n' 2 None
 1" "who has read writes only if nobody else has; appends and blind writes are not concerned"
 is "$(cat A/v/counter)" 0bcde "  and nothing was lost"
 
-# ttl
-echo x >A/t/.zab/ttl=700ms/brief
-is "$(sed -n 's/^ttl_ms //p' A/t/.zab/stat/brief)" 700 "ttl=700ms: the node says so"
-ok "$(seen test -e B/t/brief; echo $?)" "  it is there"
-ok "$(seen gone B/t/brief && seen gone A/t/brief; echo $?)" "  and goes, everywhere"
+# ttl: whoever watches sees it come and go, in order, however long a busy machine takes.
+watch_start B/t "$T/ttl.events"
+told() {
+	grep -q "$1" "$T/ttl.events"
+}
+echo x >A/t/.zab/ttl=300ms/brief
+ok "$(seen told 'CREATE brief' && seen told 'DELETE brief'; echo $?)" "ttl=300ms: it comes, and goes, on the other mount too"
+ok "$(seen gone A/t/brief; echo $?)" "  and on this one"
 is "$(errno_of 'open("A/t/brief")')" ENOENT "  for good"
 echo x >A/t/.zab/ttl=60/long
+is "$(sed -n 's/^ttl_ms //p' A/t/.zab/stat/long)" 60000 "ttl=60: the node says so"
 echo y >A/t/.zab/ttl=1min/long
 is "$(cat A/t/long)" y "a second write through the same modifier is one"
 is "$(errno_of 'open("A/t/.zab/ttl=2min/long", "w")')" EEXIST "  not through another"
 is "$(errno_of 'open("A/t/.zab/ephemeral/long", "w")')" EEXIST "  nor does it become an ephemeral"
 echo z >A/t/long
 is "$(sed -n 's/^ttl_ms //p' A/t/.zab/stat/long)" 60000 "a plain write leaves it what it is"
-mkdir A/t/.zab/ttl=300ms/dir
-touch A/t/dir/child A/t/.zab/ttl=300ms/other
+filled() {
+	mkdir A/t/.zab/ttl=300ms/dir 2>/dev/null
+	touch A/t/dir/child 2>/dev/null
+}
+wait_for 60 filled
+touch A/t/.zab/ttl=300ms/other
 ok "$(seen gone A/t/other; echo $?)" "a later one has gone"
 ok "$(test -e A/t/dir/child; echo $?)" "  but not a directory with something in it"
 rm A/t/dir/child
 ok "$(seen gone A/t/dir; echo $?)" "  until it is empty"
 echo s >A/t/.zab/sequence,ttl=60s/s-
 is "$(sed -n 's/^ttl_ms //p' "A/t/.zab/stat/$(cd A/t && echo s-*)")" 60000 "sequence,ttl=60s"
-(
-	for ((i = 0; i < 20; i++)); do
-		touch A/t/kept || exit
-		sleep 0.05
-	done
-) &
-echo k >A/t/.zab/ttl=500ms/kept
-wait $!
-ok "$(test -e A/t/kept; echo $?)" "who touches it keeps it"
-ok "$(seen gone A/t/kept; echo $?)" "  as long as he does"
+# The first of two is touched, if it is still there, and so outlives the second.
+for ((n = 0; n < 20; n++)); do
+	touch "A/t/.zab/ttl=2s/first$n" "A/t/.zab/ttl=2s/second$n"
+	[ "$(errno_of "os.utime('A/t/first$n')")" != none ] || break
+done
+ok "$(wait_for 60 told "DELETE first$n" && told "DELETE second$n"; echo $?)" "both of two go"
+is "$(sed -nE "s/.*DELETE ((first|second)$n)\$/\1/p" "$T/ttl.events" | head -n 1)" "second$n" "  but who was touched goes later"
 
 # container
 mkdir A/t/.zab/container/box
@@ -231,5 +236,5 @@ read -r name <&9
 exec 9>&-
 ok "$(grep -qx "$name" "$T/names"; test $? -ne 0; echo $?)" "  and a sequence goes on ($name)"
 
-is "$(ls A/.zab | grep -cE '^(sequence|container|ephemeral|held)$')" 4 "what takes no argument is listed"
+is "$(cd A/q/.zab && echo *)" "async container data ephemeral events held self sequence stat" "what takes no argument is listed"
 done_testing

@@ -114,6 +114,15 @@ me
 greeting" "  and show what they should"
 is "$(pids3 | sed 3d)" "$(sed 3d <<<"$before")" "run again, without N, starts what is down and nothing else"
 
+kill -9 "$(cat run/2/replica.pid)" "$(cat run/3/replica.pid)"
+! timeout 60 bash -c 'echo late >run/1/mnt/try/greeting' 2>/dev/null
+ok $? "one of three takes no write, and its session's deadline passes"
+node run
+sed -n 's/^replica //p' run/[123]/mnt/.zab/session >"$T/serving"
+timeout 60 bash -c 'for id in 3 2 1; do echo "by $id" >run/$id/mnt/try/greeting || exit; done'
+is "$? $(tr '\n' ' ' <"$T/serving")" "0 1 2 3 " "run again: when it returns each mount is served by its own replica"
+echo again >run/1/mnt/try/greeting
+
 node stop
 is "$?" 0 "stop"
 for pid in $before; do

@@ -299,6 +299,18 @@ request_open(struct fuzz_input *in, uint32_t opcode)
 	}
 }
 
+static uint64_t
+request_lock(struct fuzz_input *in)
+{
+	static const int types[] = { F_RDLCK, F_WRLCK, F_UNLCK };
+	uint32_t opcode = fuzz_below(in, 2) == 0 ? FUSE_SETLK : FUSE_SETLKW;
+	struct fuse_lk_in lock_in = { .fh = fuzz_below(in, 6),
+		.lk.type = (uint32_t)types[fuzz_below(in, 3)],
+		.lk_flags = FUSE_LK_FLOCK };
+
+	return h_request(opcode, inode(in), &lock_in, sizeof lock_in);
+}
+
 static void
 ask(struct fuzz_input *in)
 {
@@ -322,7 +334,9 @@ ask(struct fuzz_input *in)
 		return;
 	}
 	asked[h.unique / 2 + 1] = true;
-	if (what % 20 < 8)
+	if (what >= 240)
+		request_lock(in);
+	else if (what % 20 < 8)
 		request_named(in, named[what % 20]);
 	else
 		request_open(in, others[what % 20 - 8]);

@@ -10,6 +10,7 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/codec.h"
+#include "replica/lib/wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,17 @@ fuzz_u16(struct fuzz_input *in)
 	uint32_t high = fuzz_byte(in);
 
 	return high << 8 | fuzz_byte(in);
+}
+
+/* A node's: mostly a session's, below n, or none; else one that goes by itself. */
+static inline uint64_t
+fuzz_owner(struct fuzz_input *in, uint32_t n)
+{
+	uint32_t byte = fuzz_byte(in);
+
+	if (byte >= 250)
+		return WIRE_OWNER_CONTAINER;
+	return byte >= 240 ? WIRE_OWNER_TTL | (byte - 239) : byte % n;
 }
 
 /* At most `len` of the bytes that are left; borrowed. */

@@ -27,7 +27,7 @@ node_row(struct fuzz_input *in, struct tree *tree)
 {
 	struct store_node row = { .id = id(in),
 		.parent = id(in),
-		.owner = fuzz_below(in, 4),
+		.owner = fuzz_owner(in, 4),
 		.mode = kinds[fuzz_below(in, 4)] | fuzz_u16(in),
 		.czxid = fuzz_byte(in),
 		.version = fuzz_byte(in),

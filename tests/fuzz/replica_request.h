@@ -134,6 +134,27 @@ request_rename(struct fuzz_input *in)
 }
 
 static inline struct wire_msg
+request_lock(struct fuzz_input *in)
+{
+	return (struct wire_msg){ .type = WIRE_T_LOCK,
+		.lock = { .rid = fuzz_byte(in),
+		    .acked = fuzz_byte(in) % 8,
+		    .id = peer_node(in),
+		    .owner = fuzz_below(in, 3),
+		    .how = fuzz_below(in, 5) } };
+}
+
+static inline struct wire_msg
+request_unlock(struct fuzz_input *in)
+{
+	return (struct wire_msg){ .type = WIRE_T_UNLOCK,
+		.unlock = { .rid = fuzz_byte(in),
+		    .acked = fuzz_byte(in) % 8,
+		    .id = peer_node(in),
+		    .owner = fuzz_below(in, 3) } };
+}
+
+static inline struct wire_msg
 request_reading(struct fuzz_input *in, enum wire_type type)
 {
 	struct wire_msg msg = { .type = type };
@@ -150,6 +171,10 @@ request_reading(struct fuzz_input *in, enum wire_type type)
 		break;
 	case WIRE_T_READ:
 		msg.read.id = peer_node(in);
+		break;
+	case WIRE_T_AWAIT:
+		msg.await.id = peer_node(in);
+		msg.await.owner = fuzz_below(in, 3);
 		break;
 	case WIRE_T_LIST:
 		msg.list.id = peer_node(in);
@@ -177,7 +202,8 @@ request_counting(struct fuzz_input *in, enum wire_type type)
 static const enum wire_type request_types[] = { WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_WRITE,
 	WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_LOOKUP, WIRE_T_GETATTR, WIRE_T_READ, WIRE_T_LIST,
 	WIRE_T_SYNC, WIRE_T_STATFS, WIRE_T_FORGET, WIRE_T_INTEREST, WIRE_T_PING, WIRE_T_CLOSE,
-	WIRE_T_RESUME, WIRE_T_WELCOME, WIRE_T_CHANGE, WIRE_T_REPORT, WIRE_T_HAND_OVER };
+	WIRE_T_RESUME, WIRE_T_WELCOME, WIRE_T_CHANGE, WIRE_T_REPORT, WIRE_T_HAND_OVER, WIRE_T_LOCK,
+	WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_AWAIT };
 
 static inline struct wire_msg
 request_any(struct fuzz_input *in)
@@ -196,6 +222,10 @@ request_any(struct fuzz_input *in)
 		return request_setattr(in);
 	case WIRE_T_RENAME:
 		return request_rename(in);
+	case WIRE_T_LOCK:
+		return request_lock(in);
+	case WIRE_T_UNLOCK:
+		return request_unlock(in);
 	case WIRE_T_FORGET:
 	case WIRE_T_INTEREST:
 		return request_counting(in, type);

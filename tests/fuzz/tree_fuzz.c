@@ -8,6 +8,7 @@
  */
 #include "tests/fuzz/tree_check.h"
 
+#include "replica/lib/err.h"
 #include "replica/store/store.h"
 
 #include <sys/stat.h>
@@ -51,10 +52,10 @@ create(struct fuzz_input *in, struct txn_create *op)
 		.parent = node(in),
 		.name = name(in),
 		.mode = mode(in),
-		.owner = fuzz_below(in, 3),
+		.owner = fuzz_owner(in, 3),
 		.parent_cversion = fuzz_byte(in),
 		.value = value(in) };
-	op->handle = op->owner == 0 ? 0 : fuzz_below(in, 3);
+	op->handle = wire_owner_is_session(op->owner) ? fuzz_below(in, 3) : 0;
 }
 
 static void
@@ -107,7 +108,7 @@ rename_node(struct fuzz_input *in, struct txn_rename *op)
 static void
 operation(struct fuzz_input *in, struct txn_op *op)
 {
-	op->type = (enum txn_op_type)(TXN_CREATE + fuzz_below(in, TXN_SESSION_CLOSE));
+	op->type = (enum txn_op_type)(TXN_CREATE + fuzz_below(in, TXN_UNLOCK));
 	switch (op->type) {
 	case TXN_CREATE:
 		create(in, &op->create);
@@ -134,6 +135,14 @@ operation(struct fuzz_input *in, struct txn_op *op)
 	case TXN_SESSION_CLOSE:
 		op->session_close = (struct txn_session_close){ .id = 1 + fuzz_below(in, 2) };
 		break;
+	case TXN_LOCK:
+		op->lock = (struct txn_lock){
+			.node = node(in), .owner = fuzz_below(in, 3), .exclusive = fuzz_below(in, 2)
+		};
+		break;
+	case TXN_UNLOCK:
+		op->unlock = (struct txn_unlock){ .node = node(in), .owner = fuzz_below(in, 3) };
+		break;
 	}
 }
 
@@ -154,6 +163,8 @@ transaction(struct fuzz_input *in, struct tree *tree, msgpack_zone *zone)
 	memset(ops, 0, sizeof ops);
 	for (i = 0; i < txn.nops; i++)
 		operation(in, &ops[i]);
+	if (txn.nops == 1 && ops[0].type >= TXN_LOCK && fuzz_below(in, 2) == 0)
+		txn.head.code = ERR_AGAIN;
 	msgpack_sbuffer_init(&packed);
 	txn_pack(&packed, &txn);
 	row = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };

@@ -52,7 +52,7 @@ holds(const struct member *member, const struct row *row)
 	return row->zxid <= member->disk.base_zxid;
 }
 
-/* CommittedLogDurability. Who has lost its disk since had it. */
+/* CommittedLogDurability. Who has lost its disk since had it, if it had got so far. */
 static void
 check_quorum(struct world *world, const struct row *row)
 {
@@ -60,13 +60,51 @@ check_quorum(struct world *world, const struct row *row)
 
 	for (i = 0; i < world->count; i++)
 		count += !world->members[i].observer &&
-			 (world->members[i].amnesiac || holds(&world->members[i], row));
+			 (holds(&world->members[i], row) ||
+			     (world->members[i].amnesiac && row->zxid <= world->members[i].had));
 	if (count < quorum(world))
 		fail(world, "%llx is delivered, and durable on %u members only",
 		    (unsigned long long)row->zxid, count);
 }
 
-/* Integrity, TotalOrder, LocalPrimaryOrder, GlobalPrimaryOrder: the history only grows. */
+static const struct row *
+proposed(const struct world *world, uint64_t zxid)
+{
+	uint64_t i;
+
+	for (i = world->nproposed; i > 0; i--)
+		if (world->proposed[i - 1].zxid == zxid)
+			return &world->proposed[i - 1];
+	return NULL;
+}
+
+void
+check_proposed(struct world *world, const struct row *row)
+{
+	if (proposed(world, row->zxid) != NULL)
+		fail(world, "%llx is proposed twice", (unsigned long long)row->zxid);
+	if (world->nproposed == world->proposed_space) {
+		world->proposed_space = world->proposed_space * 2 + 64;
+		world->proposed =
+		    realloc(world->proposed, world->proposed_space * sizeof *world->proposed);
+		CHECK(world->proposed != NULL);
+	}
+	world->proposed[world->nproposed++] = *row;
+}
+
+/* Integrity: what is delivered was proposed, and is what was proposed. */
+static void
+check_origin(struct world *world, const struct row *row)
+{
+	const struct row *origin = proposed(world, row->zxid);
+
+	if (origin == NULL || origin->prev != row->prev || origin->hash != row->hash ||
+	    origin->value != row->value)
+		fail(world, "%llx is delivered, and no leader has proposed it so",
+		    (unsigned long long)row->zxid);
+}
+
+/* TotalOrder, LocalPrimaryOrder, GlobalPrimaryOrder: the history only grows. */
 static void
 extend(struct world *world, struct member *member, const struct row *row)
 {
@@ -79,6 +117,7 @@ extend(struct world *world, struct member *member, const struct row *row)
 		    (unsigned long long)last);
 		return;
 	}
+	check_origin(world, row);
 	check_quorum(world, row);
 	if (history->count == history->space) {
 		history->space = history->space * 2 + 64;
@@ -295,6 +334,18 @@ check_outbox(struct world *world, const struct member *member)
 	}
 }
 
+/* Of a session that is over a member keeps nothing. */
+void
+check_attended(struct world *world, const struct member *member)
+{
+	const struct attendance *attendance = member->replica->attendances;
+
+	for (; attendance != NULL; attendance = attendance->hh.next)
+		if (tree_session(member->replica->tree, attendance->session) == NULL)
+			fail(world, "member %u attends to session %llx, which is over", member->sid,
+			    (unsigned long long)attendance->session);
+}
+
 /* Histories differ only where a disk has lost its own, and knows that. */
 void
 check_alarm(struct world *world, const struct member *member, const struct zab_action *action)
@@ -377,15 +428,16 @@ check_durable(struct world *world, struct member *member, const struct zab_actio
 		    action->message.type);
 }
 
-/* A member never cuts off what was delivered anywhere, unless it is not counted. */
+/*
+ * CommittedLogDurability goes on: a member never loses what was delivered anywhere, unless it is
+ * not counted. What it has above zxid goes.
+ */
 void
-check_truncated(struct world *world, struct member *member, uint64_t zxid)
+check_replaced(struct world *world, const struct member *member, uint64_t zxid)
 {
 	const struct history *history = &world->history;
 	uint64_t i;
 
-	if (zxid < member->delivered)
-		fail(world, "member %u truncates below what it has delivered", member->sid);
 	if (member->amnesiac)
 		return;
 	for (i = history->count; i > 0 && history->rows[i - 1].zxid > zxid; i--)
@@ -399,9 +451,17 @@ check_truncated(struct world *world, struct member *member, uint64_t zxid)
 				    member->disk.orders[j].type == ZAB_LOG_ROW &&
 				    member->disk.orders[j].row.zxid == history->rows[i - 1].zxid;
 			if (!found)
-				fail(world, "member %u truncates %llx, which was delivered",
+				fail(world, "member %u drops %llx, which was delivered",
 				    member->sid, (unsigned long long)history->rows[i - 1].zxid);
 		}
+}
+
+void
+check_truncated(struct world *world, const struct member *member, uint64_t zxid)
+{
+	if (zxid < member->delivered)
+		fail(world, "member %u truncates below what it has delivered", member->sid);
+	check_replaced(world, member, zxid);
 }
 
 /* A confirmed leader knows of everything that was delivered anywhere before it was asked. */

@@ -38,9 +38,8 @@ name_blob(uint32_t name)
 	    struct blob){ (const uint8_t *)client_name(name), (uint32_t)strlen(client_name(name)) };
 }
 
-/* 0: not known. */
-static uint64_t
-parent_of(const struct client *client, uint32_t name)
+uint64_t
+client_parent(const struct client *client, uint32_t name)
 {
 	return name < INSIDE ? TREE_ROOT : client->ids[DIRS + (name - INSIDE) / 2];
 }
@@ -84,8 +83,8 @@ acked(const struct world *world, const struct client *client)
 	return least - 1;
 }
 
-static void
-ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t key,
+void
+client_ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t key,
     uint64_t written)
 {
 	struct pending *pending = client->pending;
@@ -100,7 +99,7 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 		pending->done = world->ndones + 1; /* counts for acked() */
 		done = note(world, client, msg);
 		msg->create.acked = acked(world, client);
-		msg->create.flags = random_one_in(world, 4) ? WIRE_ECHO : 0;
+		msg->create.flags |= random_one_in(world, 4) ? WIRE_ECHO : 0;
 	} else {
 		msg->sync.rid = ++client->reads | READ_BIT;
 		pending->done = world->ndones + 1;
@@ -108,6 +107,7 @@ ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t k
 	}
 	done->key = key;
 	done->written = written;
+	qualified_note(done, msg);
 	if (msg->type == WIRE_T_LOOKUP)
 		done->parent = msg->lookup.parent;
 	if (msg->type == WIRE_T_READ && client->synced_begun != 0) {
@@ -130,35 +130,35 @@ static void
 create(struct world *world, struct client *client, uint32_t name)
 {
 	bool dir = (name == DIRS || name == DIRS + 1) && !random_one_in(world, 3);
-	bool ephemeral = name != 0 && !dir && random_one_in(world, 3);
 	struct wire_msg msg = { .type = WIRE_T_CREATE,
-		.create = { .parent = parent_of(client, name),
+		.create = { .parent = client_parent(client, name),
 		    .name = name_blob(name),
-		    .mode = dir ? S_IFDIR | 0755 : S_IFREG | 0644,
-		    .owner = ephemeral ? WIRE_EPHEMERAL : WIRE_PERSISTENT } };
+		    .mode = dir ? S_IFDIR | 0755 : S_IFREG | 0644 } };
 
-	ask(world, client, &msg, name, 0);
+	if (name != 0)
+		qualified_owner(world, &msg.create);
+	client_ask(world, client, &msg, name, 0);
 }
 
 static void
 remove_or_move(struct world *world, struct client *client, uint32_t name)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE,
-		.delete = { .parent = parent_of(client, name),
+		.delete = { .parent = client_parent(client, name),
 		    .name = name_blob(name),
 		    .dir = name == DIRS || name == DIRS + 1,
-		    .version = -1 } };
+		    .version = qualified_version(world) } };
 	uint32_t to = 1 + (uint32_t)random_below(world, NAMES - 1);
 
-	if (!random_one_in(world, 3) && parent_of(client, to) != 0) {
+	if (!random_one_in(world, 3) && client_parent(client, to) != 0) {
 		msg = (struct wire_msg){ .type = WIRE_T_RENAME,
-			.rename = { .parent = parent_of(client, name),
+			.rename = { .parent = client_parent(client, name),
 			    .name = name_blob(name),
-			    .newparent = parent_of(client, to),
+			    .newparent = client_parent(client, to),
 			    .newname = name_blob(to),
 			    .how = (uint32_t)random_below(world, 3) } };
 	}
-	ask(world, client, &msg, name, 0);
+	client_ask(world, client, &msg, name, 0);
 }
 
 static void
@@ -171,21 +171,22 @@ put(struct world *world, struct client *client, uint32_t name)
 	if (name != 0) {
 		msg.write.how = (uint32_t)random_below(world, 3);
 		msg.write.offset = random_below(world, 20);
+		msg.write.version = qualified_version(world);
 	}
 	snprintf(text, sizeof text, "%u:%llu;", client->index, (unsigned long long)++world->values);
 	msg.write.data = (struct blob){ (const uint8_t *)text, (uint32_t)strlen(text) };
-	ask(world, client, &msg, msg.write.id, XXH3_64bits(text, strlen(text)));
+	client_ask(world, client, &msg, msg.write.id, XXH3_64bits(text, strlen(text)));
 }
 
 static void
 look(struct world *world, struct client *client, uint32_t name, bool value)
 {
 	struct wire_msg msg = { .type = WIRE_T_LOOKUP,
-		.lookup = { .parent = parent_of(client, name), .name = name_blob(name) } };
+		.lookup = { .parent = client_parent(client, name), .name = name_blob(name) } };
 
 	if (value)
 		msg = (struct wire_msg){ .type = WIRE_T_READ, .read.id = client->ids[name] };
-	ask(world, client, &msg, value ? client->ids[name] : name, 0);
+	client_ask(world, client, &msg, value ? client->ids[name] : name, 0);
 }
 
 static void
@@ -195,11 +196,11 @@ get_or_list(struct world *world, struct client *client, uint32_t name)
 	uint64_t id = msg.getattr.id;
 
 	if (random_one_in(world, 2)) {
-		id = parent_of(client, name);
+		id = client_parent(client, name);
 		msg = (struct wire_msg){ .type = WIRE_T_LIST,
 			.list = { .id = id, .bytes = WIRE_LIST_MAX } };
 	}
-	ask(world, client, &msg, id, 0);
+	client_ask(world, client, &msg, id, 0);
 }
 
 /* The answer is BYE; if it does not come, the session goes on. */
@@ -212,6 +213,7 @@ leave(struct world *world, struct client *client)
 	if (!client->up)
 		return;
 	trace(world, "client %u: CLOSE", client->index);
+	client_lock_leave(client);
 	msgpack_sbuffer_init(&packed);
 	wire_pack(&packed, &msg);
 	client_send_bytes(world, client, bytes_new(world, packed.data, packed.size));
@@ -223,15 +225,18 @@ set_mode(struct world *world, struct client *client, uint32_t name)
 {
 	struct wire_msg msg = { .type = WIRE_T_SETATTR,
 		.setattr = { .id = client->ids[name],
-		    .version = -1,
+		    .version = qualified_version(world),
 		    .valid = WIRE_SET_MODE,
 		    .mode = 0600 + (uint32_t)random_below(world, 64) } };
 
+	if (random_one_in(world, 2))
+		msg.setattr.valid = WIRE_SET_MTIME;
+	/* Two operations, one transaction. */
 	if (world->options.big && random_one_in(world, 2)) {
-		msg.setattr.valid = WIRE_SET_SIZE;
+		msg.setattr.valid |= WIRE_SET_SIZE;
 		msg.setattr.size = random_one_in(world, 3) ? 0 : BIG;
 	}
-	ask(world, client, &msg, msg.setattr.id, 0);
+	client_ask(world, client, &msg, msg.setattr.id, 0);
 }
 
 /* Anybody: a voter, an observer, a stranger. */
@@ -241,7 +246,7 @@ hand_over(struct world *world, struct client *client)
 	uint32_t sid = 1 + (uint32_t)random_below(world, world->count + 1);
 	struct wire_msg msg = { .type = WIRE_T_HAND_OVER, .hand_over.member = sid };
 
-	ask(world, client, &msg, UINT64_MAX, sid);
+	client_ask(world, client, &msg, UINT64_MAX, sid);
 }
 
 void
@@ -259,9 +264,11 @@ client_request(struct world *world, struct client *client)
 		hand_over(world, client);
 		return;
 	}
+	if (random_one_in(world, 5) && client_lock(world, client))
+		return;
 	if (random_one_in(world, 4))
 		name = 0;
-	if (parent_of(client, name) == 0)
+	if (client_parent(client, name) == 0)
 		name = DIRS + (name - INSIDE) / 2;
 	if (client->ids[name] == 0) {
 		if (random_one_in(world, 2))
@@ -270,9 +277,9 @@ client_request(struct world *world, struct client *client)
 			look(world, client, name, false);
 		return;
 	}
-	switch (random_below(world, name == 0 ? 3 : 9)) {
+	switch (random_below(world, name == 0 ? 3 : 11)) {
 	case 0:
-		ask(world, client, &sync, name, 0);
+		client_ask(world, client, &sync, name, 0);
 		break;
 	case 1:
 	case 2:
@@ -289,6 +296,10 @@ client_request(struct world *world, struct client *client)
 		break;
 	case 6:
 		get_or_list(world, client, name);
+		break;
+	case 7:
+	case 8:
+		qualified_request(world, client, name);
 		break;
 	default:
 		remove_or_move(world, client, name);
@@ -311,8 +322,16 @@ learn(struct client *client, const struct done *done, const struct wire_stat *st
 {
 	uint32_t name = (uint32_t)done->key;
 
-	if (done->type == WIRE_T_CREATE || done->type == WIRE_T_LOOKUP)
+	if (done->sequence)
+		client->made[client->nmade++ % MADE] = stat->id;
+	else if (done->type == WIRE_T_CREATE || done->type == WIRE_T_LOOKUP)
 		client->ids[name] = stat->id;
+}
+
+static bool
+is_about_lock(enum wire_type type)
+{
+	return type == WIRE_T_LOCK || type == WIRE_T_UNLOCK || type == WIRE_T_AWAIT;
 }
 
 static void
@@ -334,6 +353,8 @@ answer(struct world *world, struct client *client, struct pending *pending,
 		done->value = XXH3_64bits(reply->data.data, reply->data.len);
 	if (done->type == WIRE_T_LIST)
 		done->value = reads_entries(reply->data);
+	if (done->sequence)
+		qualified_answered(world, done, reply->data);
 	if (wire_is_write(done->type) && done->code == ERR_OK && done->zxid > world->acknowledged)
 		world->acknowledged = done->zxid;
 	if (done->type == WIRE_T_HAND_OVER && done->code == ERR_OK)
@@ -344,6 +365,8 @@ answer(struct world *world, struct client *client, struct pending *pending,
 	client->npending--;
 	if (done->type == WIRE_T_SYNC && done->key == 0)
 		read_register(world, client, done->begun);
+	if (is_about_lock(done->type))
+		client_lock_answered(world, client, done);
 }
 
 /* Of a request that was sent only once: it is not executed, and the user is told so. */
@@ -368,6 +391,8 @@ refused(struct world *world, struct client *client, struct pending *pending, int
 
 	if (wire_is_write(done->type) && gives_up(world, pending, code)) {
 		client->npending--;
+		if (is_about_lock(done->type))
+			client_lock_answered(world, client, done);
 		return;
 	}
 	pending->sent = pending->once = false; /* again, with the clock */
@@ -457,8 +482,11 @@ client_lost(struct world *world, struct client *client)
 	trace(world, "client %u: its session is over", client->index);
 	memset(client->pending, 0, sizeof client->pending);
 	memset(client->ids, 0, sizeof client->ids);
+	memset(client->made, 0, sizeof client->made);
+	memset(client->claims, 0, sizeof client->claims);
 	client->npending = 0;
 	client->session = 0;
+	client->leaving = false;
 	client->rid = client->reads = 0;
 	client->said = client->seen = 0;
 }

@@ -163,6 +163,7 @@ client_tick(struct world *world, struct client *client)
 	}
 	if (!client->up)
 		return;
+	client_lock_tick(world, client);
 	client_resend(world, client);
 	if (world->now - client->ping >= PING) {
 		client->ping = world->now;
@@ -354,5 +355,5 @@ client_hear(struct world *world, struct client *client, const struct event *even
 bool
 client_idle(const struct client *client)
 {
-	return client->npending == 0;
+	return client->npending == 0 && client_lock_idle(client);
 }

@@ -169,6 +169,7 @@ apply(struct world *world, struct member *member, const struct order *order)
 		member->altered = false;
 		break;
 	case ZAB_LOG_SYNC_SNAP:
+		check_replaced(world, member, order->zxid);
 		member->altered = false;
 		disk->nrows = 0;
 		disk->base_zxid = order->zxid;

@@ -214,6 +214,7 @@ lose_disk(struct world *world, struct member *member, bool all)
 	if (!expendable(world, member))
 		return;
 	member_crash(world, member);
+	member->had = disk_last(disk);
 	disk->voter = false;
 	member->amnesiac = true;
 	if (!all && random_one_in(world, 3)) {

@@ -43,7 +43,7 @@ front_send(struct front *front, const struct wire_msg *msg)
 
 void
 front_reply(struct front *front, uint64_t rid, int code, uint64_t zxid,
-    const struct wire_stat *stat, const struct blob *data, bool more)
+    const struct wire_stat *stat, const struct blob *data, uint32_t more)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY,
 		.reply = { .rid = rid, .code = code, .zxid = zxid, .more = more } };
@@ -102,6 +102,29 @@ uint64_t
 front_seen(const struct front *front)
 {
 	return front->seen;
+}
+
+/* As if the client had asked again. */
+void
+front_resume_on(struct front *front, uint64_t upto)
+{
+	struct wire_msg msg = { .type = WIRE_T_RESUME };
+	struct world *world = the_world;
+	msgpack_sbuffer packed;
+	struct event *event;
+
+	if (front->state != FRONT_RESUMING)
+		return;
+	front->seen = upto;
+	msgpack_sbuffer_init(&packed);
+	wire_pack(&packed, &msg);
+	event = heap_add(world, world->now + 1000, EVENT_FRONT);
+	event->member = (uint32_t)(front->member - world->members);
+	event->life = front->member->life;
+	event->peer = front->client;
+	event->conn = front->conn;
+	event->bytes = bytes_new(world, packed.data, packed.size);
+	msgpack_sbuffer_destroy(&packed);
 }
 
 void
@@ -198,6 +221,7 @@ take(struct member *member, struct front *front, const struct wire_msg *msg)
 {
 	switch (front->state) {
 	case FRONT_WELCOMED:
+	case FRONT_RESUMING:
 		CHECK(msg->type == WIRE_T_RESUME);
 		front->state = FRONT_RESUMING;
 		replica_front_handler.resume(member->replica, front);

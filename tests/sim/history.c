@@ -254,5 +254,7 @@ history_check(struct world *world)
 	if (world->failure[0] == '\0')
 		reads_check(world);
 	if (world->failure[0] == '\0')
+		locks_check(world);
+	if (world->failure[0] == '\0')
 		linear_check(world);
 }

@@ -23,7 +23,7 @@ struct op {
 struct search {
 	struct op ops[OPS_MAX];
 	uint32_t count;
-	uint8_t *tried; /* [set][last write + 1]: led nowhere */
+	bool *tried; /* [set][last write + 1]: led nowhere */
 };
 
 /* `set` is done, `last` is the write that the register shows (count: none yet). */
@@ -43,8 +43,9 @@ possible(struct search *search, uint32_t set, uint32_t last)
 	}
 	if (!open)
 		return true; /* what is left has no answer: it never happened */
-	if (search->tried[set * (OPS_MAX + 1) + last]++ != 0)
+	if (search->tried[set * (OPS_MAX + 1) + last])
 		return false;
+	search->tried[set * (OPS_MAX + 1) + last] = true;
 	shown = last == search->count ? XXH3_64bits("", 0) : search->ops[last].value;
 	for (i = 0; i < search->count; i++) {
 		const struct op *op = &search->ops[i];
@@ -108,7 +109,7 @@ linear_check(struct world *world)
 	}
 	if (search.count == 0)
 		return;
-	search.tried = calloc((size_t)1 << search.count, OPS_MAX + 1);
+	search.tried = calloc((size_t)1 << search.count, (OPS_MAX + 1) * sizeof *search.tried);
 	CHECK(search.tried != NULL);
 	if (!possible(&search, 0, search.count))
 		fail(world, "the register is not linearizable");

@@ -21,11 +21,20 @@ replica_now_ns(void)
 	return the_world->now;
 }
 
-/* Each member's clock of the day is wrong in its own way. */
+int64_t
+machine_time_ns(const struct world *world, uint32_t sid)
+{
+	uint64_t z = world->options.seed + world->now / (2 * S);
+
+	z = (z + sid) * UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (int64_t)(world->now + sid * 17 * S + (z >> 33) % 120 * S);
+}
+
 int64_t
 replica_time_ns(void)
 {
-	return (int64_t)(the_world->now + the_world->running->sid * 17 * S);
+	return machine_time_ns(the_world, the_world->running->sid);
 }
 
 void

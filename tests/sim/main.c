@@ -20,7 +20,9 @@
 #define JOBS_MAX 64
 #define REPORT_SEEDS 64
 #define SHRINK_S 20
+#define WHY_SPACE 300
 #define HANG_S 20 /* of the processor's time: a thousand times what a seed takes */
+#define TRY_S 60  /* of anyone's */
 
 /* Every field of the options, under the name that -o takes. */
 #define OPTIONS(O)                                                                                 \
@@ -52,6 +54,9 @@
 
 static const char *progname;
 static const struct options *running;
+static bool to_shrink;	  /* what fails is made smaller */
+static double shrink_end; /* until then */
+static int telling = -1;  /* of a try: where it says why it fails */
 
 static void
 print_replay(const struct options *options)
@@ -64,22 +69,32 @@ print_replay(const struct options *options)
 	fflush(stdout);
 }
 
-/* A CHECK in the core: the seed is told, the process ends. */
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void failed(const struct options *options, const char *why);
+
+/* A CHECK in what ships: the seed is told, the process ends. */
 static void
 on_check(const char *file, int line, const char *condition)
 {
-	printf("seed %llu: %s:%d: CHECK(%s)\n", (unsigned long long)running->seed, file, line,
-	    condition);
-	print_replay(running);
+	char why[WHY_SPACE];
+
+	snprintf(why, sizeof why, "%s:%d: CHECK(%s)", file, line, condition);
+	failed(running, why);
 }
 
 /* Likewise, of a step that never ends or of a crash. */
 static void
 on_signal(int number)
 {
-	printf("seed %llu: %s\n", (unsigned long long)running->seed,
-	    number == SIGVTALRM ? "it never ends" : strsignal(number));
-	print_replay(running);
+	failed(running, number == SIGVTALRM ? "it never ends" : strsignal(number));
 	_exit(1);
 }
 
@@ -93,66 +108,104 @@ run(const struct options *options, FILE *to, struct world *world)
 	return world_run(options, to, world);
 }
 
-static bool
-fails(const struct options *options, char *why, size_t len)
+static _Noreturn void
+try_child(const struct options *options, int to)
 {
 	static struct world world;
-	bool failed = !run(options, NULL, &world);
+	sigset_t none;
 
-	if (failed)
-		snprintf(why, len, "%s", world.failure);
-	world_free(&world);
-	return failed;
+	/* What it was forked in may be a signal's handler. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	telling = to;
+	alarm(TRY_S);
+	if (!run(options, NULL, &world))
+		failed(options, world.failure);
+	_exit(0);
+}
+
+/* In a process of its own, for it may end by a CHECK or never. */
+static bool
+fails(const struct options *options, char why[WHY_SPACE])
+{
+	char said[WHY_SPACE] = "it ends";
+	int fds[2], status;
+	pid_t pid;
+
+	CHECK(pipe(fds) == 0);
+	fflush(stdout);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		try_child(options, fds[1]);
+	close(fds[1]);
+	(void)!read(fds[0], said, sizeof said - 1);
+	close(fds[0]);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (status != 0)
+		memcpy(why, said, sizeof said);
+	return status != 0;
 }
 
 /* Tries a smaller value; keeps it if the run still fails. */
 static bool
-smaller(struct options *options, size_t offset, uint32_t value, char *why, size_t len)
+smaller(struct options *options, size_t offset, uint32_t value, char why[WHY_SPACE])
 {
 	uint32_t *field = (uint32_t *)(void *)((char *)options + offset), old = *field;
 
-	if (value >= old)
+	if (value >= old || now() > shrink_end)
 		return false;
 	*field = value;
-	if (fails(options, why, len))
+	if (fails(options, why))
 		return true;
 	*field = old;
 	return false;
 }
 
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
 static void
-shrink(struct options *options, char *why, size_t len)
+shrink(struct options *options, char why[WHY_SPACE])
 {
 	static const size_t halves[] = { offsetof(struct options, faults),
 		offsetof(struct options, traps), offsetof(struct options, crowd_ms),
 		offsetof(struct options, writes), offsetof(struct options, duration_ms) };
 	uint32_t bit, i, *field;
-	double begun = now();
 	bool again = true;
 
-	while (again && now() - begun < SHRINK_S) {
-		again = smaller(options, offsetof(struct options, observers), 0, why, len);
-		again |= smaller(options, offsetof(struct options, voters), 3, why, len);
-		again |= smaller(options, offsetof(struct options, wild), 0, why, len);
-		again |= smaller(options, offsetof(struct options, apart), 0, why, len);
+	shrink_end = now() + SHRINK_S;
+	while (again) {
+		again = smaller(options, offsetof(struct options, observers), 0, why);
+		again |= smaller(options, offsetof(struct options, voters), 3, why);
+		again |= smaller(options, offsetof(struct options, wild), 0, why);
+		again |= smaller(options, offsetof(struct options, apart), 0, why);
 		for (bit = 0; bit < FAULTS; bit++)
 			again |= smaller(options, offsetof(struct options, kinds),
-			    options->kinds & ~(1u << bit), why, len);
+			    options->kinds & ~(1u << bit), why);
 		for (i = 0; i < sizeof halves / sizeof halves[0]; i++) {
 			field = (uint32_t *)(void *)((char *)options + halves[i]);
-			again |= smaller(options, halves[i], *field / 2, why, len) ||
-				 smaller(options, halves[i], *field - (*field != 0), why, len);
+			again |= smaller(options, halves[i], *field / 2, why) ||
+				 smaller(options, halves[i], *field - (*field != 0), why);
 		}
 	}
+}
+
+/* Once for each seed; what it is called in may be the end of the process. */
+static void
+failed(const struct options *options, const char *why)
+{
+	struct options small = *options;
+	char still[WHY_SPACE] = "";
+
+	if (telling >= 0) {
+		(void)!write(telling, why, strlen(why));
+		_exit(1);
+	}
+	printf("seed %llu: %s\n", (unsigned long long)options->seed, why);
+	if (to_shrink) {
+		shrink(&small, still);
+		if (still[0] != '\0')
+			printf("made smaller: %s\n", still);
+	}
+	print_replay(&small);
 }
 
 struct report {
@@ -165,18 +218,13 @@ one(uint64_t seed, struct report *report)
 {
 	static struct world world;
 	struct options options;
-	char why[256];
 	int i;
 
 	options_draw(seed, &options);
 	report->seeds++;
 	if (!run(&options, NULL, &world)) {
 		report->failed++;
-		snprintf(why, sizeof why, "%s", world.failure);
-		printf("seed %llu: %s\n", (unsigned long long)seed, why);
-		shrink(&options, why, sizeof why);
-		printf("made smaller: %s\n", why);
-		print_replay(&options);
+		failed(&options, world.failure);
 	}
 	report->steps += world.steps;
 	report->delivered += world.history.count;
@@ -193,6 +241,7 @@ work(uint64_t first, uint64_t last, uint64_t step, int to)
 	uint64_t seed;
 
 	check_hook(on_check);
+	to_shrink = true;
 	for (seed = first; seed <= last; seed += step) {
 		one(seed, &report);
 		if (report.seeds % REPORT_SEEDS != 0 && seed + step <= last)
@@ -263,7 +312,8 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	printf("seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
 	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
 	       "rounds, %llu "
-	       "sessions expired, %llu registers, %.0f s\n",
+	       "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
+	       "of another version, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -273,7 +323,10 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_IMAGE],
 	    (unsigned long long)total.coverage[COVER_CONFIRMED],
 	    (unsigned long long)total.coverage[COVER_EXPIRED],
-	    (unsigned long long)total.coverage[COVER_REGISTER], now() - begun);
+	    (unsigned long long)total.coverage[COVER_REGISTER],
+	    (unsigned long long)total.coverage[COVER_NUMBERED],
+	    (unsigned long long)total.coverage[COVER_REAPED],
+	    (unsigned long long)total.coverage[COVER_VERSION], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 
@@ -294,19 +347,20 @@ replay(struct options *options, bool traced)
 static int
 first_failure(uint64_t first, uint64_t seeds)
 {
+	static struct world world;
 	struct options options;
-	char why[256];
+	bool good = true;
 	uint64_t seed;
 
 	check_hook(on_check);
-	for (seed = first; seed < first + seeds; seed++) {
+	for (seed = first; good && seed < first + seeds; seed++) {
 		options_draw(seed, &options);
-		if (!fails(&options, why, sizeof why))
-			continue;
-		printf("seed %llu: %s\n", (unsigned long long)seed, why);
-		return 1;
+		good = run(&options, NULL, &world);
+		if (!good)
+			failed(&options, world.failure);
+		world_free(&world);
 	}
-	return 0;
+	return !good;
 }
 
 /* NAME=VALUE,… into the options. */

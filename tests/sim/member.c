@@ -49,6 +49,7 @@ member_leave(struct world *world, struct member *member)
 		return;
 	}
 	check_outbox(world, member);
+	check_attended(world, member);
 	member_timer(world, member);
 }
 
@@ -140,11 +141,28 @@ __wrap_zab_step(struct zab *zab, const struct zab_event *event, struct zab_outpu
 			.member = (uint32_t)(member - the_world->members) };
 	}
 	the_world->steps++;
+	the_world->stepping = true;
 	__real_zab_step(zab, event, out);
+	the_world->stepping = false;
 	check_void(the_world, member, event, out);
 	check_answer(the_world, member, event, out);
 	for (i = 0; i < out->count && !member->dying; i++)
 		watch(the_world, member, &out->actions[i]);
+}
+
+uint64_t __real_zab_next_zxid(const struct zab *zab);
+uint64_t __wrap_zab_next_zxid(const struct zab *zab);
+
+/* Now and then, for some moments, a leader has no room: as if very many proposals were under way. */
+uint64_t
+__wrap_zab_next_zxid(const struct zab *zab)
+{
+	uint64_t z = the_world->options.seed + the_world->now / (20 * MS);
+
+	z = (z + the_world->running->sid) * UINT64_C(0x9e3779b97f4a7c15);
+	if (!the_world->stepping && !the_world->healed && (z >> 32) % 16 == 0)
+		return 0;
+	return __real_zab_next_zxid(zab);
 }
 
 void __real_zab_init(struct zab *zab, const struct zab_config *config);

@@ -263,12 +263,14 @@ net_cut(struct world *world, uint32_t from, uint32_t to, uint64_t until)
 static void
 notice(struct world *world, uint64_t conn, uint32_t side, uint32_t peer)
 {
+	/* The beginning may yet be on its way: the end comes after it. */
+	uint64_t left = lose(world, conn, side, world->now), time;
 	struct event *event;
 
 	if (!*open_of(conn_get(world, conn), side))
 		return;
-	event = heap_add(
-	    world, world->now + random_below(world, LINK_SILENCE_MS * MS), EVENT_DISCONNECTED);
+	time = world->now + random_below(world, LINK_SILENCE_MS * MS);
+	event = heap_add(world, time > left ? time : left + 1, EVENT_DISCONNECTED);
 	event->member = side;
 	event->life = world->members[side].life;
 	event->peer = peer;
@@ -290,8 +292,6 @@ net_part(struct world *world, uint32_t a, uint32_t b, uint64_t until)
 			continue;
 		notice(world, i + 1, c->a, c->b);
 		notice(world, i + 1, c->b, c->a);
-		lose(world, i + 1, a, world->now);
-		lose(world, i + 1, b, world->now);
 		c->a_open = c->b_open = false;
 	}
 }

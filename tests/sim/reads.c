@@ -105,7 +105,7 @@ check_ephemerals(struct world *world, const struct tree *tree, uint64_t dir)
 	while ((child = tree_next_child(tree, dir, id)) != NULL) {
 		id = znode_id(child);
 		znode_stat(tree, child, &stat);
-		if (stat.owner != 0 && tree_session(tree, stat.owner) == NULL)
+		if (wire_owner_is_session(stat.owner) && tree_session(tree, stat.owner) == NULL)
 			fail(world, "the ephemeral %llx outlives its session",
 			    (unsigned long long)id);
 		if (stat.children != 0)
@@ -135,7 +135,8 @@ collect(struct world *world, const struct done **reads)
 		if (done->zxid < done->needed)
 			fail(world, "client %u was shown %llx and had to see %llx", done->client,
 			    (unsigned long long)done->zxid, (unsigned long long)done->needed);
-		if (done->type != WIRE_T_SYNC && done->type != WIRE_T_HAND_OVER)
+		if (done->type != WIRE_T_SYNC && done->type != WIRE_T_HAND_OVER &&
+		    done->type != WIRE_T_AWAIT)
 			reads[count++] = done;
 	}
 	qsort(reads, count, sizeof *reads, by_zxid);
@@ -164,6 +165,7 @@ reads_check(struct world *world)
 			break;
 		CHECK(txn_unpack((struct blob){ row->payload->data, row->payload->len }, row->zxid,
 			  zone, &txn) == 0);
+		qualified_row(world, tree, &txn);
 		tree_apply(tree, &txn);
 		msgpack_zone_clear(zone);
 		check_ephemerals(world, tree, TREE_ROOT);

@@ -11,6 +11,8 @@
  *   machine.c  link.h, loop, clock, log    front.c   front.h
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
+ *   qualified.c  what is asked for through modifiers
+ *   client_lock.c its locks                 locks.c   what it was told of them
  *   check.c    what must hold, always      history.c what clients were told
  *   reads.c    what they have read         linear.c  a second opinion on that
  *   wild.c     elections that lie          faults.c  what goes wrong
@@ -29,6 +31,7 @@
 #define CLIENTS_MAX 4
 #define OUTSTANDING_MAX 4 /* requests of a client */
 #define NAMES 10	  /* what they use: client.c */
+#define MADE 4		  /* of a sequence, that a client remembers */
 #define MS UINT64_C(1000000)
 #define S (1000 * MS)
 /* Request ids of what comes on an older connection; below: the epoch, and a number. */
@@ -215,7 +218,8 @@ struct member {
 	bool dead;	 /* stays down after the heal */
 	bool aside;	 /* or reaches one other only … */
 	bool befriended; /* … which no other reaches only, or those would be a choice, too */
-	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that */
+	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that … */
+	uint64_t had;	 /* … which ended here */
 	bool altered;	 /* and has something else instead */
 	uint32_t life;
 	uint64_t paused_until;
@@ -262,7 +266,9 @@ struct done {
 	uint64_t zxid;
 	uint64_t node, value, stat; /* of a read: what it has seen; value, stat: hashes */
 	uint64_t key, written;	    /* a name's number, or a node; linear.c */
-	uint64_t parent;	    /* of a look-up */
+	uint64_t parent;	    /* of a look-up, or a removal by name */
+	int64_t version;	    /* the only one that is meant; -1: any */
+	bool sequence;		    /* a creation of one */
 	bool synced;		    /* a read that began after a sync of the same client */
 	bool given_up;		    /* it was not executed, nor will be */
 };
@@ -272,6 +278,16 @@ struct pending {
 	bool sent;
 	bool once; /* since it was asked for */
 	const struct bytes *bytes;
+};
+
+/* A lock, as far as its client knows. */
+#define CLAIMS 2
+struct claim {
+	enum { CLAIM_NONE, CLAIM_ASKED, CLAIM_WAITS, CLAIM_HELD, CLAIM_RELEASED } state;
+	bool believed; /* that it is held */
+	uint32_t how;  /* as asked */
+	uint64_t node;
+	uint64_t until; /* then it is released */
 };
 
 struct client {
@@ -296,8 +312,12 @@ struct client {
 	uint64_t deadline;     /* until then the session lives, for all that it knows */
 	uint64_t synced_begun; /* while a read behind a sync is made */
 	uint64_t ids[NAMES];   /* as far as it knows */
+	uint64_t made[MADE];   /* of sequences; 0: none yet */
+	uint32_t nmade;
 	struct pending pending[OUTSTANDING_MAX];
 	uint32_t npending;
+	struct claim claims[CLAIMS];
+	bool leaving; /* it has asked for its session's end */
 };
 
 /* What a row of the history is to clients. */
@@ -340,6 +360,11 @@ enum cover {
 	COVER_SNAP,	     /* snapshots sent */
 	COVER_HANDED,	     /* leaderships that a client asked for, and got */
 	COVER_TRAP,	     /* traps sprung */
+	COVER_REAPED,	     /* nodes that the leader has removed */
+	COVER_NUMBERED,	     /* of sequences */
+	COVER_VERSION,	     /* writes that were for another version */
+	COVER_LOCKED,	     /* locks that were had at once */
+	COVER_WAITED,	     /* those that were waited for */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -363,6 +388,7 @@ struct world {
 	uint32_t count;
 	struct member members[MEMBERS_MAX];
 	struct member *running;
+	bool stepping; /* its core */
 	struct conn *conns;
 	size_t nconns, conns_space;
 	bool cut[MEMBERS_MAX][MEMBERS_MAX]; /* from, to */
@@ -381,6 +407,8 @@ struct world {
 	uint64_t values;       /* written so far */
 
 	struct history history;
+	struct row *proposed; /* by any leader */
+	uint64_t nproposed, proposed_space;
 	uint64_t epoch_leader[4096]; /* index + 1 of the member that served as leader in it */
 	uint32_t writes, faults;
 	struct trap traps[TRAPS_MAX];
@@ -454,6 +482,12 @@ void image_clear(struct image *image);
 /* store.c */
 void store_push(struct member *member, enum store_done_type type, uint64_t op);
 
+/*
+ * machine.c: each member's clock of the day is wrong in its own way, and is set every two seconds:
+ * it jumps.
+ */
+int64_t machine_time_ns(const struct world *world, uint32_t sid);
+
 /* member.c */
 void member_start(struct world *world, struct member *member);
 void member_crash(struct world *world, struct member *member);
@@ -480,8 +514,33 @@ void client_answered(struct world *world, struct client *client, const struct wi
 void client_resend(struct world *world, struct client *client);
 void client_lost(struct world *world, struct client *client); /* the session is over */
 const char *client_name(uint32_t name);
+/* Where the name is; 0: not known. */
+uint64_t client_parent(const struct client *client, uint32_t name);
+/* key, written: struct done. */
+void client_ask(struct world *world, struct client *client, struct wire_msg *msg, uint64_t key,
+    uint64_t written);
 void client_send_bytes(struct world *world, struct client *client, const struct bytes *bytes);
 bool client_idle(const struct client *client);
+
+/* qualified.c: what is asked for */
+void qualified_owner(struct world *world, struct wire_create *create);
+int64_t qualified_version(struct world *world);
+void qualified_request(struct world *world, struct client *client, uint32_t name);
+void qualified_note(struct done *done, const struct wire_msg *msg);
+/* … was given to the client, … */
+void qualified_answered(struct world *world, struct done *done, struct blob name);
+/* … and was done so: the tree is that of the row before. */
+void qualified_row(struct world *world, const struct tree *tree, const struct txn *txn);
+/* Whether something should have gone by itself by then. */
+bool qualified_overdue(const struct tree *tree, uint64_t dir, int64_t now_ns);
+
+/* client_lock.c: asks for something about a lock; false: there is nothing to ask for. */
+bool client_lock(struct world *world, struct client *client);
+/* LOCK, UNLOCK or AWAIT; given up, too. */
+void client_lock_answered(struct world *world, struct client *client, const struct done *done);
+void client_lock_tick(struct world *world, struct client *client);
+void client_lock_leave(struct client *client);
+bool client_lock_idle(const struct client *client);
 
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -489,7 +548,11 @@ void check_delivered(struct world *world, struct member *member, const struct ro
 void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_changed(struct world *world, struct member *member, const struct zab_action *action);
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
-void check_truncated(struct world *world, struct member *member, uint64_t zxid);
+void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
+/* All rows go, a snapshot of everything up to zxid comes. */
+void check_replaced(struct world *world, const struct member *member, uint64_t zxid);
+/* A leader proposes it. */
+void check_proposed(struct world *world, const struct row *row);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
@@ -499,6 +562,7 @@ void check_void(struct world *world, const struct member *member, const struct z
 void check_answer(struct world *world, struct member *member, const struct zab_event *event,
     const struct zab_output *out);
 void check_outbox(struct world *world, const struct member *member);
+void check_attended(struct world *world, const struct member *member);
 void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
 /* Somebody was told that the member leads, having asked for it then. */
@@ -522,6 +586,9 @@ const struct fact *history_fact(const struct world *world, uint64_t zxid);
 void reads_check(struct world *world);
 /* Of a LIST's entries: what they say, whatever their order of bytes. */
 uint64_t reads_entries(struct blob entries);
+
+/* locks.c: likewise. */
+void locks_check(struct world *world);
 
 /* linear.c */
 void linear_check(struct world *world);

@@ -106,6 +106,8 @@ store_append(struct store *store, uint64_t op, const struct store_row *row, uint
 	order_.row.payload = bytes_new(the_world, row->payload.data, row->payload.len);
 	store->last_zxid = row->zxid;
 	*hash = store->last_hash = order_.row.hash;
+	if (self()->replica->leading)
+		check_proposed(the_world, &order_.row);
 	order(&order_);
 	return 0;
 }

@@ -192,6 +192,17 @@ attended(const struct world *world, const struct member *leader)
 	return true;
 }
 
+/* What the leader has to remove it has removed, by its own clock. */
+static bool
+reaped(const struct world *world, const struct member *leader)
+{
+	int64_t now_ns = machine_time_ns(world, leader->sid);
+
+	if (now_ns < leader->replica->time_ns)
+		now_ns = leader->replica->time_ns;
+	return !qualified_overdue(leader->replica->tree, TREE_ROOT, now_ns);
+}
+
 static bool
 converged(struct world *world)
 {
@@ -199,7 +210,7 @@ converged(struct world *world)
 	struct zab_status status;
 	uint32_t i;
 
-	if (leader == NULL || !attended(world, leader))
+	if (leader == NULL || !attended(world, leader) || !reaped(world, leader))
 		return false;
 	for (i = 0; i < world->options.clients; i++)
 		if (!world->clients[i].up || !client_idle(&world->clients[i]))
@@ -471,6 +482,7 @@ world_free(struct world *world)
 	free(world->conns);
 	free(world->dones);
 	free(world->facts);
+	free(world->proposed);
 	free(world->history.rows);
 	free(world->history.states);
 	free(world->history.trees);

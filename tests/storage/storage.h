@@ -114,10 +114,9 @@ enum call {
 };
 extern const char *const call_names[CALLS];
 
-/* Makes the n-th call of this kind fail; error 0: none. Then: how many there were, or it failed. */
+/* Makes the n-th call of this kind fail; error 0: none. Then: whether one did. */
 void fault_set(enum call call, uint64_t n, int error);
 bool fault_hit(void);
-uint64_t fault_count(enum call call);
 /* For vfs.c and wrap.c: whether this one fails, and with what. */
 int fault_now(enum call call);
 

@@ -45,12 +45,6 @@ fault_hit(void)
 	return fault.hit;
 }
 
-uint64_t
-fault_count(enum call call)
-{
-	return fault.counts[call];
-}
-
 int
 fault_now(enum call call)
 {

@@ -384,6 +384,24 @@ test_malformed(void **state)
 	}
 }
 
+static void
+test_results(void **state)
+{
+	static const struct example examples[] = {
+		{ "",
+		    "10 20 a y list names x, ok\n10 20 a y list names - EHOSTUNREACH\n"
+		    "10 20 a v look x - ENOENT\n10 20 a l use 0 7 ESTALE\n",
+		    NULL },
+		{ "", "10 20 a y list names - EIO\n", "list of names by a: EIO" },
+		{ "", "10 20 a e session - - ENOTCONN\n", "session of - by a: ENOTCONN" },
+		{ "", "10 20 a v look x - ESTALE\n", "look of x by a: ESTALE" },
+		{ "", "10 20 a l use 0 7 EBADF\n", "use of 0 by a: EBADF" },
+	};
+
+	(void)state;
+	RUN(check_results, examples);
+}
+
 int
 main(void)
 {
@@ -395,6 +413,7 @@ main(void)
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_malformed),
 	};
 

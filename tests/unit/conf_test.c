@@ -203,6 +203,10 @@ test_comments(void **state)
 	refused("# a\n// b\n//\ncluster = \"c\"\ntick = 5\n" MEMBER, 5, "tick: 5");
 	refused("#\n\n/* a\n * b\n */ cluster = \"c\" # c\ntick = 5\n" MEMBER, 6, "tick: 5");
 	refused("cluster = \"c\"\n" MEMBER "/* to the end", 3, "comment without an end");
+	refused("cluster = \"c\"\n" MEMBER "member 2 { peer = \"127.0.0.1:3\"\n\n", 3,
+	    "section without an end");
+	refused("cluster = \"c\"\n" MEMBER "member 2 {\npeer = \"127.0.0.1:3\" # }\n", 3,
+	    "section without an end");
 	assert_int_equal(load("cluster = \"a#b//c/*d\" // e\n#" MEMBER MEMBER, &conf, err), 0);
 	assert_string_equal(conf->cluster, "a#b//c/*d");
 	assert_int_equal(conf->nmembers, 1);

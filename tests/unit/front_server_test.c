@@ -137,27 +137,70 @@ test_ended_by_the_server(void **state)
 }
 
 /* Who is far away comes over TCP, and is a front end like any other. */
+static struct sockaddr_in elsewhere;
+static char address[32];
+
+/* Listens at a port that was free, too. */
 static void
-test_from_elsewhere(void **state)
+listen_tcp(void **state)
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-	struct client client = { 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char address[32], err[256];
-	struct front_server *second;
+	socklen_t len = sizeof(addr);
 
-	/* A port that is free. */
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
 	close(fd);
 	snprintf(address, sizeof(address), "127.0.0.1:%d", ntohs(addr.sin_port));
+	elsewhere = addr;
 	tcp = address;
 	assert_int_equal(listen_fresh(state), 0);
 	tcp = NULL;
-	client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(client.fd, (struct sockaddr *)&addr, len), 0);
+}
+
+static int
+connect_tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&elsewhere, sizeof elsewhere), 0);
+	return fd;
+}
+
+/* However many come from elsewhere, this machine's own mounts have places. */
+static void
+test_places_of_its_own(void **state)
+{
+	static int fds[FRONT_REMOTE_MAX + 10];
+	int own;
+
+	listen_tcp(state);
+	for (size_t i = 0; i < FRONT_REMOTE_MAX + 10; i++) {
+		fds[i] = connect_tcp();
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	settle();
+	assert_int_equal(front_connections(server), FRONT_REMOTE_MAX);
+	own = connect_to(path);
+	settle();
+	assert_int_equal(front_connections(server), FRONT_REMOTE_MAX + 1);
+	close(own);
+	for (size_t i = 0; i < FRONT_REMOTE_MAX + 10; i++)
+		close(fds[i]);
+	settle();
+	assert_int_equal(unlisten(state), 0);
+}
+
+static void
+test_from_elsewhere(void **state)
+{
+	struct client client = { 0 };
+	char err[256];
+	struct front_server *second;
+
+	listen_tcp(state);
+	client.fd = connect_tcp();
 	client.conn = conn_new(base, client.fd, &client_handler, &client, 1 << 20);
 	client_send(&client, WIRE_T_HELLO);
 	settle();
@@ -222,6 +265,7 @@ main(void)
 		TEST(test_at_most_so_many_connections),
 		TEST(test_ended_by_the_server),
 		cmocka_unit_test(test_from_elsewhere),
+		cmocka_unit_test(test_places_of_its_own),
 		TEST(test_replies),
 	};
 

@@ -36,6 +36,13 @@ test_the_opening_in_order(void **state)
 	assert_true(front_interested(replica.last, 10) && front_interested(replica.last, 11));
 	assert_int_equal(front_interests(replica.last), 2);
 
+	front_resume_on(replica.last, 6);
+	assert_int_equal(replica.resumes, 1); /* in a later turn */
+	settle();
+	assert_int_equal(replica.resumes, 2);
+	assert_true(front_seen(replica.last) == 6);
+	assert_int_equal(replica.requests, 0);
+
 	front_resume_done(replica.last, 7, true);
 	assert_int_equal(replica.requests, 0); /* not from inside the call */
 	settle();

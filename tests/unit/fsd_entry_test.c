@@ -87,7 +87,7 @@ test_create(void **state)
 
 	(void)state;
 	create = &h_expect(WIRE_T_CREATE)->create;
-	assert_int_equal(create->rid, unique);
+	assert_int_equal(create->rid, H_RID(unique));
 	assert_int_equal(create->parent, 1);
 	assert_int_equal(create->mode, S_IFREG | 0640);
 	assert_int_equal(create->owner, WIRE_PERSISTENT);
@@ -172,7 +172,7 @@ test_unlink(void **state)
 	h_known(7, S_IFREG | 0644, "f");
 	unique = h_request(FUSE_UNLINK, 1, "f", 2);
 	delete = &h_expect(WIRE_T_DELETE)->delete;
-	assert_int_equal(delete->rid, unique);
+	assert_int_equal(delete->rid, H_RID(unique));
 	assert_int_equal(delete->parent, 1);
 	assert_int_equal(delete->dir, 0);
 	assert_int_equal(delete->version, -1);

@@ -27,7 +27,7 @@ expect_write(uint64_t rid, enum wire_write_how how, uint64_t offset, const char 
 {
 	const struct wire_write *write = &h_expect(WIRE_T_WRITE)->write;
 
-	assert_int_equal(write->rid, rid);
+	assert_int_equal(write->rid, H_RID(rid));
 	assert_int_equal(write->how, how);
 	assert_int_equal(write->offset, offset);
 	assert_int_equal(write->data.len, len);

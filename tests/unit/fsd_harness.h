@@ -35,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -345,11 +346,15 @@ h_nothing_sent(uint32_t ms)
 			fail_msg("%s came", wire_type_name(h.msg.type));
 }
 
+#define H_RID(unique) ((unique)*KERNEL_RIDS)
+
+/* To an rid, or to the write that a request of the kernel became, by its unique. */
 static inline void
 h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, const char *data)
 {
 	struct wire_msg msg = { .type = WIRE_T_REPLY,
-		.reply = { .rid = rid, .code = code, .zxid = zxid } };
+		.reply = {
+		    .rid = rid < KERNEL_RIDS ? H_RID(rid) : rid, .code = code, .zxid = zxid } };
 	msgpack_sbuffer packed;
 
 	msgpack_sbuffer_init(&packed);
@@ -633,6 +638,30 @@ static inline uint64_t
 h_release_send(uint64_t ino, uint64_t fh, int flags)
 {
 	struct fuse_release_in in = { .fh = fh, .flags = (uint32_t)flags };
+
+	return h_request(FUSE_RELEASE, ino, &in, sizeof in);
+}
+
+/* flock(2), as the kernel says it; how: LOCK_SH, LOCK_EX or LOCK_UN, and LOCK_NB. */
+static inline uint64_t
+h_flock_send(uint64_t ino, uint64_t fh, int how)
+{
+	struct fuse_lk_in in = { .fh = fh, .owner = fh * 3, .lk_flags = FUSE_LK_FLOCK };
+
+	in.lk.type = (uint32_t)((how & LOCK_UN) != 0   ? F_UNLCK
+				: (how & LOCK_EX) != 0 ? F_WRLCK
+						       : F_RDLCK);
+	return h_request((how & LOCK_NB) != 0 ? FUSE_SETLK : FUSE_SETLKW, ino, &in, sizeof in);
+}
+
+/* The file has been locked once: the kernel says so. */
+static inline uint64_t
+h_release_lock_send(uint64_t ino, uint64_t fh, int flags)
+{
+	struct fuse_release_in in = { .fh = fh,
+		.flags = (uint32_t)flags,
+		.release_flags = FUSE_RELEASE_FLOCK_UNLOCK,
+		.lock_owner = fh * 3 };
 
 	return h_request(FUSE_RELEASE, ino, &in, sizeof in);
 }

@@ -1,6 +1,8 @@
 /* The session: reconnects, resends, promises, deadlines, expiry, the end. */
 #include "tests/unit/fsd_harness.h"
 
+#define LATE_NS UINT64_C(20000000000) /* for what takes a session's timeout at most */
+
 static uint64_t
 mkdir_send(const char *name)
 {
@@ -58,17 +60,17 @@ test_acked(void **state)
 
 	(void)state;
 	a = mkdir_send("a");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	b = mkdir_send("b");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(b, 11);
 	/* a is unanswered: b may not be promised. */
 	c = mkdir_send("c");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(a, 10);
 	mkdir_done(c, 12);
 	a = mkdir_send("d");
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(a) - 1);
 	mkdir_done(a, 13);
 }
 
@@ -99,10 +101,10 @@ test_resend(void **state)
 	assert_int_equal(h.msg.interest.count, 2);
 	h_expect(WIRE_T_RESUME);
 	/* The same requests, in their order, under their old ids. */
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_NONODE, 0x101, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, b);
-	assert_int_equal(h.msg.create.acked, a - 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(b));
+	assert_int_equal(h.msg.create.acked, H_RID(a) - 1);
 	assert_int_equal(h_answer(read), -ENOENT);
 	h_change(WIRE_ATTR, 0x102, 7, S_IFREG | 0600, "f");
 	h_resumed(0x102, 1);
@@ -121,7 +123,7 @@ test_waits_for_connection(void **state)
 	lose_connection();
 	a = mkdir_send("a");
 	h_open(0x100);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	mkdir_done(a, 10);
 }
 
@@ -161,7 +163,7 @@ test_window(void **state)
 	}
 	h_nothing_sent(2);
 	mkdir_done(first, 10);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, first + 1);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(first + 2) - 1);
 	h_nothing_sent(2);
 }
 
@@ -221,7 +223,7 @@ test_busy(void **state)
 	b = mkdir_send("b");
 	h_expect(WIRE_T_CREATE);
 	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	mkdir_done(b, 11);
 	mkdir_done(a, 10);
 }
@@ -249,16 +251,16 @@ setup_short(void **state)
 	return 0;
 }
 
-/* and no longer than the session lives. */
+/* and no longer than the session lives: nothing old is an answer. */
 static void
-test_sync_without_a_quorum(void **state)
+sync_without_a_quorum(void)
 {
 	struct fuse_fsync_in in = { 0 };
-	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in);
+	uint64_t a = h_request(FUSE_FSYNC, 1, &in, sizeof in), until = fsd_now_ns() + LATE_NS;
 	struct wire_msg pong = { .type = WIRE_T_PONG };
 
-	(void)state;
 	while (!h_packet()) {
+		assert_true(fsd_now_ns() < until);
 		if (!h_take()) {
 			h_turn();
 		} else if (h.msg.type == WIRE_T_PING) {
@@ -273,6 +275,23 @@ test_sync_without_a_quorum(void **state)
 	assert_int_equal(answer.head.error, -EHOSTUNREACH);
 }
 
+static void
+test_sync_without_a_quorum(void **state)
+{
+	(void)state;
+	sync_without_a_quorum();
+}
+
+static void
+test_sync_of_a_stale_mount(void **state)
+{
+	(void)state;
+	h_begin(600, true);
+	h_open(0x100);
+	sync_without_a_quorum();
+	h_teardown(NULL);
+}
+
 /* What the first connection took with it may have been executed, whatever is said of the second. */
 static uint64_t
 send_twice(void)
@@ -282,7 +301,7 @@ send_twice(void)
 	h_expect(WIRE_T_CREATE);
 	lose_connection();
 	h_open(0x100);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	return a;
 }
 
@@ -293,7 +312,7 @@ test_busy_after_resend(void **state)
 
 	(void)state;
 	h_reply(a, ERR_BUSY, 0x100, NULL, NULL);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, a);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(a));
 	h_reply(a, ERR_NOQUORUM, 0x100, NULL, NULL);
 	close(h.listener);
 	unlink(h.path);
@@ -374,6 +393,22 @@ test_deadline(void **state)
 	h_until_state(LINK_CONNECTED);
 }
 
+/* Others may see its nodes gone from the deadline on, not from the next tick. */
+static void
+test_deadline_to_the_point(void **state)
+{
+	uint64_t until = fsd_now_ns() + h.timeout_ms * UINT64_C(1000000);
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	assert_true(inode_live(&h.fsd, 7));
+	/* No turn of the loop. */
+	while (fsd_now_ns() <= until)
+		usleep(1000);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
+	assert_false(inode_live(&h.fsd, 7));
+}
+
 static void
 test_stale_mount(void **state)
 {
@@ -442,7 +477,7 @@ test_expired(void **state)
 	assert_int_equal(h_expect(WIRE_T_INTEREST)->interest.id, 7);
 	h_expect(WIRE_T_RESUME);
 	h_resumed(0x105, 1);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, waiting);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(waiting));
 	mkdir_done(waiting, 10);
 	assert_int_equal(link_session(h.fsd.link), H_SESSION + 1);
 }
@@ -463,6 +498,29 @@ test_close(void **state)
 	link_close(h.fsd.link, 1000, on_closed, &closed);
 	h_expect(WIRE_T_CLOSE);
 	assert_false(closed);
+	h_tell(&bye);
+	h_run_ms(5);
+	assert_true(closed);
+}
+
+/* There is no leader for a moment: the end is asked for again. */
+static void
+test_close_without_a_leader(void **state)
+{
+	struct wire_msg bye = { .type = WIRE_T_BYE };
+	bool closed = false;
+
+	(void)state;
+	link_close(h.fsd.link, 20000, on_closed, &closed);
+	h_expect(WIRE_T_CLOSE);
+	bye.bye.code = ERR_NOQUORUM;
+	h_tell(&bye);
+	h_expect(WIRE_T_CLOSE);
+	bye.bye.code = ERR_BUSY;
+	h_tell(&bye);
+	h_expect(WIRE_T_CLOSE);
+	assert_false(closed);
+	bye.bye.code = ERR_OK;
 	h_tell(&bye);
 	h_run_ms(5);
 	assert_true(closed);
@@ -542,13 +600,17 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_sync_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_sync_without_a_quorum, setup_short, h_teardown),
+		cmocka_unit_test(test_sync_of_a_stale_mount),
 		cmocka_unit_test_setup_teardown(test_busy_after_resend, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_after_resend, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_deadline_to_the_point, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_close_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close_unanswered, h_setup, h_teardown),
 		cmocka_unit_test(test_report_without_session),
 		cmocka_unit_test_setup_teardown(test_misbehaving_replica, h_setup, h_teardown),

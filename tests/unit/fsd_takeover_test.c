@@ -140,9 +140,9 @@ test_requests(void **state)
 
 	(void)state;
 	first = h_write_send(F, fh, O_WRONLY | O_APPEND, 0, "one", 3);
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, first);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, first * KERNEL_RIDS);
 	second = h_write_send(F, fh, O_WRONLY | O_APPEND, 0, "two", 3);
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, second);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, second * KERNEL_RIDS);
 	die();
 	write_again(second, fh, "two");
 	write_again(first, fh, "one");
@@ -151,14 +151,14 @@ test_requests(void **state)
 	assert_int_equal(h.resends, 1);
 	attach(SEEN, 0);
 	/* The smaller id first, and nothing is promised that it would break. */
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, first);
-	assert_true(h.msg.write.acked < first);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, first * KERNEL_RIDS);
+	assert_true(h.msg.write.acked < first * KERNEL_RIDS);
 	assert_int_equal(h.msg.write.how, WIRE_APPEND);
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, second);
-	assert_true(h.msg.write.acked < first);
-	h_reply(first, ERR_OK, 0x111, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, second * KERNEL_RIDS);
+	assert_true(h.msg.write.acked < first * KERNEL_RIDS);
+	h_reply(first * KERNEL_RIDS, ERR_OK, 0x111, NULL, NULL);
 	assert_int_equal(h_answer(first | H_RESEND_BIT), 0);
-	h_reply(second, ERR_OK, 0x112, NULL, NULL);
+	h_reply(second * KERNEL_RIDS, ERR_OK, 0x112, NULL, NULL);
 	assert_int_equal(h_answer(second | H_RESEND_BIT), 0);
 }
 
@@ -311,17 +311,17 @@ test_trunc(void **state)
 	(void)state;
 	release.fh = open_file(O_WRONLY | O_TRUNC);
 	unique = h_release_send(F, release.fh, O_WRONLY);
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, unique);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, unique * KERNEL_RIDS);
 	die();
 	again(FUSE_GETATTR, unique + 2, F, &getattr, sizeof getattr);
 	again(FUSE_RELEASE, unique, F, &release, sizeof release);
 	adopt();
 	attach(SEEN, 0);
-	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, unique);
+	assert_int_equal(h_expect(WIRE_T_WRITE)->write.rid, unique * KERNEL_RIDS);
 	assert_int_equal(h.msg.write.how, WIRE_REPLACE);
 	assert_int_equal(h.msg.write.data.len, 0);
 	h_nothing_sent(2);
-	h_reply(unique, ERR_OK, 0x111, &stat, NULL);
+	h_reply(unique * KERNEL_RIDS, ERR_OK, 0x111, &stat, NULL);
 	assert_int_equal(h_answer(unique | H_RESEND_BIT), 0);
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, 0x111, &stat, NULL);
 	assert_int_equal(h_answer((unique + 2) | H_RESEND_BIT), 0);
@@ -361,15 +361,15 @@ test_held(void **state)
 	create_again(unique);
 	adopt();
 	attach(SEEN, 0);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, unique);
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, unique * KERNEL_RIDS);
 	assert_int_equal(h.msg.create.handle, fh);
-	h_reply(unique, ERR_OK, 0x111, &stat, NULL);
+	h_reply(unique * KERNEL_RIDS, ERR_OK, 0x111, &stat, NULL);
 	assert_int_equal(h_answer(unique | H_RESEND_BIT), 0);
 	assert_int_equal(open->fh, fh);
 	h_expect(WIRE_T_FORGET);
 	unique = h_release_send(ino_make(INO_ALIAS, 32), fh, O_RDWR);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 32);
-	h_reply(unique, ERR_OK, 0x112, NULL, NULL);
+	h_reply(unique * KERNEL_RIDS, ERR_OK, 0x112, NULL, NULL);
 	assert_int_equal(h_answer(unique), 0);
 }
 
@@ -389,7 +389,7 @@ test_held_by_nobody(void **state)
 	assert_int_equal(h_expect(WIRE_T_FIND)->find.handle, fh);
 	h_reply(h.msg.find.rid, ERR_OK, 0x111, &stat, NULL);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 32);
-	assert_true(h.msg.delete.rid > h.unique);
+	assert_true(h.msg.delete.rid > h.unique * KERNEL_RIDS);
 	h_reply(h.msg.delete.rid, ERR_OK, 0x112, NULL, NULL);
 	h_run_ms(2);
 	assert_null(handle_find(&h.fsd, fh));

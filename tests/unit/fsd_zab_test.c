@@ -68,7 +68,7 @@ test_listing(void **state)
 			assert_memory_equal(entry->name, "data", 4);
 		at += FUSE_DIRENT_SIZE(entry);
 	}
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 11);
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);
 	in.offset = 2;
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);
@@ -104,7 +104,7 @@ test_stat_text(void **state)
 	h_body_is("czxid 0x5\nmzxid 0x6\npzxid 0x5\nversion 3\ncversion 0\naversion 0\nowner "
 		  "0xabc\nhandle 0\n"
 		  "birth 1970-01-01T00:00:01.000000001Z\nmtime 1970-01-01T00:00:01.500000000Z\n"
-		  "id 30\nsize 17\nchildren 0\nkind file\n");
+		  "id 30\nsize 17\nchildren 0\nkind file\nttl_ms 0\ncontainer no\n");
 	/* The first read is of what OPEN made; the next from the start is anew. */
 	stat.version = 4;
 	unique = h_read_send(ino, fh, 0, 4096);
@@ -350,7 +350,7 @@ test_held(void **state)
 	(void)state;
 	unique = h_release_send(ino, fh, O_RDWR);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 32);
-	assert_int_equal(h.msg.delete.rid, unique);
+	assert_int_equal(h.msg.delete.rid, H_RID(unique));
 	assert_int_equal(h.msg.delete.parent, 0);
 	assert_int_equal(h.msg.delete.version, -1);
 	assert_int_equal(h.msg.delete.flags, WIRE_ECHO);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -272,6 +273,28 @@ test_address_in_use(void **state)
 	assert_non_null(strstr(err, address));
 }
 
+/* Without descriptors nobody is accepted; who has waited is served when there are some. */
+static void
+test_no_descriptor(void **state)
+{
+	static const char request[] = "GET /livez HTTP/1.0\r\n\r\n";
+	struct rlimit before, none_left;
+	int fd = dial(), lowest = dup(fd), i;
+
+	(void)state;
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none_left = before;
+	none_left.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+	assert_int_equal(send(fd, request, sizeof request - 1, 0), sizeof request - 1);
+	for (i = 0; i < 20; i++)
+		turn();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(hear(fd));
+	assert_non_null(strstr(heard, "alive"));
+}
+
 int
 main(void)
 {
@@ -280,6 +303,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_much, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends_with_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address_in_use, setup, teardown),
 	};

@@ -23,6 +23,26 @@ settle(struct pair *pair)
 		pair->done[i] = pair->clients[i].rid;
 }
 
+/* What is due goes, one node behind the other in one world, each applied in the other. */
+static void
+pair_reap(struct pair *pair)
+{
+	int64_t later = rng_below(&pair->rng, 200000000);
+	struct tree_due at = { 0 };
+	uint64_t ids[DUE_MAX];
+	uint32_t n = 0;
+
+	pair->piped->time_ns += later;
+	pair->single->time_ns += later;
+	while (tree_next_due(pair->single->tree, pair->single->time_ns, &at))
+		ids[n++] = at.id;
+	while (n-- > 0) {
+		assert_true(world_reap(pair->piped, ids[n]));
+		assert_true(world_reap(pair->single, ids[n]));
+		world_apply_all(pair->single);
+	}
+}
+
 static void
 pair_request(struct pair *pair, uint32_t which)
 {
@@ -71,6 +91,7 @@ piped(uint64_t seed)
 	while (pair.single->nrows < 250) {
 		uint32_t depth = 1 + rng_below(&pair.rng, 50);
 
+		pair_reap(&pair);
 		while (depth-- > 0) {
 			pair_step(&pair);
 			world_apply_all(pair.single);

@@ -118,6 +118,21 @@ setattr(struct fixture *fixture, uint64_t id, uint32_t valid, uint32_t mode, uin
 	msg.setattr.size = size;
 	msg.setattr.uid = 11;
 	msg.setattr.gid = 12;
+	msg.setattr.version = -1;
+	return ask(fixture, msg);
+}
+
+/* For this version alone. */
+static int
+setattr_of(struct fixture *fixture, uint64_t id, uint32_t valid, int64_t version)
+{
+	struct wire_msg msg = { .type = WIRE_T_SETATTR };
+
+	msg.setattr.id = id;
+	msg.setattr.valid = valid;
+	msg.setattr.mode = 0600;
+	msg.setattr.size = 1;
+	msg.setattr.version = version;
 	return ask(fixture, msg);
 }
 
@@ -191,7 +206,6 @@ test_create(void **state)
 	assert_int_equal(create(f, 1, ".zabx", S_IFREG | 0644, 0), 0);
 	assert_int_equal(create(f, 1, "x", S_IFIFO | 0644, 0), ERR_PERM);
 	assert_int_equal(create(f, 1, "x", S_IFDIR | 0755, WIRE_EPHEMERAL), ERR_INVAL);
-	assert_int_equal(create(f, 1, "x", S_IFREG | 0755, 3), ERR_INVAL);
 	assert_int_equal(create(f, dir, "file", S_IFREG | 0644, 0), ERR_EXISTS);
 	link.create.parent = 1;
 	link.create.name = blob_of("link");
@@ -236,6 +250,160 @@ test_ephemeral(void **state)
 	assert_int_equal(move(f, 1, "e", 1, "e2", 0), 0);
 	assert_int_equal(stat_of(f, id).owner, f->session);
 	assert_int_equal(tree_ephemerals(f->world->tree), 2);
+}
+
+/* Owner and handle of a creation, and whether there can be such a node. */
+static void
+test_owners(void **state)
+{
+	static const struct {
+		uint32_t mode, owner;
+		uint64_t handle;
+		int code;
+		uint64_t is; /* its owner; 1: the session */
+	} cases[] = {
+		{ S_IFREG | 0644, WIRE_PERSISTENT, 7, 0, 0 },
+		{ S_IFREG | 0644, WIRE_EPHEMERAL, 7, 0, 1 },
+		{ S_IFREG | 0644, WIRE_HELD, 7, 0, 1 },
+		{ S_IFREG | 0644, WIRE_HELD, 0, ERR_INVAL, 0 },
+		{ S_IFDIR | 0755, WIRE_HELD, 7, ERR_INVAL, 0 },
+		{ S_IFDIR | 0755, WIRE_EPHEMERAL, 0, ERR_INVAL, 0 },
+		{ S_IFLNK | 0777, WIRE_EPHEMERAL, 0, 0, 1 },
+		{ S_IFDIR | 0755, WIRE_CONTAINER, 7, 0, WIRE_OWNER_CONTAINER },
+		{ S_IFREG | 0644, WIRE_CONTAINER, 0, ERR_INVAL, 0 },
+		{ S_IFLNK | 0777, WIRE_CONTAINER, 0, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, WIRE_TTL, 1, 0, WIRE_OWNER_TTL | 1 },
+		{ S_IFDIR | 0755, WIRE_TTL, 500, 0, WIRE_OWNER_TTL | 500 },
+		{ S_IFLNK | 0777, WIRE_TTL, WIRE_TTL_MAX, 0, WIRE_OWNER_TTL | WIRE_TTL_MAX },
+		{ S_IFREG | 0644, WIRE_TTL, 0, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, WIRE_TTL, WIRE_TTL_MAX + 1, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, WIRE_TTL, UINT64_MAX, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, WIRE_TTL, WIRE_OWNER_TTL | 5, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, WIRE_TTL + 1, 1, ERR_INVAL, 0 },
+		{ S_IFREG | 0644, UINT32_MAX, 1, ERR_INVAL, 0 },
+	};
+	struct wire_msg msg = { .type = WIRE_T_CREATE };
+	struct fixture *f = *state;
+	struct wire_stat stat;
+	uint64_t handle;
+	char name[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(name, sizeof(name), "n%zu", i);
+		msg.create.parent = TREE_ROOT;
+		msg.create.name = blob_of(name);
+		msg.create.mode = cases[i].mode;
+		msg.create.owner = cases[i].owner;
+		msg.create.handle = cases[i].handle;
+		msg.create.value = blob_of(S_ISLNK(cases[i].mode) ? "target" : "");
+		assert_int_equal(ask(f, msg), cases[i].code);
+		if (cases[i].code != 0)
+			continue;
+		stat = stat_of(f, last_result(f));
+		handle = cases[i].owner == WIRE_HELD ? cases[i].handle : 0;
+		assert_int_equal(stat.owner, cases[i].is == 1 ? f->session : cases[i].is);
+		assert_int_equal(stat.handle, handle);
+		/* The sticky bit says that it is an ephemeral. */
+		assert_int_equal((stat.mode & S_ISVTX) != 0,
+		    S_ISREG(stat.mode) && wire_owner_is_session(stat.owner));
+	}
+	assert_int_equal(tree_ephemerals(f->world->tree), 3);
+	assert_int_equal(wire_owner_ttl_ms(WIRE_OWNER_TTL | WIRE_TTL_MAX), WIRE_TTL_MAX);
+	assert_int_equal(wire_owner_ttl_ms(WIRE_OWNER_CONTAINER), 0);
+	assert_int_equal(wire_owner_ttl_ms(f->session), 0);
+}
+
+/* A session's end leaves what the leader is to remove. */
+static void
+test_owners_close(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_msg msg = { .type = WIRE_T_CREATE };
+
+	msg.create.parent = TREE_ROOT;
+	msg.create.name = blob_of("t");
+	msg.create.mode = S_IFREG | 0644;
+	msg.create.owner = WIRE_TTL;
+	msg.create.handle = 1;
+	assert_int_equal(ask(f, msg), 0);
+	assert_int_equal(create(f, 1, "c", S_IFDIR | 0755, WIRE_CONTAINER), 0);
+	assert_int_equal(create(f, 1, "e", S_IFREG | 0644, WIRE_EPHEMERAL), 0);
+	assert_true(world_close(f->world, f->session, true));
+	world_apply_all(f->world);
+	assert_int_equal(tree_nodes(f->world->tree), 3);
+}
+
+static int
+create_next(struct fixture *fixture, uint64_t parent, const char *prefix, uint32_t owner)
+{
+	struct wire_msg msg = { .type = WIRE_T_CREATE };
+
+	msg.create.flags = WIRE_SEQUENCE;
+	msg.create.parent = parent;
+	msg.create.name = blob_of(prefix);
+	msg.create.mode = S_IFREG | 0644;
+	msg.create.owner = owner;
+	msg.create.handle = owner == WIRE_HELD ? 77 : 0;
+	return ask(fixture, msg);
+}
+
+static void
+assert_next(struct fixture *f, uint64_t parent, const char *prefix, const char *name)
+{
+	uint64_t id;
+
+	assert_int_equal(create_next(f, parent, prefix, WIRE_PERSISTENT), 0);
+	id = last_result(f);
+	world_apply_all(f->world);
+	assert_same_blob(znode_name(tree_node(f->world->tree, id)), blob_of(name));
+}
+
+/* Its number is the directory's cversion, whatever has changed that. */
+static void
+test_sequence(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t dir = made(f, 1, "dir", S_IFDIR | 0755), first, second;
+	char longest[WIRE_NAME_MAX + 1];
+
+	assert_next(f, dir, "job-", "job-0000000000");
+	assert_next(f, dir, "job-", "job-0000000001");
+	assert_next(f, dir, "", "0000000002");
+	made(f, dir, "plain", S_IFREG | 0644);
+	assert_int_equal(delete (f, dir, "plain", 0, 0, -1), 0);
+	assert_next(f, dir, ".", ".0000000005");
+	assert_next(f, dir, ".zab", ".zab0000000006");
+	assert_int_equal(move(f, dir, "job-0000000000", dir, "x", 0), 0);
+	assert_next(f, dir, "x", "x0000000008");
+	/* What is below it, or its own value, does not count. */
+	assert_int_equal(put(f, dir, WIRE_AT, 0, "v", -1), 0);
+	assert_next(f, dir, "x", "x0000000009");
+	assert_next(f, 1, "job-", "job-0000000001");
+
+	/* In flight, too. */
+	assert_int_equal(create_next(f, dir, "q", WIRE_EPHEMERAL), 0);
+	first = last_result(f);
+	assert_int_equal(create_next(f, dir, "q", WIRE_HELD), 0);
+	second = last_result(f);
+	world_apply_all(f->world);
+	assert_same_blob(znode_name(tree_node(f->world->tree, first)), blob_of("q0000000010"));
+	assert_same_blob(znode_name(tree_node(f->world->tree, second)), blob_of("q0000000011"));
+	assert_int_equal(stat_of(f, second).handle, 77);
+
+	/* Somebody has that very name: it is no other's, and the number goes on with the next change. */
+	made(f, dir, "y0000000013", S_IFREG | 0644);
+	assert_int_equal(create_next(f, dir, "y", WIRE_PERSISTENT), ERR_EXISTS);
+	assert_next(f, dir, "z", "z0000000013");
+	assert_next(f, dir, "y", "y0000000014");
+
+	memset(longest, 'n', sizeof(longest));
+	longest[WIRE_NAME_MAX - 9] = '\0';
+	assert_int_equal(create_next(f, dir, longest, WIRE_PERSISTENT), ERR_NAMETOOLONG);
+	longest[WIRE_NAME_MAX - 10] = '\0';
+	assert_int_equal(create_next(f, dir, longest, WIRE_PERSISTENT), 0);
+	assert_int_equal(create_next(f, dir, "a/b", WIRE_PERSISTENT), ERR_INVAL);
+	assert_int_equal(create_next(f, first, "a", WIRE_PERSISTENT), ERR_NOTDIR);
+	assert_int_equal(create_next(f, 99, "a", WIRE_PERSISTENT), ERR_NONODE);
 }
 
 static void
@@ -330,6 +498,25 @@ test_setattr(void **state)
 	assert_true(stat_of(f, file).ctime_ns > after.ctime_ns);
 	assert_int_equal(setattr(f, TREE_ROOT, WIRE_SET_MODE, 01777, 0), 0);
 	assert_int_equal(stat_of(f, TREE_ROOT).mode, S_IFDIR | 01777);
+}
+
+/* The version is that of the value; a change that is in flight counts. */
+static void
+test_setattr_version(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t file = made(f, 1, "file", S_IFREG | 0644);
+
+	assert_int_equal(setattr_of(f, file, WIRE_SET_MODE, 1), ERR_BADVERSION);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_MODE, -2), ERR_BADVERSION);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_MODE, 0), 0);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_MODE, 0), 0);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_SIZE, 0), 0);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_MTIME, 0), ERR_BADVERSION);
+	assert_int_equal(setattr_of(f, file, WIRE_SET_SIZE, 1), 0);
+	assert_int_equal(stat_of(f, file).version, 2);
+	assert_int_equal(stat_of(f, file).aversion, 2);
+	assert_int_equal(stat_of(f, file).size, 1);
 }
 
 static void
@@ -591,9 +778,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		RULES(test_create),
 		RULES(test_ephemeral),
+		RULES(test_owners),
+		RULES(test_owners_close),
+		RULES(test_sequence),
 		RULES(test_delete),
 		RULES(test_write),
 		RULES(test_setattr),
+		RULES(test_setattr_version),
 		RULES(test_rename),
 		RULES(test_rename_meant),
 		RULES(test_no_room),

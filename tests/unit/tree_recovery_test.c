@@ -42,6 +42,17 @@ client_step(struct run *run)
 		client->acked = client->rid - rng_below(&run->rng, 2);
 }
 
+/* The leader removes what is due, as far as nothing that is in flight concerns it. */
+static void
+reap_step(struct run *run)
+{
+	struct tree_due at = { 0 };
+
+	run->world->time_ns += rng_below(&run->rng, 30000000);
+	while (tree_next_due(run->world->tree, run->world->time_ns, &at))
+		world_reap(run->world, at.id);
+}
+
 /* The batch, or the end of the pass, meets a full disk. */
 static void
 pass_fails(struct run *run)
@@ -143,6 +154,8 @@ fuzzy(uint64_t seed)
 	assert_non_null(run.disk);
 	for (int step = 0; step < STEPS; step++) {
 		client_step(&run);
+		if (rng_below(&run.rng, 8) == 0)
+			reap_step(&run);
 		if (rng_below(&run.rng, 4) != 0)
 			world_apply(run.world, 1 + rng_below(&run.rng, 6));
 		if (rng_below(&run.rng, 2) == 0)
@@ -170,8 +183,13 @@ history(uint64_t seed)
 	struct run run = { .rng = { seed }, .seed = seed };
 
 	run.world = world_new();
-	for (int step = 0; step < STEPS; step++)
+	for (int step = 0; step < STEPS; step++) {
 		client_step(&run);
+		if (rng_below(&run.rng, 20) != 0)
+			continue;
+		world_apply_all(run.world);
+		reap_step(&run);
+	}
 	world_apply_all(run.world);
 	return run.world;
 }
@@ -236,6 +254,20 @@ test_bad_rows(void **state)
 	row = good, row.name = blob_of("a/b");
 	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
 	row = good, row.parent = 0;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.handle = 1;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = WIRE_OWNER_CONTAINER;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = WIRE_OWNER_TTL;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = WIRE_OWNER_TTL | (WIRE_TTL_MAX + 1);
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = WIRE_OWNER_TTL | 5, row.handle = 1;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = WIRE_OWNER_CONTAINER | 1, row.mode = S_IFDIR | 0700;
+	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
+	row = good, row.owner = 9, row.mode = S_IFDIR | 0700;
 	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);
 	row = good, row.id = TREE_ROOT;
 	assert_int_equal(image_load_node(tree, &row), ERR_PROTO);

@@ -124,6 +124,68 @@ apply_row(struct tree *tree, const struct row *row, msgpack_zone *zone)
 	msgpack_zone_clear(zone);
 }
 
+#define DUE_MAX 512
+
+struct dues {
+	struct tree_due at[DUE_MAX];
+	uint32_t count;
+};
+
+/* What is to go by itself, and when, said again from the nodes alone. */
+static inline void
+due_collect(const struct tree *tree, uint64_t dir, struct dues *dues)
+{
+	const struct znode *child;
+	struct wire_stat stat;
+	uint64_t after = 0, ttl_ms;
+
+	while ((child = tree_next_child(tree, dir, after)) != NULL) {
+		after = znode_id(child);
+		znode_stat(tree, child, &stat);
+		ttl_ms = stat.owner == WIRE_OWNER_CONTAINER ? 0 : wire_owner_ttl_ms(stat.owner);
+		if (stat.children != 0)
+			due_collect(tree, after, dues);
+		else if (ttl_ms != 0 || (stat.owner == WIRE_OWNER_CONTAINER && stat.cversion != 0))
+			dues->at[dues->count++] =
+			    (struct tree_due){ stat.mtime_ns + (int64_t)ttl_ms * 1000000, after };
+		assert_true(dues->count < DUE_MAX);
+	}
+}
+
+static inline int
+due_compare(const void *a, const void *b)
+{
+	const struct tree_due *x = a, *y = b;
+
+	if (x->deadline_ns != y->deadline_ns)
+		return x->deadline_ns < y->deadline_ns ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* All that is ever due, the earliest first. */
+static inline void
+due_all(const struct tree *tree, struct dues *dues)
+{
+	dues->count = 0;
+	due_collect(tree, TREE_ROOT, dues);
+	qsort(dues->at, dues->count, sizeof(dues->at[0]), due_compare);
+}
+
+static inline void
+assert_due_right(const struct tree *tree)
+{
+	struct tree_due at = { 0 };
+	struct dues dues;
+
+	due_all(tree, &dues);
+	for (uint32_t i = 0; i < dues.count; i++) {
+		assert_true(tree_next_due(tree, INT64_MAX, &at));
+		assert_int_equal(at.id, dues.at[i].id);
+		assert_int_equal(at.deadline_ns, dues.at[i].deadline_ns);
+	}
+	assert_false(tree_next_due(tree, INT64_MAX, &at));
+}
+
 /* The next `n` rows. */
 static inline void
 world_apply(struct world *world, uint32_t n)
@@ -136,6 +198,7 @@ world_apply(struct world *world, uint32_t n)
 		if (tree_hash(world->tree) != tree_hash_slow(world->tree))
 			fail_msg("the running hash is wrong at zxid 0x%llx",
 			    (unsigned long long)row->zxid);
+		assert_due_right(world->tree);
 	}
 }
 
@@ -186,6 +249,18 @@ world_close(struct world *world, uint64_t session, bool expired)
 	return true;
 }
 
+/* False: not now. */
+static inline bool
+world_reap(struct world *world, uint64_t id)
+{
+	struct txn txn;
+
+	if (!prep_reap(world->prep, world->zxid, world->time_ns, id, &world->zone, &txn))
+		return false;
+	world_propose(world, &txn);
+	return true;
+}
+
 /* Few names, so that they meet. */
 static inline struct blob
 random_name(struct rng *rng)
@@ -222,6 +297,17 @@ random_version(struct rng *rng)
 	return rng_below(rng, 4) != 0 ? -1 : (int64_t)rng_below(rng, 3);
 }
 
+/* Now and then one that such a node can't have. */
+static inline uint32_t
+random_owner(struct rng *rng, uint32_t mode)
+{
+	if (rng_below(rng, 20) == 0)
+		return rng_below(rng, 6);
+	if (S_ISDIR(mode))
+		return rng_below(rng, 2) == 0 ? WIRE_TTL : WIRE_CONTAINER;
+	return rng_below(rng, 3) == 0 ? WIRE_TTL : rng_below(rng, 3);
+}
+
 static inline void
 random_create(struct rng *rng, uint64_t below, struct wire_create *msg)
 {
@@ -233,10 +319,12 @@ random_create(struct rng *rng, uint64_t below, struct wire_create *msg)
 	msg->mode = modes[rng_below(rng, 6)];
 	msg->uid = rng_below(rng, 3);
 	msg->gid = rng_below(rng, 3);
-	if (!S_ISDIR(msg->mode))
-		msg->owner = rng_below(rng, 3);
-	if (msg->owner == WIRE_HELD)
-		msg->handle = 1 + rng_below(rng, 100);
+	if (rng_below(rng, 2) == 0)
+		msg->owner = random_owner(rng, msg->mode);
+	if (msg->owner == WIRE_HELD || msg->owner == WIRE_TTL)
+		msg->handle = rng_below(rng, 100);
+	if (rng_below(rng, 5) == 0)
+		msg->flags = WIRE_SEQUENCE;
 	msg->value = random_value(rng, rng_below(rng, 10) == 0 ? 60 : 20);
 }
 
@@ -245,7 +333,8 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 {
 	static const enum wire_type types[] = { WIRE_T_CREATE, WIRE_T_CREATE, WIRE_T_CREATE,
 		WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_DELETE, WIRE_T_WRITE, WIRE_T_WRITE,
-		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME };
+		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_LOCK,
+		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK };
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = types[rng_below(rng, sizeof(types) / sizeof(types[0]))];
@@ -275,6 +364,15 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 		msg->setattr.gid = rng_below(rng, 3);
 		msg->setattr.size = rng_below(rng, 60);
 		msg->setattr.version = random_version(rng);
+		break;
+	case WIRE_T_LOCK:
+		msg->lock.id = random_id(rng, below);
+		msg->lock.owner = rng_below(rng, 2);
+		msg->lock.how = rng_below(rng, 4);
+		break;
+	case WIRE_T_UNLOCK:
+		msg->unlock.id = random_id(rng, below);
+		msg->unlock.owner = rng_below(rng, 2);
 		break;
 	default:
 		msg->rename.parent = random_id(rng, below);
@@ -423,6 +521,25 @@ assert_same_blob(struct blob a, struct blob b)
 }
 
 static inline void
+assert_same_locks(
+    const struct tree *a, const struct session *x, const struct tree *b, const struct session *y)
+{
+	const struct lock *lock = NULL, *other = NULL;
+
+	assert_int_equal(session_locks(x), session_locks(y));
+	while ((lock = session_next_lock(x, lock)) != NULL) {
+		other = session_next_lock(y, other);
+		assert_non_null(other);
+		assert_int_equal(lock->node, other->node);
+		assert_int_equal(lock->owner, other->owner);
+		assert_int_equal(lock->zxid, other->zxid);
+		assert_int_equal(lock->exclusive, other->exclusive);
+		assert_int_equal(tree_lock_is_held(a, lock), tree_lock_is_held(b, other));
+	}
+	assert_null(session_next_lock(y, other));
+}
+
+static inline void
 assert_same_sessions(const struct tree *a, const struct tree *b)
 {
 	const struct session *x = tree_next_session(a, 0), *y = tree_next_session(b, 0);
@@ -443,6 +560,7 @@ assert_same_sessions(const struct tree *a, const struct tree *b)
 			assert_int_equal(handle, handle2);
 		}
 		assert_false(session_next_ephemeral(y, id2, &id2, &handle2));
+		assert_same_locks(a, x, b, y);
 	}
 	assert_null(y);
 }
@@ -484,6 +602,9 @@ assert_same_tree(const struct tree *a, const struct tree *b)
 	assert_int_equal(tree_nodes(a), tree_nodes(b));
 	assert_int_equal(tree_bytes(a), tree_bytes(b));
 	assert_int_equal(tree_ephemerals(a), tree_ephemerals(b));
+	assert_due_right(a);
+	assert_due_right(b);
+	assert_int_equal(tree_locks(a), tree_locks(b));
 	assert_int_equal(tree_hash(a), tree_hash(b));
 	assert_int_equal(tree_hash_slow(a), tree_hash_slow(b));
 	assert_int_equal(tree_hash(a), tree_hash_slow(a));

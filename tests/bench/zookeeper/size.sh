@@ -63,6 +63,7 @@ size_stall() {
 	ours_end 1 KILL
 	rm -rf "$ours/1/data"
 	cp -a "$ours/1/data.full" "$ours/1/data"
+	sync -f "$ours/1/data" # what is copied is not the replica's to wait for
 	sed -i 's/^pass_interval.*/pass_interval = 5/' "$ours/conf"
 	size_first zabfs -v
 	size_load zabfs

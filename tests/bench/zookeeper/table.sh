@@ -18,9 +18,14 @@ server_ticks() {
 
 # collect CELL SYSTEM COMMAND…: a load generator's run of run_ms.
 collect() {
-	local cell=$1 system=$2 kind ticks
-	ticks=$(cd /proc && server_ticks "$system")
-	"${@:3}" >"$work/samples" || fail "$cell: $system"
+	local cell=$1 system=$2 kind ticks try
+	for try in 1 2 3 4; do
+		((try < 4)) || fail "$cell: $system"
+		ticks=$(cd /proc && server_ticks "$system")
+		"${@:3}" >"$work/samples" && break
+		say "$cell: $system failed ($try), again"
+		note "$cell" "$system" failed 1
+	done
 	ticks=$(($(cd /proc && server_ticks "$system") - ticks))
 	for kind in rate write read began_modify began_event; do
 		grep -q "^$kind " "$work/samples" || continue

@@ -1,0 +1,243 @@
+/* See events.h. */
+#include "fsd/events.h"
+
+#include "fsd/flow.h"
+#include "fsd/qualified.h"
+#include "fsd/reply.h"
+#include "replica/lib/check.h"
+#include "replica/lib/err.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct events {
+	struct fsd *fsd;
+	uint64_t dir, cursor, stream;
+	int flags;
+	bool closed;
+	int code;	      /* why the last request failed; for the next reader */
+	struct flow flow;     /* its one request under way, and who waits for it */
+	msgpack_sbuffer text; /* lines that nobody has read yet */
+	size_t read;
+	struct fuse_pollhandle *poll; /* NULL: nobody polls */
+	struct handle_flow *kept; /* the handle's */
+	void (*opened)(struct call *call, struct handle *handle, int code);
+};
+
+static size_t
+unread(const struct events *events)
+{
+	return events->text.size - events->read;
+}
+
+static void
+maybe_free(struct events *events)
+{
+	if (!events->closed || !flow_idle(&events->flow))
+		return;
+	if (events->poll != NULL)
+		fuse_pollhandle_destroy(events->poll);
+	msgpack_sbuffer_destroy(&events->text);
+	free(events);
+}
+
+static void
+events_send(struct events *events, struct call *call, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_EVENTS,
+		.events = { .dir = events->dir,
+		    .after = events->cursor,
+		    .stream = events->stream } };
+
+	call->arg = events;
+	call_send(call, &msg, done);
+}
+
+static void
+told(struct events *events, const struct wire_reply *reply)
+{
+	events->code = reply->code;
+	if (reply->code != ERR_OK)
+		return;
+	events->cursor = reply->zxid;
+	if (reply->data.len != 0)
+		CHECK(msgpack_sbuffer_write(&events->text, (const char *)reply->data.data,
+			  reply->data.len) == 0);
+}
+
+static void
+answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct events *events = call->arg;
+
+	(void)stat;
+	told(events, reply);
+	if (events->poll != NULL) {
+		fuse_lowlevel_notify_poll(events->poll);
+		fuse_pollhandle_destroy(events->poll);
+		events->poll = NULL;
+	}
+	call_free(call);
+	flow_end(&events->flow, 0);
+	maybe_free(events);
+}
+
+/* One request at a time: it ends when there is something to tell. */
+static void
+ask(struct events *events)
+{
+	struct call *call;
+
+	if (events->flow.outstanding != 0 || events->closed)
+		return;
+	call = call_new(events->fsd, NULL);
+	if (call == NULL) {
+		events->code = ERR_NOMEM;
+		return;
+	}
+	flow_begin(&events->flow);
+	events_send(events, call, answered);
+}
+
+static void
+first(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct events *events = call->arg;
+
+	(void)stat;
+	told(events, reply);
+	events->code = ERR_OK;
+	if (unread(events) == 0)
+		events->kept->cursor = events->cursor;
+	events->opened(call, handle, reply->code);
+}
+
+static struct events *
+make(struct fsd *fsd, struct handle *handle, uint64_t dir)
+{
+	struct events *events = calloc(1, sizeof *events);
+
+	CHECK(events != NULL);
+	events->fsd = fsd;
+	events->dir = dir;
+	events->stream = handle->fh;
+	events->flags = handle->flags;
+	events->kept = &handle->flow;
+	flow_init(&events->flow);
+	msgpack_sbuffer_init(&events->text);
+	handle->events = events;
+	return events;
+}
+
+void
+events_restore(struct fsd *fsd, struct handle *handle)
+{
+	const struct qualified *found = qualified_find(fsd, handle->ino);
+
+	if (found != NULL)
+		make(fsd, handle, found->id)->cursor = handle->flow.cursor;
+}
+
+void
+events_open(struct call *call, struct handle *handle,
+    void (*opened)(struct call *call, struct handle *handle, int code))
+{
+	const struct qualified *found = qualified_find(call->fsd, handle->ino);
+	struct events *events;
+
+	if (found == NULL) {
+		opened(call, handle, ERR_NONODE);
+		return;
+	}
+	events = make(call->fsd, handle, found->id);
+	events->cursor = found->modifier.from;
+	events->kept->cursor = events->cursor;
+	events->opened = opened;
+	/* "From now on" is a zxid, which the replica tells; one that was given is asked for later. */
+	if (events->cursor == 0)
+		events_send(events, call, first);
+	else
+		opened(call, handle, ERR_OK);
+}
+
+static void
+cancelled(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)reply;
+	(void)stat;
+	call_free(call);
+}
+
+void
+events_close(struct events *events)
+{
+	struct wire_msg msg = { .type = WIRE_T_EVENTS, .events.stream = events->stream };
+	struct call *call;
+
+	events->closed = true;
+	if (events->flow.outstanding != 0) {
+		call = call_new(events->fsd, NULL);
+		if (call != NULL)
+			call_send(call, &msg, cancelled);
+	}
+	maybe_free(events);
+}
+
+static void
+read_again(struct call *call)
+{
+	events_read(call, call->arg);
+}
+
+static void
+hand_out(struct call *call, struct events *events)
+{
+	events->read += reply_line(call, events->text.data + events->read, unread(events));
+	if (unread(events) == 0) {
+		msgpack_sbuffer_clear(&events->text);
+		events->read = 0;
+		events->kept->cursor = events->cursor;
+	}
+	call_free(call);
+}
+
+void
+events_read(struct call *call, struct events *events)
+{
+	int code = events->code;
+
+	if (unread(events) != 0) {
+		hand_out(call, events);
+		return;
+	}
+	events->code = ERR_OK;
+	if (code != ERR_OK) {
+		reply_code(call, code);
+		call_free(call);
+		return;
+	}
+	ask(events);
+	if ((events->flags & O_NONBLOCK) != 0) {
+		reply_err(call, EAGAIN);
+		call_free(call);
+		return;
+	}
+	call->arg = events;
+	flow_wait_any(&events->flow, call, read_again);
+}
+
+unsigned
+events_poll(struct events *events, struct fuse_pollhandle *handle)
+{
+	if (handle != NULL && events->poll != NULL)
+		fuse_pollhandle_destroy(events->poll);
+	if (handle != NULL)
+		events->poll = handle;
+	if (unread(events) != 0 || events->code != ERR_OK)
+		return POLLIN | POLLRDNORM;
+	ask(events);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * `.zab/txn` and `.zab/stream`: text to MULTI and back (steps.h). multi.c is what both share;
+ * zabtxn.c: one write is one transaction; zabstream.c: each line is one, and nobody
+ * waits for it. Called by op_file.c, op_read.c and zabfile.c.
+ */
+#ifndef ZABFS_FSD_MULTI_H
+#define ZABFS_FSD_MULTI_H
+
+#include "fsd/call.h"
+#include "fsd/steps.h"
+
+/* Whose rights are asked. */
+struct who {
+	uint32_t uid, gid, ngroups;
+	uint32_t groups[WIRE_GROUPS_MAX]; /* little-endian */
+	mode_t umask;
+};
+/* Those of the process that waits for the call; groups beyond WIRE_GROUPS_MAX are left out. */
+void who_of(const struct call *call, struct who *who);
+
+/* Sends them; `steps` and `who` have to live until the call returns. */
+void multi_send(
+    struct call *call, const struct who *who, const struct steps *steps, call_done done);
+
+/* A WRITE of call->size bytes to the handle. */
+void zabtxn_write(struct call *call, struct handle *handle, const char *data);
+
+struct stream;
+/* The handle: whose counts it keeps, borrowed until stream_close. */
+struct stream *stream_new(struct fsd *fsd, struct handle *handle);
+/* That of a process before us: what it had taken and not done is an error, its results are lost. */
+void stream_restore(struct fsd *fsd, struct handle *handle);
+/* The file is closed: what is under way goes on. */
+void stream_close(struct stream *stream);
+void stream_write(struct call *call, struct stream *stream, const char *data);
+/* Waits for a result if one is to come; else the end. */
+void stream_read(struct call *call, struct stream *stream);
+/* fsync, close: all is done; fails with the first error since the last time. */
+void stream_sync(struct call *call, struct stream *stream);
+/* POLLIN, POLLOUT; the handle (owned from now on) is notified when that changes. */
+unsigned stream_poll(struct stream *stream, struct fuse_pollhandle *handle);
+
+#endif
