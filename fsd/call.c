@@ -1,6 +1,7 @@
 /* Requests that wait for the replica. See call.h; used by the handlers. */
 #include "fsd/call.h"
 
+#include "fsd/clock.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kernel.h"
@@ -9,16 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-uint64_t
-fsd_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
 
 struct fsd *
 call_fsd(fuse_req_t req)

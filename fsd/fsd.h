@@ -30,9 +30,6 @@ struct fsd {
 	bool stale;		/* -o stale: reads go on when the deadline has passed */
 };
 
-/* Monotonic. */
-uint64_t fsd_now_ns(void);
-
 /* The handlers, op_*.c. */
 extern const struct fuse_lowlevel_ops fsd_ops;
 

@@ -4,6 +4,7 @@
  */
 #include "fsd/grace.h"
 
+#include "fsd/clock.h"
 #include "fsd/qualified.h"
 #include "replica/lib/check.h"
 

@@ -1,6 +1,7 @@
 /* Ends interrupted requests. See interrupt.h; called by call.c. */
 #include "fsd/interrupt.h"
 
+#include "fsd/clock.h"
 #include "replica/lib/check.h"
 
 #include <signal.h>

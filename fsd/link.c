@@ -6,18 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NS_PER_MS UINT64_C(1000000)
-
-uint64_t
-link_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
-}
 
 void
 link_again(struct link *link)
@@ -173,7 +163,7 @@ link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), vo
 	CHECK(link->closed == NULL && closed != NULL);
 	link->closed = closed;
 	link->closed_arg = arg;
-	link->close_ns = link_now_ns() + timeout_ms * NS_PER_MS;
+	link->close_ns = fsd_now_ns() + timeout_ms * NS_PER_MS;
 	/* Otherwise the opening that is under way ends with it, or the clock does. */
 	if (link->conn != NULL) {
 		conn_send(link->conn, &msg);
@@ -202,7 +192,7 @@ enum link_state
 link_get_state(const struct link *link)
 {
 	/* Others may see its nodes gone already: nobody is served until the clock is here. */
-	return link_is_over(link, link_now_ns()) ? LINK_SUSPENDED : link->state;
+	return link_is_over(link, fsd_now_ns()) ? LINK_SUSPENDED : link->state;
 }
 
 uint64_t

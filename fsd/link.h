@@ -13,7 +13,8 @@
  * Deadlines. The session's deadline starts at the moment the last answered
  * ping was *sent*. While it has not passed, reads wait for a reconnect; after
  * it they fail with ERR_NOQUORUM. A write waits up to the session timeout from
- * its own start: then ERR_NOQUORUM if it was never sent, ERR_UNKNOWN if it was.
+ * its own start: then ERR_NOQUORUM if it was never sent, or refused each time, ERR_UNKNOWN if
+ * nobody knows. One that is refused when little of that is left is not sent again.
  * At most WIRE_OUTSTANDING_MAX writes are on the wire, and 32 MiB in each
  * direction; others wait here. A REPORT needs a replica, and no session: it waits up to the
  * timeout from its own start, whatever the deadline.

@@ -13,6 +13,7 @@
 #define TICK_MS_MAX 50
 #define PING_MS_MAX 250
 #define SILENT_PINGS 3
+#define LATE_MS_MAX 300
 
 static uint64_t
 timeout_ns(const struct link *link)
@@ -33,14 +34,20 @@ ping_ns(const struct link *link)
 }
 
 bool
+link_is_silent(const struct link *link, uint64_t now_ns)
+{
+	return link->conn != NULL && now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link);
+}
+
+bool
 link_in_trouble(const struct link *link)
 {
-	uint64_t now_ns = link_now_ns();
+	uint64_t now_ns = fsd_now_ns();
 
 	if (link->conn == NULL)
 		return true;
 	/* A leader that is lost is missed everywhere: that takes longer to be our own trouble. */
-	return now_ns - link->heard_ns > SILENT_PINGS * ping_ns(link) ||
+	return link_is_silent(link, now_ns) ||
 	       now_ns + timeout_ns(link) - link->deadline_ns > timeout_ns(link) / 3;
 }
 
@@ -59,10 +66,18 @@ check_connection(struct link *link, uint64_t now_ns)
 	conn_send(link->conn, &ping);
 }
 
+bool
+link_is_late(const struct link *link, const struct link_request *request)
+{
+	uint32_t ms = link->timeout_ms / 10 < LATE_MS_MAX ? link->timeout_ms / 10 : LATE_MS_MAX;
+
+	return fsd_now_ns() - request->started_ns >= timeout_ns(link) - ms * NS_PER_MS;
+}
+
 static int
 too_late(struct link *link, const struct link_request *request)
 {
-	bool old = link_now_ns() - request->started_ns >= timeout_ns(link);
+	bool old = fsd_now_ns() - request->started_ns >= timeout_ns(link);
 
 	if (request->write && old)
 		return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
@@ -132,7 +147,7 @@ static void
 on_clock(evutil_socket_t fd, short events, void *arg)
 {
 	struct link *link = arg;
-	uint64_t now_ns = link_now_ns();
+	uint64_t now_ns = fsd_now_ns();
 	struct timeval next = next_tick(link, now_ns);
 
 	(void)fd;

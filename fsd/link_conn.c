@@ -29,6 +29,8 @@ link_drop(struct link *link, const char *why)
 		return;
 	if (link->closed == NULL)
 		log_warn("replica lost replica=%u reason=\"%s\"", (unsigned)link->replica, why);
+	if (link_is_silent(link, fsd_now_ns()))
+		link->opening.silent = link->address;
 	disconnect(link);
 	link_seek_again(link);
 	if (link->state == LINK_CONNECTED)
@@ -111,14 +113,14 @@ ponged(struct link *link, const struct wire_pong *pong)
 {
 	uint64_t deadline_ns = pong->sent_ns + link->timeout_ms * NS_PER_MS;
 
-	if (pong->sent_ns > link_now_ns()) {
+	if (pong->sent_ns > fsd_now_ns()) {
 		link_drop(link, "a broken PONG");
 		return;
 	}
 	link_saw(link, pong->zxid);
 	if (pong->alive && deadline_ns > link->deadline_ns)
 		link->deadline_ns = link->kept->deadline_ns = deadline_ns;
-	if (link->resumed && link->state == LINK_SUSPENDED && link_now_ns() < link->deadline_ns) {
+	if (link->resumed && link->state == LINK_SUSPENDED && fsd_now_ns() < link->deadline_ns) {
 		link_set_state(link, LINK_CONNECTED);
 		link_pump(link);
 	}
@@ -149,7 +151,7 @@ on_message(void *arg, const struct wire_msg *msg)
 {
 	struct link *link = arg;
 
-	link->heard_ns = link_now_ns();
+	link->heard_ns = fsd_now_ns();
 	switch (msg->type) {
 	case WIRE_T_RESUMED:
 		resumed(link, &msg->resumed);
@@ -220,7 +222,7 @@ link_attach(struct link *link, const struct wire_welcome *welcome)
 	link->deadline_ns = link->kept->deadline_ns =
 	    opening->hello_ns + link->timeout_ms * NS_PER_MS;
 	link->ping_ns = opening->hello_ns;
-	link->heard_ns = link_now_ns();
+	link->heard_ns = fsd_now_ns();
 	if (link->handler->interests != NULL)
 		link->handler->interests(link->arg, link);
 	conn_send(link->conn, &resume);

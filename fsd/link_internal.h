@@ -11,6 +11,7 @@
 #ifndef ZABFS_FSD_LINK_INTERNAL_H
 #define ZABFS_FSD_LINK_INTERNAL_H
 
+#include "fsd/clock.h"
 #include "fsd/link.h"
 #include "replica/lib/conn.h"
 #include "replica/lib/dial.h"
@@ -20,11 +21,12 @@
 
 #define LINK_RETRY_MS_MIN 10 /* between rounds over the addresses, doubled each time */
 #define LINK_RETRY_MS_MAX 500
-#define LINK_HOME_MS 1000	     /* between attempts to get back to the first address */
-#define LINK_ATTEMPT_MS 500	     /* for one address, doubled each round, at most the timeout */
-#define LINK_BUSY_MS 10		     /* what the replica couldn't take is sent again after */
+#define LINK_HOME_MS 1000   /* between attempts to get back to the first address */
+#define LINK_ATTEMPT_MS 500 /* for one address, doubled each round up to a third of the timeout */
+#define LINK_BUSY_MS 10	    /* what the replica couldn't take is sent again after */
 #define LINK_UNSENT_MAX (256u << 20) /* the interest in FRONT_INTEREST_MAX nodes, and more */
 #define LINK_WIRED_MAX (32u << 20)   /* half of what the replica keeps for who doesn't read */
+#define LINK_NOBODY SIZE_MAX
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
 struct link_request {
@@ -52,6 +54,9 @@ TAILQ_HEAD(link_requests, link_request);
 /* On its way to be the session's connection. */
 struct link_opening {
 	size_t address;	   /* that is tried, or will be next */
+	size_t left;	   /* of the round, with that one */
+	size_t silent;	   /* the last one that let us wait in vain; LINK_NOBODY */
+	uint64_t begun_ns; /* this attempt */
 	struct dial *dial; /* connecting */
 	struct conn *conn; /* HELLO is sent; both NULL: the timer runs, or nobody else is wanted */
 	uint64_t hello_ns; /* sent */
@@ -105,7 +110,6 @@ struct link {
 	uint64_t close_ns; /* when waiting for BYE ends */
 };
 
-uint64_t link_now_ns(void);
 void link_set_state(struct link *link, enum link_state state);
 void link_saw(struct link *link, uint64_t zxid);
 /* From which on the changes are wanted. */
@@ -118,7 +122,7 @@ void link_open_init(struct link *link);
 void link_open_free(struct link *link);
 /* If another replica is wanted, and nobody is looking for one: now. */
 void link_seek(struct link *link);
-/* A new round over the addresses, after a moment. */
+/* A new round over the addresses, after a moment; who was silent comes last. */
 void link_seek_again(struct link *link);
 /* An attempt that takes too long. */
 void link_open_check(struct link *link, uint64_t now_ns);
@@ -147,6 +151,10 @@ void link_fail(
 void link_clock_init(struct link *link);
 /* The deadline has passed, whether the clock has come to it or not. */
 bool link_is_over(const struct link *link, uint64_t now_ns);
+/* So little of a write's time is left that the answer to another attempt could come too late. */
+bool link_is_late(const struct link *link, const struct link_request *request);
+/* Nothing is heard on the connection for longer than pings take. */
+bool link_is_silent(const struct link *link, uint64_t now_ns);
 /* Nothing is heard, or nothing of a leader, for so long that another replica may do better. */
 bool link_in_trouble(const struct link *link);
 

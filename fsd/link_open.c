@@ -1,8 +1,9 @@
 /*
  * The way to a replica: the addresses in turn, each dialed and greeted, until
  * one welcomes the session. It begins where there is no connection, or not a
- * good one, or not the preferred one; what there is stays meanwhile. See
- * link_internal.h.
+ * good one, or not the preferred one; what there is stays meanwhile. A round begins
+ * with the first address, the node's own, but leaves to the end the one that was
+ * silent last: it would cost an attempt's whole time. See link_internal.h.
  */
 #include "fsd/link_internal.h"
 
@@ -62,13 +63,41 @@ impatient(struct link_opening *opening)
 	opening->limit_ms = LINK_ATTEMPT_MS;
 }
 
+static void
+begin_round(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+
+	opening->left = link->options.naddresses;
+	opening->address =
+	    opening->silent == LINK_NOBODY ? 0 : (opening->silent + 1) % link->options.naddresses;
+}
+
+static void
+pass_on(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+
+	opening->address = (opening->address + 1) % link->options.naddresses;
+	opening->left--;
+}
+
+/* What doubling the limit of an attempt ends at. */
+static uint32_t
+limit_ms_max(const struct link *link)
+{
+	uint32_t ms = link->timeout_ms / 3;
+
+	return ms > LINK_ATTEMPT_MS ? ms : LINK_ATTEMPT_MS;
+}
+
 /* While another serves, nobody is in a hurry for the preferred one, and the next trouble is new. */
 static void
 round_over(struct link *link)
 {
 	struct link_opening *opening = &link->opening;
 
-	opening->address = 0;
+	begin_round(link);
 	if (!link_in_trouble(link)) {
 		impatient(opening);
 		if (link->address != 0)
@@ -77,7 +106,28 @@ round_over(struct link *link)
 	}
 	after(link, opening->retry_ms);
 	opening->retry_ms = doubled(opening->retry_ms, LINK_RETRY_MS_MAX);
-	opening->limit_ms = doubled(opening->limit_ms, link->timeout_ms);
+	opening->limit_ms = doubled(opening->limit_ms, limit_ms_max(link));
+}
+
+/* With nobody else to ask, patience is all there is. */
+static uint32_t
+limit_ms(const struct link *link)
+{
+	bool alone = link->options.naddresses == 1 || link->opening.limit_ms > link->timeout_ms;
+
+	return alone ? link->timeout_ms : link->opening.limit_ms;
+}
+
+/* How an attempt at this address ended. */
+static void
+note_silence(struct link *link)
+{
+	struct link_opening *opening = &link->opening;
+
+	if (fsd_now_ns() - opening->begun_ns >= limit_ms(link) * NS_PER_MS)
+		opening->silent = opening->address;
+	else if (opening->silent == opening->address)
+		opening->silent = LINK_NOBODY;
 }
 
 static void
@@ -90,10 +140,11 @@ failed(struct link *link, const char *why)
 		log_warn("no replica address=%s reason=\"%s\"", address, why);
 	else
 		log_debug("no replica address=%s reason=\"%s\"", address, why);
-	if (link->conn == NULL && opening->address + 1 == link->options.naddresses)
+	if (link->conn == NULL && opening->left == 1)
 		opening->told = true;
+	note_silence(link);
 	forget(link);
-	opening->address++;
+	pass_on(link);
 	after(link, 0);
 }
 
@@ -119,7 +170,9 @@ welcomed(struct link *link, const struct wire_welcome *welcome)
 		opening->told = false;
 		impatient(opening);
 		link_attach(link, welcome);
-		opening->address = 0;
+		if (opening->silent == opening->address)
+			opening->silent = LINK_NOBODY;
+		begin_round(link);
 	}
 }
 
@@ -149,7 +202,7 @@ hello(struct link *link)
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
 		.hello = { .proto = WIRE_PROTO,
 		    .session = link->session,
-		    .serial = link_now_ns(),
+		    .serial = fsd_now_ns(),
 		    .seen = link_replay(link),
 		    .timeout_ms = link->options.timeout_ms } };
 
@@ -157,7 +210,7 @@ hello(struct link *link)
 		msg.hello.secret = (struct blob){ link->secret, sizeof link->secret };
 	msg.hello.identity.data = (const uint8_t *)link->options.identity;
 	msg.hello.identity.len = (uint32_t)strnlen(link->options.identity, WIRE_IDENTITY_MAX);
-	link->opening.hello_ns = link_now_ns();
+	link->opening.hello_ns = fsd_now_ns();
 	link_ask(link, link->opening.conn);
 	conn_send(link->opening.conn, &msg);
 }
@@ -178,15 +231,6 @@ on_dialed(void *arg, int fd, const char *why)
 	hello(link);
 }
 
-/* With nobody else to ask, patience is all there is. */
-static uint32_t
-limit_ms(const struct link *link)
-{
-	bool alone = link->options.naddresses == 1 || link->opening.limit_ms > link->timeout_ms;
-
-	return alone ? link->timeout_ms : link->opening.limit_ms;
-}
-
 static void
 on_timer(evutil_socket_t fd, short events, void *arg)
 {
@@ -197,13 +241,15 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	if (under_way(link))
 		return;
-	while (opening->address < link->options.naddresses && !wanted(link, opening->address))
-		opening->address++;
-	if (opening->address == link->options.naddresses)
+	while (opening->left > 0 && !wanted(link, opening->address))
+		pass_on(link);
+	if (opening->left == 0) {
 		round_over(link);
-	else
-		opening->dial = dial_new(link->base, link->options.addresses[opening->address].text,
-		    limit_ms(link), on_dialed, link);
+		return;
+	}
+	opening->begun_ns = fsd_now_ns();
+	opening->dial = dial_new(link->base, link->options.addresses[opening->address].text,
+	    limit_ms(link), on_dialed, link);
 }
 
 void
@@ -222,7 +268,7 @@ link_seek_again(struct link *link)
 	if (under_way(link) && link->session != 0)
 		return;
 	forget(link);
-	link->opening.address = 0;
+	begin_round(link);
 	after(link, LINK_RETRY_MS_MIN);
 }
 
@@ -243,6 +289,8 @@ link_open_init(struct link *link)
 	struct link_opening *opening = &link->opening;
 
 	impatient(opening);
+	opening->silent = LINK_NOBODY;
+	begin_round(link);
 	opening->timer = evtimer_new(link->base, on_timer, link);
 	CHECK(opening->timer != NULL);
 	/* The first attempt is made by the loop: no callback comes from here. */

@@ -149,7 +149,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 		link->rid_last = request->rid;
 	link->kept->rid_last = link->rid_last;
 	request->order = ++link->orders;
-	request->started_ns = link_now_ns();
+	request->started_ns = fsd_now_ns();
 	request->done = done;
 	request->arg = arg;
 	slot = JudyLIns(&link->by_rid, request->rid, PJE0);
@@ -378,31 +378,46 @@ late(struct link *link, uint64_t rid)
 }
 
 /*
- * The replica did not execute the write, or the sync: not now (it is sent again), or no longer in
- * this session. What it says of a write that another connection may have brought is no proof.
+ * The replica did not execute the write, or the sync: not now, or no longer in this session. What
+ * it says of a write that another connection may have brought is no proof.
  */
 static bool
-not_executed(struct link *link, struct link_request *request, int code)
+is_refused(const struct link_request *request, int code)
 {
 	if (!request->write && request->msg.type != WIRE_T_SYNC)
 		return false;
-	if (code != ERR_BUSY && code != ERR_NOQUORUM && code != ERR_EXPIRED)
-		return false;
+	return code == ERR_BUSY || code == ERR_NOQUORUM || code == ERR_EXPIRED;
+}
+
+static void
+try_again(struct link *link, struct link_request *request, int code)
+{
 	if (!request->doubtful)
 		request->number = 0;
 	wait_again(link, request);
 	if (code == ERR_EXPIRED) {
 		link_expire(link);
-		return true;
+		return;
 	}
 	link->busy = true;
 	link_again(link);
-	return true;
+}
+
+/*
+ * A write that was refused ends as what it is, not executed: on the wire once more in its last
+ * moment, nobody would know. One that is in doubt has nothing to lose.
+ */
+static bool
+ends_refused(const struct link *link, const struct link_request *request, int code)
+{
+	return request->write && !request->doubtful && code != ERR_EXPIRED &&
+	       link_is_late(link, request);
 }
 
 void
 link_reply(struct link *link, const struct wire_reply *reply)
 {
+	static const struct wire_reply refusal = { .code = ERR_NOQUORUM };
 	struct link_request *request = find(link, reply->rid);
 
 	link_saw(link, reply->zxid);
@@ -410,8 +425,13 @@ link_reply(struct link *link, const struct wire_reply *reply)
 		late(link, reply->rid);
 		return;
 	}
-	if (not_executed(link, request, reply->code))
-		return;
+	if (is_refused(request, reply->code)) {
+		if (!ends_refused(link, request, reply->code)) {
+			try_again(link, request, reply->code);
+			return;
+		}
+		reply = &refusal;
+	}
 	take_out(link, request);
 	request->done(request->arg, reply);
 	free(request);

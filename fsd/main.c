@@ -14,6 +14,7 @@
  * "pong", "left", "ended", and "failed: WHY". One word is one datagram.
  */
 #include "fsd/call.h"
+#include "fsd/clock.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"

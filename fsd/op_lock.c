@@ -107,6 +107,11 @@ asked(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 		granted(call);
 		return;
 	}
+	/* An earlier process of this mount has asked, and had the answer: the queue knows. */
+	if (reply->code == ERR_PROTO && call->req != NULL) {
+		await(call);
+		return;
+	}
 	if (reply->code != ERR_AGAIN && reply->code != ERR_UNKNOWN) {
 		reply_code(call, reply->code);
 		call_free(call);

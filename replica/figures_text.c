@@ -172,20 +172,19 @@ members(const struct replica *replica, msgpack_sbuffer *out)
 static void
 contents(const struct replica *replica, msgpack_sbuffer *out)
 {
-	const struct session *session;
 	struct store_figures store;
-	uint64_t sessions = 0;
 
-	for (session = tree_next_session(replica->tree, 0); session != NULL;
-	     session = tree_next_session(replica->tree, session_id(session)))
-		sessions++;
 	store_figures(replica->store, &store);
 	metrics_gauge(
 	    out, "zabfs_znodes", "Znodes, the root among them.", tree_nodes(replica->tree));
 	metrics_gauge(out, "zabfs_data_bytes", "Bytes of all values.", tree_bytes(replica->tree));
 	metrics_gauge(
 	    out, "zabfs_ephemerals", "Ephemeral and held znodes.", tree_ephemerals(replica->tree));
-	metrics_gauge(out, "zabfs_sessions", "Sessions of the ensemble.", sessions);
+	metrics_bounded(out, "zabfs_sessions", "Sessions of the ensemble.",
+	    tree_sessions(replica->tree), replica->conf->sessions_max);
+	metrics_counter(out, "zabfs_sessions_refused_total",
+	    "Sessions that this member, as the leader, had no room for.",
+	    replica->figures.sessions_refused);
 	metrics_counter(out, "zabfs_sessions_expired_total",
 	    "Sessions whose mount was not heard of for their timeout.", replica->figures.expired);
 	metrics_gauge(out, "zabfs_log_rows", "Rows in the log.", store.rows);
@@ -210,6 +209,7 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 {
 	struct attendance *attendance, *next;
 	uint64_t interests = 0, unsent = 0, sessions = 0, requests = 0;
+	struct front_figures figures = front_figures(replica->fronts);
 	struct front *front;
 
 	for (front = front_next(replica->fronts, NULL); front != NULL;
@@ -230,6 +230,9 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 	    out, "zabfs_interests", "Znodes that the kernels of its mounts know.", interests);
 	metrics_bounded(out, "zabfs_connection_unsent_bytes",
 	    "Bytes that the slowest mount has not taken yet.", unsent, FRONT_UNSENT_MAX);
+	metrics_bounded(out, "zabfs_connections_unsent_bytes",
+	    "Bytes that all mounts together have not taken yet.", figures.unsent_bytes,
+	    figures.unsent_bytes_limit);
 	metrics_gauge(out, "zabfs_requests_outstanding",
 	    "Changes and syncs of its mounts without an answer.", requests);
 	metrics_bounded(out, "zabfs_requests_outstanding_bytes", "Their bytes.",

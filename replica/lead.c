@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TELL_EVERY_NS UINT64_C(60000000000)
+
 static const struct blob nothing;
 
 void
@@ -224,24 +226,50 @@ lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t
 	lead_run(replica);
 }
 
+/* Whoever reaches a member can ask for sessions at will: that is said once a minute. */
+static bool
+is_full(struct replica *replica)
+{
+	uint64_t sessions = prep_sessions(replica->prep), now_ns = replica_now_ns();
+
+	if (sessions < replica->conf->sessions_max)
+		return false;
+	replica->figures.sessions_refused++;
+	replica->refused++;
+	if (replica->refused_ns != 0 && now_ns < replica->refused_ns + TELL_EVERY_NS)
+		return true;
+	log_warn("session refused sessions=%llu refused=%llu why=\"sessions_max\"",
+	    (unsigned long long)sessions, (unsigned long long)replica->refused);
+	replica->refused_ns = now_ns;
+	replica->refused = 0;
+	return true;
+}
+
+static void
+refuse_opening(struct replica *replica, uint32_t member, const struct wire_open *open)
+{
+	struct wire_msg msg = { .type = WIRE_T_OPENED,
+		.opened = { .epoch = replica->epoch, .secret = open->secret, .code = ERR_BUSY } };
+	struct peer *peer;
+
+	if (member == replica->member) {
+		attend_refused(replica, open->secret, ERR_BUSY);
+		return;
+	}
+	peer = replica_peer(replica, member);
+	links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+}
+
 void
 lead_open(struct replica *replica, uint32_t member, const struct wire_open *open)
 {
 	uint64_t zxid = zab_next_zxid(replica->zab);
-	struct wire_msg msg = { .type = WIRE_T_OPENED,
-		.opened = { .epoch = replica->epoch, .secret = open->secret, .code = ERR_BUSY } };
-	struct peer *peer;
 	struct txn txn;
 
 	if (open->secret.len != WIRE_SECRET_LEN)
 		return;
-	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX) {
-		if (member == replica->member) {
-			attend_refused(replica, open->secret, ERR_BUSY);
-			return;
-		}
-		peer = replica_peer(replica, member);
-		links_send(replica->links, peer->sid, peer->conn, &msg, nothing);
+	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX || is_full(replica)) {
+		refuse_opening(replica, member, open);
 		return;
 	}
 	prep_session_open(replica->prep, zxid, write_time_ns(replica), open->secret.data,

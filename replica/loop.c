@@ -5,10 +5,13 @@
 #include "replica/replica.h"
 
 #include "replica/lib/check.h"
+#include "replica/net/acceptor.h"
+#include "replica/net/unixsock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct loop {
 	struct replica *replica;
@@ -101,27 +104,56 @@ open_links(struct event_base *base, struct replica *replica, char *err, size_t e
 }
 
 static const struct conf_member *
-self(const struct replica *replica)
+self(const struct replica_options *options)
 {
-	const struct conf_member *member = replica->conf->members;
+	const struct conf_member *member = options->conf->members;
 
-	while (member->id != replica->member)
+	while (member->id != options->member)
 		member++;
 	return member;
+}
+
+/* NULL: it is not to listen there. */
+static bool
+try_address(const char *address, char *err, size_t errlen)
+{
+	int fd = address == NULL ? -1 : acceptor_bind(address, err, errlen);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || address == NULL;
+}
+
+int
+loop_try(const struct replica_options *options, char *err, size_t errlen)
+{
+	const struct conf_member *member = self(options);
+	bool linked = options->conf->nmembers > 1;
+	struct unixsock sock;
+
+	if (!unixsock_listen(&sock, options->socket, 1, err, errlen))
+		return EX_CANTCREAT;
+	unixsock_remove(&sock, options->socket);
+	close(sock.fd);
+	if (try_address(member->front, err, errlen) &&
+	    try_address(linked ? member->peer : NULL, err, errlen) &&
+	    try_address(member->http, err, errlen))
+		return 0;
+	return EX_CANTCREAT;
 }
 
 int
 loop_new(struct event_base *base, struct replica *replica, const struct replica_options *options,
     char *err, size_t errlen)
 {
-	struct http_options http = { .address = self(replica)->http };
+	struct front_options front = { .path = options->socket, .address = self(options)->front };
+	struct http_options http = { .address = self(options)->http };
 	struct loop *loop = calloc(1, sizeof *loop);
 
 	CHECK(loop != NULL);
 	loop->replica = replica;
 	replica->loop = loop;
-	replica->fronts = front_listen(base, options->socket, self(replica)->front,
-	    &replica_front_handler, replica, err, errlen);
+	replica->fronts = front_listen(base, &front, &replica_front_handler, replica, err, errlen);
 	if (replica->fronts == NULL)
 		return EX_CANTCREAT;
 	replica->links = open_links(base, replica, err, errlen);

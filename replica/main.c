@@ -232,7 +232,10 @@ main(int argc, char **argv)
 		.dir = args.dir,
 		.socket = args.socket != NULL ? args.socket : conf->socket,
 		.found = args.found };
-	code = replica_new(&options, &replica, err, sizeof err);
+	/* What is founded in vain would be in the way of the next attempt. */
+	code = args.found ? loop_try(&options, err, sizeof err) : 0;
+	if (code == 0)
+		code = replica_new(&options, &replica, err, sizeof err);
 	if (code == 0)
 		code = loop_new(base, replica, &options, err, sizeof err);
 	if (code != 0)

@@ -134,14 +134,12 @@ recovering(struct replica *replica)
 		attend_full(replica);
 }
 
-/* Nothing is promised that isn't durable. (A vote repeats what was heard: no promise.) */
+/* Nothing is promised that isn't durable. */
 static void
 check_durable(const struct replica *replica, const struct zab_action *action)
 {
 	const struct zab_durable *durable = &action->durable;
 
-	if (action->type == ZAB_SEND && action->message.type == ZAB_VOTE)
-		return;
 	CHECK(durable->accepted_epoch <= replica->durable.accepted_epoch);
 	CHECK(durable->current_epoch <= replica->durable.current_epoch);
 	CHECK(durable->zxid <= replica->durable.last_zxid);

@@ -117,6 +117,16 @@ damaged(const char *dir, const char *file, char *err, size_t errlen)
 	return EX_DATAERR;
 }
 
+/* What makes it a voter again: it does nothing else, and who waits for it may wait in vain. */
+static void
+warn_of_no_vote(const struct replica *replica)
+{
+	if (store_state(replica->store)->durable.voter || replica->observer)
+		return;
+	log_warn("no vote until a leader has synchronised this member needed=%u others=%u",
+	    (unsigned)(replica->voters / 2 + 1), (unsigned)(replica->voters - 1));
+}
+
 int
 recover(struct replica *replica, const struct replica_options *options, char *err, size_t errlen)
 {
@@ -148,9 +158,11 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 
 	if (replay_log(replica, &loading) != 0)
 		return damaged(options->dir, "log.db", err, errlen);
-	log_info("recovered nodes=%llu zxid=0x%llx replayed=%llu ms=%llu",
+	log_info("recovered nodes=%llu zxid=0x%llx logged=0x%llx replayed=%llu ms=%llu",
 	    (unsigned long long)tree_nodes(replica->tree),
-	    (unsigned long long)tree_applied(replica->tree), (unsigned long long)loading.rows,
+	    (unsigned long long)tree_applied(replica->tree),
+	    (unsigned long long)state->durable.last_zxid, (unsigned long long)loading.rows,
 	    (unsigned long long)((replica_now_ns() - begun_ns) / 1000000));
+	warn_of_no_vote(replica);
 	return 0;
 }

@@ -176,17 +176,18 @@ replica_completions(struct replica *replica)
 static void
 members(struct replica *replica, const struct conf *conf)
 {
-	uint32_t voters = 0;
 	size_t i;
 
 	for (i = 0; i < conf->nmembers; i++) {
-		voters += !conf->members[i].observer;
-		if (conf->members[i].id == replica->member)
+		replica->voters += !conf->members[i].observer;
+		if (conf->members[i].id == replica->member) {
+			replica->observer = conf->members[i].observer;
 			continue;
+		}
 		TAILQ_INIT(&replica->peers[replica->npeers].outbox);
 		replica->peers[replica->npeers++].sid = conf->members[i].id;
 	}
-	replica->alone = voters == 1 && replica->npeers == 0;
+	replica->alone = replica->voters == 1 && replica->npeers == 0;
 }
 
 int

@@ -72,6 +72,7 @@ enum status_doing {
 	STATUS_SNAPSHOT, /* its whole tree does */
 	STATUS_SERVING,
 	STATUS_DISK_FULL,
+	STATUS_NO_VOTE, /* as ELECTING, but it can only wait for others to elect somebody */
 	STATUS_DOINGS
 };
 #define STATUS_UNKNOWN UINT64_MAX /* a lag */
@@ -173,7 +174,7 @@ struct figures {
 	uint64_t looked[ZAB_REASONS];
 	uint64_t sent[FIGURES_KINDS], received[FIGURES_KINDS];
 	uint64_t alarms, passes_failed;
-	uint64_t expired; /* sessions */
+	uint64_t expired, sessions_refused;
 };
 
 struct replica_options {
@@ -190,6 +191,8 @@ struct replica {
 	const struct conf *conf;
 	uint32_t member;
 	bool alone;	 /* the ensemble's only voter */
+	bool observer;	 /* by the configuration */
+	uint32_t voters; /* likewise, with this one if it is no observer */
 	const char *dir; /* of the databases */
 	struct loop *loop;
 	struct front_server *fronts;
@@ -244,6 +247,8 @@ struct replica {
 	STAILQ_HEAD(, doubt) doubts;
 	uint32_t ndoubts;
 	uint64_t round_asked, round_confirmed;
+	uint64_t refused_ns; /* when the log was told of sessions beyond sessions_max; 0: never … */
+	uint64_t refused;    /* … and how many there were since */
 	STAILQ_HEAD(, early) early;
 	uint32_t nearly;
 	size_t early_bytes;
@@ -281,6 +286,8 @@ int64_t replica_time_ns(void);
 void replica_random(void *out, size_t len);
 
 /* loop.c: sockets and timers. */
+/* Whether it could listen now, wherever it has to: 0, or loop_new's code and line. */
+int loop_try(const struct replica_options *options, char *err, size_t errlen);
 int loop_new(struct event_base *base, struct replica *replica,
     const struct replica_options *options, char *err, size_t errlen);
 void loop_free(struct loop *loop);

@@ -51,7 +51,8 @@ doing_text(const struct wire_status *status, char text[32])
 		[STATUS_SYNCING] = "syncing",
 		[STATUS_SNAPSHOT] = "snapshot",
 		[STATUS_SERVING] = "serving",
-		[STATUS_DISK_FULL] = "disk-full" };
+		[STATUS_DISK_FULL] = "disk-full",
+		[STATUS_NO_VOTE] = "no-vote" };
 
 	if (status->doing == STATUS_SNAPSHOT)
 		snprintf(text, 32, "snapshot:%u%%", (unsigned)status->percent);

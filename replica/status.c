@@ -43,7 +43,7 @@ count_above(struct replica *replica, uint64_t zxid)
 }
 
 static enum status_doing
-doing(const struct replica *replica, enum zab_role role)
+doing(const struct replica *replica, const struct zab_status *core)
 {
 	if (replica->disk_full)
 		return STATUS_DISK_FULL;
@@ -51,9 +51,11 @@ doing(const struct replica *replica, enum zab_role role)
 		return STATUS_SERVING;
 	if (replica->snap != NULL)
 		return STATUS_SNAPSHOT;
-	if (role == ZAB_RECOVERING)
+	if (core->role == ZAB_RECOVERING)
 		return STATUS_RECOVERING;
-	return role == ZAB_LOOKING ? STATUS_ELECTING : STATUS_SYNCING;
+	if (core->role != ZAB_LOOKING)
+		return STATUS_SYNCING;
+	return core->voter || replica->observer ? STATUS_ELECTING : STATUS_NO_VOTE;
 }
 
 void
@@ -63,7 +65,7 @@ status_own(const struct replica *replica, struct wire_status *out)
 
 	zab_status(replica->zab, &core);
 	*out = (struct wire_status){ .role = core.role,
-		.doing = doing(replica, core.role),
+		.doing = doing(replica, &core),
 		.epoch = replica->serving ? replica->epoch : replica->durable.current_epoch,
 		.zxid = tree_applied(replica->tree),
 		.lag = replica->leading	  ? 0

@@ -5,8 +5,8 @@
  */
 #include "replica/lib/conf.h"
 
-#include "replica/lib/address.h"
 #include "replica/lib/conf_text.h"
+#include "replica/lib/conf_value.h"
 #include "replica/lib/wire.h"
 
 #include <confuse.h>
@@ -16,8 +16,9 @@
 
 #define MEMBER_ID_MAX 255
 
-/* libconfuse's error callback has no argument of ours. conf_load is not reentrant. */
+/* libconfuse's callbacks have no argument of ours. conf_load is not reentrant. */
 static const char *the_path;
+static cfg_t *the_root;
 static char *the_err;
 static size_t the_errlen;
 
@@ -54,6 +55,7 @@ static const struct range ranges[] = {
 	{ "pass_interval", 1, 86400 },
 	{ "session_timeout_min", 100, 3600000 },
 	{ "session_timeout_max", 100, 3600000 },
+	{ "sessions_max", 1, 1000000 },
 };
 
 static int
@@ -104,13 +106,7 @@ check_cluster(cfg_t *cfg, cfg_opt_t *opt)
 static int
 check_address(cfg_t *cfg, cfg_opt_t *opt)
 {
-	const char *value = cfg_opt_getnstr(opt, 0);
-	struct address address;
-
-	if (address_parse(value, &address))
-		return 0;
-	cfg_error(cfg, "%s: \"%s\" is not HOST:PORT", cfg_opt_name(opt), value);
-	return -1;
+	return conf_value_address(the_root, cfg, opt);
 }
 
 static const char *const kinds[] = { "member", "observer" };
@@ -220,6 +216,7 @@ convert(cfg_t *cfg)
 	conf->pass_interval = (uint32_t)cfg_getint(cfg, "pass_interval");
 	conf->session_timeout_min = (uint32_t)cfg_getint(cfg, "session_timeout_min");
 	conf->session_timeout_max = (uint32_t)cfg_getint(cfg, "session_timeout_max");
+	conf->sessions_max = (uint32_t)cfg_getint(cfg, "sessions_max");
 	conf->plaintext = cfg_getbool(cfg, "plaintext") == cfg_true;
 	convert_members(cfg, conf);
 	return conf;
@@ -243,24 +240,25 @@ static cfg_t *
 parser_new(void)
 {
 	static cfg_opt_t member[] = {
-		CFG_STR("peer", NULL, CFGF_NODEFAULT),
-		CFG_STR("front", NULL, CFGF_NODEFAULT),
-		CFG_STR("http", NULL, CFGF_NODEFAULT),
+		CFG_STR_CB("peer", NULL, CFGF_NODEFAULT, conf_value_string),
+		CFG_STR_CB("front", NULL, CFGF_NODEFAULT, conf_value_string),
+		CFG_STR_CB("http", NULL, CFGF_NODEFAULT, conf_value_string),
 		CFG_END(),
 	};
 	static cfg_opt_t all[] = {
-		CFG_STR("cluster", NULL, CFGF_NODEFAULT),
-		CFG_STR("socket", "/run/zabfs/front.sock", CFGF_NONE),
-		CFG_INT("tick", 200, CFGF_NONE),
-		CFG_INT("init_limit", 10, CFGF_NONE),
-		CFG_INT("sync_limit", 4, CFGF_NONE),
-		CFG_INT("value_max", WIRE_VALUE_MAX, CFGF_NONE),
-		CFG_INT("log_rows_min", 100000, CFGF_NONE),
-		CFG_INT("log_tree_percent", 10, CFGF_NONE),
-		CFG_INT("pass_interval", 30, CFGF_NONE),
-		CFG_INT("session_timeout_min", 1000, CFGF_NONE),
-		CFG_INT("session_timeout_max", 600000, CFGF_NONE),
-		CFG_BOOL("plaintext", cfg_false, CFGF_NONE),
+		CFG_STR_CB("cluster", NULL, CFGF_NODEFAULT, conf_value_string),
+		CFG_STR_CB("socket", "/run/zabfs/front.sock", CFGF_NONE, conf_value_string),
+		CFG_INT_CB("tick", 200, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("init_limit", 10, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("sync_limit", 4, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("value_max", WIRE_VALUE_MAX, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("log_rows_min", 100000, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("log_tree_percent", 10, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("pass_interval", 30, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("session_timeout_min", 1000, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("session_timeout_max", 600000, CFGF_NONE, conf_value_number),
+		CFG_INT_CB("sessions_max", 32768, CFGF_NONE, conf_value_number),
+		CFG_BOOL_CB("plaintext", cfg_false, CFGF_NONE, conf_value_bool),
 		CFG_SEC("member", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("observer", member, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
@@ -293,6 +291,7 @@ conf_load(const char *path, struct conf **out, char *err, size_t errlen)
 		return -1;
 	cfg = parser_new();
 	the_path = path;
+	the_root = cfg;
 	the_err = err;
 	the_errlen = errlen;
 	code = cfg_parse_buf(cfg, text);

@@ -30,6 +30,7 @@ struct conf {
 	uint32_t pass_interval;	      /* seconds, 1 … 86400 */
 	uint32_t session_timeout_min; /* milliseconds, 100 … 3600000 */
 	uint32_t session_timeout_max; /* likewise, not below the minimum */
+	uint32_t sessions_max;	      /* 1 … 1000000 */
 	bool plaintext;		      /* links between members may be readable on a network */
 	struct conf_member *members;  /* observers last; one at least is none, ids differ */
 	size_t nmembers;

@@ -1,4 +1,4 @@
-/* Reading a configuration file, blanking its comments, and that its sections end. See conf_text.h. */
+/* Reading a configuration file, blanking its comments, and that all of it is there. See conf_text.h. */
 #include "replica/lib/conf_text.h"
 
 #include <errno.h>
@@ -82,39 +82,65 @@ line_of(const char *text, const char *at)
 	return line;
 }
 
-/* The message and NULL, for what begins at a place and never ends. */
+/* The message and NULL, for what is incomplete and where it begins. */
 static char *
-endless(const char *path, char *text, const char *at, const char *what, char *err, size_t errlen)
+incomplete(const char *path, char *text, const char *at, const char *what, char *err, size_t errlen)
 {
-	snprintf(err, errlen, "%s:%d: a %s without an end", path, line_of(text, at), what);
+	snprintf(err, errlen, "%s:%d: %s", path, line_of(text, at), what);
 	free(text);
 	return NULL;
 }
 
-/* libConfuse takes the end of the file for the end of a section, too: a file that was cut off. */
+/* What has begun and not ended, NULL: nothing has. */
+struct begun {
+	const char *section;
+	const char *setting; /* its '=' */
+};
+
+static void
+note(struct begun *begun, const char *at)
+{
+	if (*at == '{' || *at == '}')
+		begun->section = *at == '{' ? at : NULL;
+	if (*at == '=')
+		begun->setting = at;
+	else if (*at != ' ' && *at != '\t' && *at != '\r')
+		begun->setting = NULL;
+}
+
+/*
+ * libConfuse takes the end of the file for the end of a section, too: a file that was cut off. And
+ * it looks for a value on the next line, where the next key is.
+ */
 char *
 conf_text(const char *path, char *err, size_t errlen)
 {
 	char *text = slurp(path, err, errlen);
-	char *at = text, *comment = NULL, *section = NULL;
+	char *at = text, *comment = NULL;
+	struct begun begun = { 0 };
 
 	while (at != NULL && *at != '\0') {
 		comment = at;
 		if (*at == '"' || *at == '\'') {
+			note(&begun, at);
 			at = skip_string(at);
 		} else if (*at == '#' || (at[0] == '/' && at[1] == '/')) {
 			at = blank_line(at);
 		} else if (at[0] == '/' && at[1] == '*') {
 			at = blank_block(at);
 		} else {
-			if (*at == '{' || *at == '}')
-				section = *at == '{' ? at : NULL;
-			at++;
+			if (*at == '\n' && begun.setting != NULL)
+				break;
+			note(&begun, at++);
 		}
 	}
 	if (text != NULL && at == NULL)
-		return endless(path, text, comment, "comment", err, errlen);
-	if (section != NULL)
-		return endless(path, text, section, "section", err, errlen);
+		return incomplete(path, text, comment, "a comment without an end", err, errlen);
+	if (begun.setting != NULL)
+		return incomplete(
+		    path, text, begun.setting, "a key without a value on its line", err, errlen);
+	if (begun.section != NULL)
+		return incomplete(
+		    path, text, begun.section, "a section without an end", err, errlen);
 	return text;
 }

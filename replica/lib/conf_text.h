@@ -15,7 +15,8 @@
 /*
  * The whole file, each comment (# and // to the end of the line, C's) a run of
  * spaces, its newlines kept. The caller frees it. NULL and err, one line, if
- * it cannot be read, is no text or too long, or a comment or a section has no end.
+ * it cannot be read, is no text or too long, a comment or a section has no end, or a
+ * key no value on its line.
  */
 char *conf_text(const char *path, char *err, size_t errlen);
 

@@ -258,9 +258,14 @@ send_out(struct conn *conn)
 			return;
 		}
 		conn->out_sent += (size_t)n;
-		if (conn->traffic != NULL)
-			conn->traffic->out += (size_t)n;
+		if (conn->traffic == NULL)
+			continue;
+		conn->traffic->out += (size_t)n;
+		conn->traffic->unsent -= (size_t)n;
 	}
+	/* Whoever is deaf, or has failed, gets no more of it. */
+	if (conn->traffic != NULL)
+		conn->traffic->unsent -= conn_unsent(conn);
 	if (conn->out.alloc > KEEP) {
 		msgpack_sbuffer_destroy(&conn->out);
 		msgpack_sbuffer_init(&conn->out);
@@ -373,6 +378,8 @@ conn_free(struct conn *conn)
 	if (!conn->blocked)
 		send_out(conn);
 	conn->freed = true;
+	if (conn->traffic != NULL)
+		conn->traffic->unsent -= conn_unsent(conn);
 	event_del(conn->readable);
 	event_del(conn->writable);
 	event_del(conn->turn);
@@ -409,6 +416,8 @@ conn_send(struct conn *conn, const struct wire_msg *msg)
 	CHECK(conn->out.size - at - LENGTH_SIZE <= WIRE_FRAME_MAX);
 	len = htonl((uint32_t)(conn->out.size - at - LENGTH_SIZE));
 	memcpy(conn->out.data + at, &len, LENGTH_SIZE);
+	if (conn->traffic != NULL)
+		conn->traffic->unsent += conn->out.size - at;
 
 	if (conn_unsent(conn) >= EAGER && !conn->blocked)
 		send_out(conn);
@@ -457,6 +466,7 @@ conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg))
 void
 conn_count(struct conn *conn, struct conn_traffic *traffic)
 {
+	CHECK(conn_unsent(conn) == 0);
 	conn->traffic = traffic;
 }
 

@@ -25,6 +25,7 @@ struct conn;
 /* Bytes, of all connections that are counted there. */
 struct conn_traffic {
 	uint64_t in, out;
+	uint64_t unsent; /* accepted by conn_send, and not yet by the kernel */
 };
 
 struct conn_handler {
@@ -75,7 +76,7 @@ size_t conn_unsent(const struct conn *conn);
  */
 void conn_low_mark(struct conn *conn, size_t low, void (*drained)(void *arg));
 
-/* What it reads and writes from now on is added there; borrowed. */
+/* What it reads, writes and queues from now on is added there; borrowed until conn_free. */
 void conn_count(struct conn *conn, struct conn_traffic *traffic);
 
 int conn_fd(const struct conn *conn);

@@ -7,8 +7,8 @@
  *   RESUMING --front_resume_done--> SERVING
  *
  * WELCOMED takes INTERESTs. Nothing is read in RESUMING, which may take some turns
- * of the loop. Whatever does not fit
- * its state is a kick: one log line, and the connection ends with the turn.
+ * of the loop. Whatever does not fit its state is a kick: one log line (not for each
+ * of very many), and the connection ends with the turn.
  */
 #include "replica/net/front_internal.h"
 
@@ -21,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOT 1u /* TREE_ROOT; net/ does not know the tree */
+#define DROPS_TOLD 50 /* at once, by a line each; see front_tell */
+#define ROOT 1u	      /* TREE_ROOT; net/ does not know the tree */
 
 static const char *const state_names[] = { "opening", "greeted", "welcomed", "resuming", "serving",
 	"ended" };
@@ -31,6 +32,7 @@ front_free(struct front *front)
 {
 	TAILQ_REMOVE(&front->server->fronts, front, entry);
 	front->server->nfronts--;
+	front->server->left -= front->left;
 	conn_free(front->conn);
 	event_free(front->end);
 	JudyLFreeArray(&front->interests, PJE0);
@@ -49,6 +51,10 @@ front_gone(struct front *front)
 static void
 front_end(struct front *front)
 {
+	if (front->state != ENDED) {
+		front->left = conn_unsent(front->conn);
+		front->server->left += front->left;
+	}
 	front->state = ENDED;
 	conn_pause(front->conn, true);
 	event_active(front->end, EV_TIMEOUT, 0);
@@ -57,10 +63,16 @@ front_end(struct front *front)
 void
 front_kick(struct front *front, const char *why)
 {
+	struct front_told *told = &front->server->dropped;
+
 	if (front->state == ENDED)
 		return;
-	log_warn("front end dropped: %s session=0x%" PRIx64 " state=%s why=\"%s\"", front->from,
-	    front->session, state_names[front->state], why);
+	if (front_tell(told, DROPS_TOLD)) {
+		log_warn("front end dropped: %s session=0x%" PRIx64
+			 " state=%s why=\"%s\" left_out=%" PRIu64,
+		    front->from, front->session, state_names[front->state], why, told->kept);
+		told->kept = 0;
+	}
 	front_end(front);
 }
 
@@ -302,11 +314,30 @@ front_new(struct front_server *server, int fd, const char *from)
 
 /* Answers. */
 
+/* Unread answers are memory: who leaves most of them pays for all. */
+static void
+drop_greediest(struct front_server *server)
+{
+	struct front *front, *greediest = NULL;
+
+	TAILQ_FOREACH (front, &server->fronts, entry)
+		if (front->state != ENDED &&
+		    (greediest == NULL || front_unsent(front) > front_unsent(greediest)))
+			greediest = front;
+	if (greediest != NULL)
+		front_kick(greediest, "too much is unread, and most of it here");
+}
+
 void
 front_send(struct front *front, const struct wire_msg *msg)
 {
-	if (front->state != ENDED)
-		conn_send(front->conn, msg);
+	struct front_server *server = front->server;
+
+	if (front->state == ENDED)
+		return;
+	conn_send(front->conn, msg);
+	if (server->traffic.unsent > server->unsent_max + server->left)
+		drop_greediest(server);
 }
 
 size_t
@@ -322,14 +353,15 @@ front_welcome(struct front *front, const struct wire_welcome *welcome)
 
 	if (front->state != GREETED)
 		return;
-	front_send(front, &msg);
 	if (welcome->code != ERR_OK) {
+		front_send(front, &msg);
 		front_end(front);
 		return;
 	}
 	front->session = welcome->session;
 	front->state = WELCOMED;
 	opening_timer(front);
+	front_send(front, &msg);
 }
 
 uint64_t
@@ -363,9 +395,10 @@ front_resume_done(struct front *front, uint64_t zxid, bool complete)
 
 	if (front->state != RESUMING)
 		return;
-	front_send(front, &msg);
 	front->state = SERVING;
 	conn_pause(front->conn, false);
+	/* Last: it may be one answer too many. */
+	front_send(front, &msg);
 }
 
 bool

@@ -7,7 +7,9 @@
  * Misbehaviour (a broken frame, a message out of order, an unknown or
  * replica-only type, more than FRONT_UNSENT_MAX bytes unread by the other
  * side, no RESUME within FRONT_OPENING_MS) closes that connection with one
- * log line and touches nothing else.
+ * log line (a flood of them is counted, and told by a line a second) and touches
+ * nothing else. Where all connections together leave too much unread, the one
+ * that leaves most is closed.
  */
 #ifndef ZABFS_NET_FRONT_H
 #define ZABFS_NET_FRONT_H
@@ -19,6 +21,7 @@
 #define FRONT_CONNECTIONS_MAX 1024
 #define FRONT_REMOTE_MAX 768 /* beyond, only the Unix socket's are let in: they are known */
 #define FRONT_UNSENT_MAX (64u << 20)
+#define FRONT_UNSENT_ALL_MAX (1u << 30) /* or a quarter of the machine's memory: the lesser */
 #define FRONT_RESUME_MAX (FRONT_UNSENT_MAX / 2) /* bytes of missed changes; beyond: not complete */
 #define FRONT_OPENING_MS 30000
 #define FRONT_SILENCE_MS 30000	   /* what TCP has not brought by then is not brought any more */
@@ -41,11 +44,18 @@ struct front_handler {
 	void (*gone)(void *arg, struct front *front);
 };
 
+struct front_options {
+	const char *path;    /* of the Unix socket */
+	const char *address; /* HOST:PORT; NULL: no TCP */
+	size_t unsent_max;   /* of all connections; 0: FRONT_UNSENT_ALL_MAX */
+};
+
 /*
  * Listens on a Unix socket (mode 0600; a stale socket file is replaced, a live
- * one refused), and at HOST:PORT, NULL: not. NULL: err has a clear line.
+ * one refused), and at the address. options: borrowed until it returns. NULL: err
+ * has a clear line.
  */
-struct front_server *front_listen(struct event_base *base, const char *path, const char *address,
+struct front_server *front_listen(struct event_base *base, const struct front_options *options,
     const struct front_handler *handler, void *arg, char *err, size_t errlen);
 /* Closes every connection (gone is not called) and removes the socket file. */
 void front_server_free(struct front_server *server);
@@ -55,7 +65,8 @@ struct front *front_next(struct front_server *server, struct front *previous);
 uint32_t front_connections(const struct front_server *server);
 struct front_figures {
 	uint64_t received_bytes, sent_bytes;
-	uint64_t refused; /* connections, since the start */
+	uint64_t refused;			   /* connections, since the start */
+	uint64_t unsent_bytes, unsent_bytes_limit; /* of all connections, now */
 };
 struct front_figures front_figures(const struct front_server *server);
 

@@ -17,25 +17,37 @@
 #include <unistd.h>
 
 #define BACKLOG 128
-#define LOG_EVERY_S 1 /* of lines that a stranger can provoke at will */
 
-/* Closes a connection that is not wanted; one line a second says so. */
-static void
-refuse(struct front_server *server, int fd, const char *from, const char *why)
+bool
+front_tell(struct front_told *told, uint32_t burst)
 {
 	struct timespec now;
 
-	close(fd);
-	server->refused++;
-	server->refused_all++;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (server->refused_logged.tv_sec != 0 &&
-	    now.tv_sec - server->refused_logged.tv_sec < LOG_EVERY_S)
+	if (now.tv_sec - told->at_s >= told->lines)
+		told->lines = 0;
+	else
+		told->lines -= (uint32_t)(now.tv_sec - told->at_s);
+	told->at_s = now.tv_sec;
+	if (told->lines >= burst) {
+		told->kept++;
+		return false;
+	}
+	told->lines++;
+	return true;
+}
+
+/* Closes a connection that is not wanted. */
+static void
+refuse(struct front_server *server, int fd, const char *from, const char *why)
+{
+	close(fd);
+	server->refused_all++;
+	if (!front_tell(&server->refused, 1))
 		return;
-	log_warn(
-	    "front end refused: %s refused=%" PRIu64 " why=\"%s\"", from, server->refused, why);
-	server->refused_logged = now;
-	server->refused = 0;
+	log_warn("front end refused: %s refused=%" PRIu64 " why=\"%s\"", from,
+	    server->refused.kept + 1, why);
+	server->refused.kept = 0;
 }
 
 static void
@@ -93,8 +105,19 @@ on_failed(void *arg, const char *why)
 	log_warn("cannot accept front ends: why=\"%s\"", why);
 }
 
+/* What all connections may leave unread: a quarter of the memory is little to lose on a small one. */
+static uint64_t
+unsent_max(const struct front_options *options)
+{
+	uint64_t quarter = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 4;
+
+	if (options->unsent_max != 0)
+		return options->unsent_max;
+	return quarter < FRONT_UNSENT_ALL_MAX ? quarter : FRONT_UNSENT_ALL_MAX;
+}
+
 struct front_server *
-front_listen(struct event_base *base, const char *path, const char *address,
+front_listen(struct event_base *base, const struct front_options *options,
     const struct front_handler *handler, void *arg, char *err, size_t errlen)
 {
 	static const struct acceptor_handler local = { on_local, on_failed },
@@ -109,23 +132,24 @@ front_listen(struct event_base *base, const char *path, const char *address,
 	server->arg = arg;
 	server->sock.fd = -1;
 	msgpack_sbuffer_init(&server->stat);
-	server->path = strdup(path);
+	server->unsent_max = unsent_max(options);
+	server->path = strdup(options->path);
 	if (server->path == NULL)
 		goto nomem;
-	if (!unixsock_listen(&server->sock, path, BACKLOG, err, errlen))
+	if (!unixsock_listen(&server->sock, options->path, BACKLOG, err, errlen))
 		goto fail;
 	server->local = acceptor_new(base, server->sock.fd, &local, server);
 	if (server->local == NULL)
 		goto nomem;
-	if (address == NULL)
+	if (options->address == NULL)
 		return server;
-	server->remote = acceptor_listen(base, address, &remote, server, err, errlen);
+	server->remote = acceptor_listen(base, options->address, &remote, server, err, errlen);
 	if (server->remote != NULL)
 		return server;
 	goto fail;
 
 nomem:
-	snprintf(err, errlen, "%s: no memory", path);
+	snprintf(err, errlen, "%s: no memory", options->path);
 fail:
 	front_server_free(server);
 	return NULL;
@@ -168,5 +192,7 @@ front_figures(const struct front_server *server)
 {
 	return (struct front_figures){ .received_bytes = server->traffic.in,
 		.sent_bytes = server->traffic.out,
-		.refused = server->refused_all };
+		.refused = server->refused_all,
+		.unsent_bytes = server->traffic.unsent,
+		.unsent_bytes_limit = server->unsent_max };
 }

@@ -21,7 +21,8 @@
  * frame, a front end's message, a payload above LINK_PAYLOAD_MAX) closes that
  * connection with one log line (repeated at most once a minute for each peer
  * and reason) and touches nothing else. At most LINK_STRANGERS_MAX connections
- * that have not said who they are are kept; more are refused.
+ * that have not said who they are are kept: for one more the oldest goes, of the
+ * address that most of them come from.
  *
  * Bounds: LINK_UNSENT_MAX bytes unsent close the connection (down); the caller
  * feeds large things only while links_unsent is below LINK_UNSENT_LOW, and

@@ -40,6 +40,7 @@ struct prep {
 	struct pending *by_session;
 	struct flights order;
 	size_t count;
+	uint64_t openings;
 };
 
 struct prep *
@@ -119,6 +120,7 @@ flight_remove(struct prep *prep, struct flight *flight)
 
 	pending->ephemerals -= flight->ephemerals;
 	pending->locks -= flight->lock;
+	prep->openings -= flight->opening;
 	JudyLDel(&pending->flights, flight->rid, PJE0);
 	if (pending->flights == NULL) {
 		HASH_DELETE(hh, prep->by_session, pending);
@@ -145,6 +147,12 @@ prep_reset(struct prep *prep)
 {
 	prep_applied(prep, UINT64_MAX);
 	view_reset(prep->view);
+}
+
+uint64_t
+prep_sessions(const struct prep *prep)
+{
+	return tree_sessions(prep->tree) + prep->openings;
 }
 
 size_t
@@ -307,6 +315,7 @@ prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
 	op->timeout_ms = timeout_ms;
 	op->identity = identity;
 	flight_add(prep, zxid, 0, zxid)->opening = true;
+	prep->openings++;
 }
 
 /* Those of the tree that will still be there, then those in flight that aren't in the tree. */

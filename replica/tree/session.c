@@ -224,6 +224,12 @@ tree_next_session(const struct tree *tree, uint64_t after)
 }
 
 uint64_t
+tree_sessions(const struct tree *tree)
+{
+	return JudyLCount(tree->sessions, 0, UINT64_MAX, PJE0);
+}
+
+uint64_t
 session_id(const struct session *session)
 {
 	return session->id;

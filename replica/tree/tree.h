@@ -47,6 +47,7 @@ uint64_t tree_last_id(const struct tree *tree); /* the greatest one that is ther
 uint64_t tree_nodes(const struct tree *tree);	/* the root counts */
 uint64_t tree_bytes(const struct tree *tree);	/* of all values */
 uint64_t tree_ephemerals(const struct tree *tree);
+uint64_t tree_sessions(const struct tree *tree);
 /* The hash recomputed from nothing: a check of tree_hash, and slow. */
 uint64_t tree_hash_slow(const struct tree *tree);
 

@@ -53,6 +53,7 @@ vote_own(const struct zab *zab)
 	if (!is_candidate(zab))
 		return (struct zab_vote){ 0 };
 	vote.sid = zab->config.self;
+	vote.own = true;
 	vote.favour = zab->favour_epoch != 0 && zab->favour_epoch == zab->current_epoch &&
 		      zab->favour_zxid == zab->last_logged;
 	return vote;
@@ -97,7 +98,7 @@ zab_election_tell(struct zab *zab, struct zab_peer *peer, struct zab_output *out
 	message->vote_zxid = zab->vote.zxid;
 	message->vote_favour = zab->vote.favour;
 	message->vote_sid = zab->vote.sid;
-	if (zab->vote.sid == zab->config.self && zab->role == ZAB_LOOKING) {
+	if (zab->vote.own) {
 		out->actions[out->count - 1].durable.current_epoch = zab->vote.epoch;
 		out->actions[out->count - 1].durable.zxid = zab->vote.zxid;
 	}

@@ -135,8 +135,9 @@ zab_serve_ping(struct zab *zab, struct zab_output *out)
 {
 	uint32_t i;
 
+	/* Who has accepted the epoch may have to wait long until its history begins. */
 	for (i = 0; i < zab->npeers; i++)
-		if (zab->peers[i].learner.stage >= STAGE_SYNC)
+		if (zab->peers[i].learner.stage >= STAGE_ACKEPOCH)
 			zab_send(out, &zab->peers[i], ZAB_PING, zab->peers[i].learner.attempt)
 			    ->zxid = zab->confirm;
 }

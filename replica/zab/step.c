@@ -311,7 +311,9 @@ heard(struct zab *zab, struct zab_peer *peer)
 {
 	if (zab->role == ZAB_LEADING) {
 		peer->learner.heard_ns = zab->now_ns;
-		if (zab->lead == LEAD_SYNC)
+		/* Only who is counted, and gets its history, is worth a longer wait. */
+		if (zab->lead == LEAD_SYNC && peer->learner.voter &&
+		    peer->learner.stage == STAGE_SYNC)
 			zab->deadline_ns =
 			    zab->now_ns + zab->config.init_limit * zab->config.tick_ns;
 	} else if (zab->role >= ZAB_FOLLOWING && peer->sid == zab->leader) {

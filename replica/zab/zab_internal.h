@@ -13,6 +13,7 @@ struct zab_vote {
 	uint64_t zxid;
 	uint64_t favour;
 	uint32_t sid;
+	bool own; /* made here, of what is durable: not heard from another */
 };
 
 /* How far the leader is with a learner. In this order. */

@@ -60,10 +60,21 @@ collect(struct run *run, struct hold *holds)
 	return count;
 }
 
+/*
+ * That its open(2) has made the file is enough to have the lock, unless both were at it at once: an
+ * open may have succeeded, and its session have ended, before the other one's, and return after it.
+ */
+static bool
+is_later(const struct hold *first, const struct hold *next)
+{
+	return next->until != 0 || first->call->ended < next->call->begun ||
+	       (first->token != 0 && first->token < next->token);
+}
+
 static void
 check_pair(struct run *run, const struct hold *first, const struct hold *next)
 {
-	if (first->until > next->call->ended && next->until != 0)
+	if (first->until > next->call->ended && is_later(first, next))
 		violation(run, "lock %s: %s has it at %" PRIu64 ", and %s still, at %" PRIu64,
 		    first->call->key, next->call->mount, next->call->ended, first->call->mount,
 		    first->until);

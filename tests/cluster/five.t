@@ -1,5 +1,5 @@
 #!/bin/bash
-# Five members: two of them may fail at once, and a ring of majorities is possible.
+# Five voters and an observer: two of them may fail at once, and a ring of majorities is possible.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/nemesis.sh"
 

@@ -4,8 +4,8 @@
 # cut them off from each other, with a disk and a clock that obey (shim.c). work.sh
 # has the clients, nemesis.sh the faults. Sourced by tests/cluster/*.t and soak.
 #
-#   members_start N               namespaces, members 1 to N
-#   mounts_start ID…              two mounts of each of these nodes, $T/longID and $T/briefID
+#   members_start N               namespaces, voters 1 to N, and an observer, N + 1
+#   mounts_start ID…              two mounts of each of these nodes, $T/longID and $T/briefID, and the observer's long one
 #   net_cut A B [VERDICT [WHAT]]; net_apply; net_heal   packets from A to B
 #   shim_set WHO DISK [SECONDS]   of a member's number, or a mount's name
 #   watchdog_start SECONDS        a run that hangs ends, and fails
@@ -25,7 +25,8 @@ long_s=9
 brief_s=1
 
 spaces=zabfs-$$
-size=0
+size=0   # of all
+voters=0 # the observer is $size
 rules=()
 unable=()
 mounts=()
@@ -111,19 +112,23 @@ shim_set() {
 
 members_start() {
 	local id
-	size=$1
+	voters=$1
+	size=$((voters + 1))
 	net_start || { echo "# no network namespaces"; return 1; }
 	members=('plaintext = true')
-	for ((id = 1; id <= size; id++)); do
+	for ((id = 1; id <= voters; id++)); do
 		members+=("member $id { peer = \"10.77.$id.2:7400\" front = \"10.77.$id.2:7401\" }")
 	done
+	members+=("observer $size { peer = \"10.77.$size.2:7400\" front = \"10.77.$size.2:7401\" }")
 	conf_write "tick = 100" "pass_interval = 1" "log_rows_min = $log_rows" "log_tree_percent = 0"
-	for ((id = 1; id <= size; id++)); do
+	for ((id = 1; id <= voters; id++)); do
 		shim_set $id -
 		member_start "$id" -I
 	done
-	wait_for 30 leads && return 0
-	echo "# nobody leads:"
+	shim_set $size -
+	member_start $size
+	wait_for 30 leads && wait_for 30 serves $size && return 0
+	echo "# nobody leads, or the observer does not follow:"
 	tail -n 5 "$T"/replica-*.log | sed 's/^/# /'
 	return 1
 }
@@ -157,6 +162,8 @@ mounts_start() {
 		mount_launch "brief$id" "$id" $brief_s
 		brief+=("brief$id")
 	done
+	mount_launch "long$size" "$size" $long_s
+	long+=("long$size")
 	for name in "${mounts[@]}"; do
 		wait_for 20 mounted "$T/$name" && continue
 		echo "# $name is not mounted:"

@@ -18,6 +18,7 @@ cluster=$(dirname "${BASH_SOURCE[0]}")
 
 # --- who: into REPLY ---
 
+# The observer, too.
 some() {
 	REPLY=$((1 + RANDOM % size))
 }
@@ -40,22 +41,21 @@ some_mount() {
 	REPLY=${mounts[RANDOM % ${#mounts[@]}]}
 }
 
-# So many members, neighbours in a circle, into REPLIES.
+# So many voters, neighbours in a circle, into REPLIES.
 some_of() {
 	local id
-	some
 	REPLIES=()
-	for ((id = REPLY; ${#REPLIES[@]} < $1; id = id % size + 1)); do
+	for ((id = 1 + RANDOM % voters; ${#REPLIES[@]} < $1; id = id % voters + 1)); do
 		REPLIES+=("$id")
 	done
 }
 
 minority() {
-	some_of $(((size - 1) / 2))
+	some_of $(((voters - 1) / 2))
 }
 
 majority() {
-	some_of $((size / 2 + 1))
+	some_of $((voters / 2 + 1))
 }
 
 # --- for how long ---

@@ -138,11 +138,11 @@ nemesis_cut_link() {
 	net_heal
 }
 
-# Two halves that don't see each other, and one in between who sees both.
+# Two halves that don't see each other, and one in between who sees both, as the observer does.
 nemesis_cut_bridge() {
-	local a b half=$(((size - 1) / 2)) how
+	local a b half=$(((voters - 1) / 2)) how
 	how_cut
-	some_of "$size"
+	some_of "$voters"
 	local who=("${REPLIES[@]}")
 	fault "$how between ${who[*]:1:half} and ${who[*]:half + 1}, bridge ${who[0]}"
 	for a in "${who[@]:1:half}"; do
@@ -157,15 +157,15 @@ nemesis_cut_bridge() {
 	net_heal
 }
 
-# Each sees a majority, and each another one; of three everybody sees all.
+# Each voter sees a majority, and each another one; of three everybody sees all.
 nemesis_cut_ring() {
 	local a b how
 	how_cut
 	fault "$how in a ring: each sees its neighbours"
-	for ((a = 1; a <= size; a++)); do
-		for ((b = 1; b <= size; b++)); do
-			case $(((a - b + size) % size)) in
-			0 | 1 | $((size - 1))) ;;
+	for ((a = 1; a <= voters; a++)); do
+		for ((b = 1; b <= voters; b++)); do
+			case $(((a - b + voters) % voters)) in
+			0 | 1 | $((voters - 1))) ;;
 			*) net_cut $a $b "" "$how" ;;
 			esac
 		done

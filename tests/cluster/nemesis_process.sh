@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Faults of processes: killed, stopped, ended. See nemesis.sh.
-processes=(kill_leader kill_follower kill_twice kill_minority kill_majority kill_all
+processes=(kill_leader kill_follower kill_twice kill_minority kill_observer kill_majority kill_all
 	stop_leader stop_follower stop_majority stop_fsd no_quorum rolling)
 # What is over soon: at many moments.
-quick=(kill_leader kill_follower kill_twice kill_minority kill_majority kill_all slow clock_member)
+quick=(kill_leader kill_follower kill_twice kill_minority kill_observer kill_majority kill_all slow clock_member)
 
 killed() {
 	local id
@@ -69,6 +69,16 @@ nemesis_kill_minority() {
 	started "${who[@]}"
 }
 
+# Nobody counts on it: the majority of the voters is enough.
+nemesis_kill_observer() {
+	minority
+	local who=("$size" "${REPLIES[@]}")
+	fault "kill -9 of ${who[*]}, the observer and a minority"
+	killed "${who[@]}"
+	lasts "${who[1]}"
+	started "${who[@]}"
+}
+
 kill_at_once() {
 	fault "kill -9 of $*"
 	killed "$@"
@@ -81,8 +91,8 @@ nemesis_kill_majority() {
 }
 
 nemesis_kill_all() {
-	some_of "$size"
-	kill_at_once "${REPLIES[@]}"
+	some_of "$voters"
+	kill_at_once "${REPLIES[@]}" "$size"
 }
 
 stop_one() {

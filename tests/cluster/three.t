@@ -1,6 +1,7 @@
 #!/bin/bash
-# Three members, each in a network namespace of its own, with a mount whose
-# session is long and one whose session is brief, and what befalls them.
+# Three voters and an observer, each in a network namespace of its own, with a mount
+# whose session is long and, but the observer, one whose session is brief, and what
+# befalls them.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/nemesis.sh"
 

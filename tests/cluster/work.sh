@@ -173,6 +173,8 @@ cluster_verify() {
 	"$build/tests/cluster-verify" "$T/dump-$first" "$T/history" | sed 's/^/# /'
 	ok "${PIPESTATUS[0]}" "the histories are right"
 	is "$(failures)" "" "no call of a long session has failed for want of a leader"
+	! grep -q 'info: leading' "$T/replica-$size.log"
+	ok $? "the observer has never led"
 	[ "$faults" -ge "$1" ]
 	ok $? "$faults faults, of $1 at least"
 	acknowledged "${mounts[@]}"

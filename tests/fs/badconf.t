@@ -39,11 +39,22 @@ $1" ":5: $2" "$3"
 
 bad_line 'tick = 5' 'tick: 5 is not between 10 and 10000' "a number below its range"
 bad_line 'value_max = 1044481' 'value_max: 1044481 is not between 1 and 1044480' "a number above its range"
-bad_line 'tick = many' "invalid integer value for option 'tick'" "a word for a number"
+bad_line 'tick = many' 'tick: "many" is not a decimal number' "a word for a number"
+bad_line 'tick = 0x64' 'tick: "0x64" is not a decimal number' "C's hexadecimal number"
+bad_line 'tick =' "a key without a value on its line" "no value"
+bad_line 'tick =
+value_max = 1000' "a key without a value on its line" "a value that is the next key"
+bad_line 'sessions_max = 0' 'sessions_max: 0 is not between 1 and 1000000' "no session at all"
 bad_line 'tock = 5' "no such option 'tock'" "an unknown key"
-bad_line 'socket = "front.sock"' 'socket: "front.sock" is not an absolute path' "a relative socket"
-bad_line "socket = \"/$(printf '%0107d' 0)\"" 'socket: the path is longer than 107 bytes' "a socket's path that is too long"
-bad_line 'cluster = ""' 'cluster: a name of 1 to 64 bytes is wanted' "an empty name"
+bad 'cluster = "test"
+socket = "front.sock"' ':2: socket: "front.sock" is not an absolute path' "a relative socket"
+bad "cluster = \"test\"
+socket = \"/$(printf '%0107d' 0)\"" ':2: socket: the path is longer than 107 bytes' "a socket's path that is too long"
+bad 'cluster = ""' ':1: cluster: a name of 1 to 64 bytes is wanted' "an empty name"
+bad_line 'cluster = "other"' 'cluster: set twice' "a key twice"
+bad_line 'member 2 { peer = "a:1" peer = "a:2" }' 'peer: set twice' "a member's key twice"
+bad_line 'member 2 { peer = "127.0.0.1:2" }' 'peer: "127.0.0.1:2" is front of member 1 already' "two members at one address"
+bad_line 'member 2 { peer = "a:1" front = "a:1" }' 'front: "a:1" is peer of member 2 already' "a member twice at one address"
 bad_line 'member 0 { peer = "a:1" front = "a:2" }' 'member: id "0" is not a number between 1 and 255' "member 0"
 bad_line 'member two { peer = "a:1" front = "a:2" }' 'member: id "two" is not a number between 1 and 255' "a member without a number"
 bad_line 'member 2 { front = "a:1" }' 'member 2: peer is missing' "a member without an address"
@@ -59,7 +70,7 @@ session_timeout_max = 4000" ': session_timeout_min: above session_timeout_max' "
 bad_line 'member 01 { peer = "a:1" front = "a:2" }' "member 1: another member or observer has that id" "a member twice, in other digits"
 bad_line 'observer 1 { peer = "a:1" front = "a:2" }' "observer 1: another member or observer has that id" "a member that is an observer, too"
 bad_line 'observer 2 { front = "a:2" }' 'observer 2: peer is missing' "an observer without an address"
-bad_line 'plaintext = perhaps' "invalid boolean value for option 'plaintext'" "neither true nor false"
+bad_line 'plaintext = perhaps' 'plaintext: "perhaps" is neither true nor false' "neither true nor false"
 bad 'cluster = "test"
 observer 1 { peer = "a:1" front = "a:2" }' ': member: at least one is needed' "nobody but an observer"
 
@@ -95,7 +106,7 @@ replica="$build/zabfs-replica -f zabfs.conf -D data"
 # PEER WHY TEXT: a member 1 at PEER that is not alone.
 exposed() {
 	printf 'cluster = "test"\nsocket = "%s/front.sock"\nmember 1 { peer = "%s" front = "127.0.0.1:2" }
-observer 2 { peer = "127.0.0.1:1" front = "127.0.0.1:2" }\n' "$T" "$1" >zabfs.conf
+observer 2 { peer = "127.0.0.2:1" front = "127.0.0.2:2" }\n' "$T" "$1" >zabfs.conf
 	# shellcheck disable=SC2086 # words
 	refused 78 "zabfs-replica: zabfs.conf: member 1: peer: $1$2" "$3" $replica -i 1 -d -I
 	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>err
@@ -122,6 +133,40 @@ is "$? $(cat out)" "0 " "who is alone listens to nobody"
 printf 'cluster = "test"\nmember 1 { peer = "192.0.2.1:1" front = "192.0.2.1:2" }\n' >zabfs.conf
 "$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>&1
 is "$? $(cat out)" "78 zabfs-replica: zabfs.conf: member 1: front: 192.0.2.1:2$readable" "but to mounts elsewhere, if it says so"
+printf '%s\n' "$good" >zabfs.conf
+
+# CONFIGURATION MESSAGE TEXT: where it can't listen it founds nothing, which would be in its way then.
+deaf() {
+	printf 'cluster = "test"\n%s\n' "$1" >zabfs.conf
+	# shellcheck disable=SC2086 # words
+	timeout 20 $replica -i 1 -d -I >out 2>err
+	is "$?" 73 "$3: status 73"
+	is "$(sed -n 's/.*\] error: //p' out err)" "$2" "  and why"
+	is "$(ls -A data)" "" "  nothing is created"
+}
+coproc python3 -c 'import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+sys.stdin.read()'
+read -r port <&"${COPROC[0]}"
+taken=127.0.0.1:$port
+deaf "socket = \"$T/nowhere/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" }" "$T/nowhere/front.sock: No such file or directory" "no folder for the socket"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" front = \"$taken\" }" "cannot listen at $taken: Address already in use" "an address that is taken, for mounts"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"127.0.0.1:1\" http = \"$taken\" }" "cannot listen at $taken: Address already in use" "for monitoring"
+deaf "socket = \"$T/front.sock\"
+member 1 { peer = \"$taken\" }
+member 2 { peer = \"127.0.0.1:2\" }" "cannot listen at $taken: Address already in use" "for members"
+deaf "socket = \"$T/front.sock\"
+plaintext = true
+member 1 { peer = \"192.0.2.1:7400\" }
+member 2 { peer = \"127.0.0.1:2\" }" "cannot listen at 192.0.2.1:7400: Cannot assign requested address" "another machine's address"
+[ ! -e front.sock ]
+ok $? "no socket is left"
+kill "$COPROC_PID"
+wait "$COPROC_PID" 2>/dev/null
 printf '%s\n' "$good" >zabfs.conf
 
 mountd="$build/zabfs-mountd -d"

@@ -16,12 +16,10 @@ pids() {
 ended() {
 	[ ! -e "/proc/$1/exe" ]
 }
-finish() {
-	node stop
+cleanup_first() {
+	cd "$T/src" && node stop
 	cd / || return
-	cleanup
 }
-trap finish EXIT
 
 node run
 is "$?" 0 "run"

@@ -29,6 +29,7 @@ accepted(const struct conf *conf)
 	WITHIN(pass_interval, 1, 86400);
 	WITHIN(session_timeout_min, 100, 3600000);
 	WITHIN(session_timeout_max, conf->session_timeout_min, 3600000);
+	WITHIN(sessions_max, 1, 1000000);
 	WITHIN(nmembers, 1, CONF_MEMBERS_MAX);
 	CHECK(!conf->members[0].observer);
 	for (i = 0; i < conf->nmembers; i++) {
@@ -37,7 +38,8 @@ accepted(const struct conf *conf)
 		CHECK(
 		    conf->members[i].front == NULL || strchr(conf->members[i].front, ':') != NULL);
 		for (j = 0; j < i; j++)
-			CHECK(conf->members[j].id != conf->members[i].id);
+			CHECK(conf->members[j].id != conf->members[i].id &&
+			      strcmp(conf->members[j].peer, conf->members[i].peer) != 0);
 	}
 }
 

@@ -55,6 +55,7 @@ static struct conf conf = { .cluster = (char[]){ "fuzz" },
 	.pass_interval = 60,
 	.session_timeout_min = 100,
 	.session_timeout_max = TIMEOUT_MS_MAX,
+	.sessions_max = 16,
 	.members = &member,
 	.nmembers = 1 };
 

@@ -30,7 +30,7 @@ int
 clock_gettime(clockid_t id, struct timespec *now)
 {
 	/* libevent's timers go by the coarse one. */
-	if (id != CLOCK_MONOTONIC && id != CLOCK_MONOTONIC_COARSE)
+	if (id != CLOCK_MONOTONIC && id != CLOCK_MONOTONIC_COARSE && id != CLOCK_BOOTTIME)
 		return (int)syscall(SYS_clock_gettime, id, now);
 	now->tv_sec = (time_t)(BEGIN_S + skipped_ms / 1000);
 	now->tv_nsec = (long)(skipped_ms % 1000) * 1000000;

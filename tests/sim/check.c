@@ -1,6 +1,7 @@
 /*
- * What must hold after every step, whatever failed. The names are those of
- * Zab.tla and of the Zab paper.
+ * What must hold of the core after every step, whatever failed: one history,
+ * durable before it is promised, one leader an epoch. The names are those of
+ * Zab.tla and of the Zab paper. Called by member.c, disk.c and store.c.
  */
 #include "tests/sim/sim.h"
 
@@ -158,35 +159,6 @@ check_delivered(struct world *world, struct member *member, const struct row *ro
 		    (unsigned long long)row->zxid);
 }
 
-/* The tree at each zxid is the same everywhere. */
-void
-check_tree(struct world *world, struct member *member)
-{
-	const struct tree *tree = member->replica->tree;
-	struct history *history = &world->history;
-	uint64_t i, hash = tree_hash(tree);
-
-	if (member->replica->catch_up != 0 || member->dying)
-		return;
-	for (i = history->count; i > 0 && history->rows[i - 1].zxid != tree_applied(tree); i--)
-		;
-	if (i == 0)
-		return;
-	if (history->trees[i - 1] == 0)
-		history->trees[i - 1] = hash;
-	else if (history->trees[i - 1] != hash)
-		fail(world, "member %u has another tree at %llx", member->sid,
-		    (unsigned long long)tree_applied(tree));
-}
-
-void
-check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state)
-{
-	if (index > world->history.count ||
-	    (index != 0 && world->history.states[index - 1] != state))
-		fail(world, "member %u is given a snapshot that no tree was", member->sid);
-}
-
 /*
  * LeaderLogCompleteness: whoever serves as leader has all that was delivered in
  * earlier epochs. (A quorum's late word may make one of an epoch that is over.)
@@ -313,39 +285,6 @@ check_answer(struct world *world, struct member *member, const struct zab_event 
 	}
 }
 
-/* What waits for a connection waits for its room; whom nobody follows, nobody gets a snapshot of. */
-void
-check_outbox(struct world *world, const struct member *member)
-{
-	const struct replica *replica = member->replica;
-	struct zab_status status;
-	uint32_t i;
-
-	zab_status(member->zab, &status);
-	if (status.role != ZAB_LEADING && outbox_snapping(replica))
-		fail(world, "member %u goes on to send a snapshot", member->sid);
-	for (i = 0; i < replica->npeers && member->crowded == 0; i++) {
-		const struct peer *peer = &replica->peers[i];
-
-		if (!TAILQ_EMPTY(&peer->outbox) && peer->conn != 0 &&
-		    net_is_open(world, (uint32_t)(member - world->members), peer->conn))
-			fail(world, "what member %u has to say to %u waits for nothing",
-			    member->sid, peer->sid);
-	}
-}
-
-/* Of a session that is over a member keeps nothing. */
-void
-check_attended(struct world *world, const struct member *member)
-{
-	const struct attendance *attendance = member->replica->attendances;
-
-	for (; attendance != NULL; attendance = attendance->hh.next)
-		if (tree_session(member->replica->tree, attendance->session) == NULL)
-			fail(world, "member %u attends to session %llx, which is over", member->sid,
-			    (unsigned long long)attendance->session);
-}
-
 /* Histories differ only where a disk has lost its own, and knows that. */
 void
 check_alarm(struct world *world, const struct member *member, const struct zab_action *action)
@@ -384,16 +323,6 @@ check_epoch(struct world *world, struct member *member, const struct zab_action 
 
 /* The heir has everything that was proposed, and all of it is committed. */
 void
-check_led(struct world *world, uint32_t sid, uint64_t since)
-{
-	const struct member *member = &world->members[member_index(world, sid)];
-
-	world->coverage[COVER_HANDED]++;
-	if (!member->leads && member->led < since)
-		fail(world, "member %u was to lead, and is said to and doesn't", sid);
-}
-
-void
 check_hand_over(struct world *world, struct member *member, const struct zab_action *action)
 {
 	const struct member *heir = NULL;
@@ -419,9 +348,6 @@ check_durable(struct world *world, struct member *member, const struct zab_actio
 	const struct zab_durable *needed = &action->durable;
 	const struct disk *disk = &member->disk;
 
-	/* Who is lied to repeats the lie; nothing is promised by it. */
-	if (world->options.wild && action->message.type == ZAB_VOTE)
-		return;
 	if (disk->accepted_epoch < needed->accepted_epoch ||
 	    disk->current_epoch < needed->current_epoch || disk_last(disk) < needed->zxid)
 		fail(world, "member %u says what is not durable (message %u)", member->sid,

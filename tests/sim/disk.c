@@ -180,6 +180,9 @@ apply(struct world *world, struct member *member, const struct order *order)
 		break;
 	case ZAB_LOG_SYNC_COMMIT:
 		disk->current_epoch = order->current_epoch;
+		/* An observer has promised nothing: what it had is all that it had lost. */
+		if (member->observer)
+			member->amnesiac = false;
 		break;
 	case ZAB_LOG_VOTER:
 		disk->voter = true;
@@ -246,6 +249,17 @@ written(struct world *world, struct member *member)
 	store_push(member, STORE_LOGGED, op);
 }
 
+bool
+disk_fails(struct world *world, struct member *member)
+{
+	if (!member->disk.failing || member->dying)
+		return false;
+	trace(world, "%u has an input/output error", member->sid);
+	member->disk.failing = false;
+	member->dying = true;
+	return true;
+}
+
 void
 disk_done(struct world *world, struct member *member)
 {
@@ -253,6 +267,10 @@ disk_done(struct world *world, struct member *member)
 
 	if (!member_enter(world, member))
 		return;
+	if (disk_fails(world, member)) {
+		member_leave(world, member);
+		return;
+	}
 	if (world->now < disk->full_until) {
 		disk->norders = disk->in_flight = 0;
 		image_clear(&disk->snap);
@@ -274,6 +292,7 @@ disk_crash(struct world *world, struct member *member)
 		for (i = 0; i < disk->in_flight; i++)
 			apply(world, member, &disk->orders[i]);
 	disk->norders = disk->in_flight = 0;
+	disk->failing = false;
 }
 
 /* The rows that are no longer needed. */

@@ -343,8 +343,8 @@ fault_do(struct world *world, enum fault kind, struct member *member, uint64_t c
 		    (unsigned long long)(member->disk.full_until / MS));
 		break;
 	case FAULT_EIO:
-		trace(world, "fault: %u has an input/output error", member->sid);
-		member_crash(world, member);
+		trace(world, "fault: the disk of %u fails next time", member->sid);
+		member->disk.failing = member->up;
 		break;
 	case FAULT_SLOW:
 		/* Then the others are faster than the leader. */

@@ -217,7 +217,7 @@ image_done(struct world *world, struct member *member)
 
 	if (!member_enter(world, member))
 		return;
-	if (disk->nimages != 0) {
+	if (disk->nimages != 0 && !disk_fails(world, member)) {
 		order = disk->images[0];
 		memmove(disk->images, disk->images + 1, --disk->nimages * sizeof *disk->images);
 		if (order.batch != NULL) {

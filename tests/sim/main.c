@@ -50,6 +50,7 @@
 	O(sticky)                                                                                  \
 	O(leave)                                                                                   \
 	O(apart)                                                                                   \
+	O(sessions)                                                                                \
 	O(big)
 
 static const char *progname;
@@ -177,6 +178,7 @@ shrink(struct options *options, char why[WHY_SPACE])
 		again |= smaller(options, offsetof(struct options, voters), 3, why);
 		again |= smaller(options, offsetof(struct options, wild), 0, why);
 		again |= smaller(options, offsetof(struct options, apart), 0, why);
+		again |= smaller(options, offsetof(struct options, sessions), 0, why);
 		for (bit = 0; bit < FAULTS; bit++)
 			again |= smaller(options, offsetof(struct options, kinds),
 			    options->kinds & ~(1u << bit), why);
@@ -313,7 +315,7 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
 	       "rounds, %llu "
 	       "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
-	       "of another version, %.0f s\n",
+	       "of another version, %llu locks at once, %llu waited for, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -326,7 +328,9 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_REGISTER],
 	    (unsigned long long)total.coverage[COVER_NUMBERED],
 	    (unsigned long long)total.coverage[COVER_REAPED],
-	    (unsigned long long)total.coverage[COVER_VERSION], now() - begun);
+	    (unsigned long long)total.coverage[COVER_VERSION],
+	    (unsigned long long)total.coverage[COVER_LOCKED],
+	    (unsigned long long)total.coverage[COVER_WAITED], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 

@@ -49,6 +49,7 @@ member_leave(struct world *world, struct member *member)
 		return;
 	}
 	check_outbox(world, member);
+	check_sessions(world, member);
 	check_attended(world, member);
 	member_timer(world, member);
 }

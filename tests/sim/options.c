@@ -118,4 +118,6 @@ options_draw(uint64_t seed, struct options *out)
 		out->delay_us = 50000;
 		out->kinds |= 1u << FAULT_CRASH_ALL;
 	}
+	if (random_one_in(&dice, 4))
+		out->sessions = out->clients + (uint32_t)random_below(&dice, 2);
 }

@@ -13,8 +13,9 @@
  *   client.c   a session: requests, retries client_io.c  its connection
  *   qualified.c  what is asked for through modifiers
  *   client_lock.c its locks                 locks.c   what it was told of them
- *   check.c    what must hold, always      history.c what clients were told
- *   reads.c    what they have read         linear.c  a second opinion on that
+ *   check.c    what must hold, always      check_wiring.c … around the core
+ *   history.c  what clients were told      reads.c   what they have read
+ *   linear.c   a second opinion on that
  *   wild.c     elections that lie          faults.c  what goes wrong
  *   trap.c     … just then                 options.c what a seed draws
  *   world.c    a run: faults, heal, converge
@@ -64,6 +65,7 @@ struct options {
 	uint32_t sticky;     /* clients prefer one member */
 	uint32_t leave;	     /* before one in so many requests a client ends its session */
 	uint32_t apart;	     /* who is not needed at the end is not dead but far away (world.c) */
+	uint32_t sessions;   /* at most; 0: more than there can be */
 	uint32_t big;	     /* values that make a snapshot several pieces */
 };
 
@@ -76,7 +78,7 @@ enum fault {
 	FAULT_LEADER,	 /* the leader is cut off, alone or with the observers */
 	FAULT_PAUSE,	 /* a process stands still */
 	FAULT_FULL,	 /* a disk takes nothing for a while */
-	FAULT_EIO,	 /* an order fails, the process exits */
+	FAULT_EIO,	 /* the next write or read of a disk fails, and the process exits */
 	FAULT_SLOW,	 /* a disk takes seconds */
 	FAULT_WIPE,	 /* a disk is replaced by an empty one */
 	FAULT_TAIL, /* acknowledged rows are gone, or others, and known to be (high-water mark) */
@@ -147,6 +149,7 @@ struct disk {
 	struct image_order *images;
 	uint32_t nimages, images_space;
 	bool image_failed;
+	bool failing; /* whatever is asked of it next */
 	uint64_t full_until, slow_until;
 };
 
@@ -468,6 +471,8 @@ const struct row *disk_row(const struct disk *disk, uint64_t zxid);
 bool disk_look_up(const struct disk *disk, uint64_t zxid, uint64_t *found, uint64_t *hash);
 /* The first durable row above; NULL: none. */
 const struct row *disk_after(const struct disk *disk, uint64_t zxid);
+/* Whether what is asked of it fails: the process ends, and nothing that it does counts. */
+bool disk_fails(struct world *world, struct member *member);
 void disk_trim(struct world *world, struct member *member);
 void disk_free(struct disk *disk);
 
@@ -545,7 +550,6 @@ bool client_lock_idle(const struct client *client);
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_delivered(struct world *world, struct member *member, const struct row *row);
-void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_changed(struct world *world, struct member *member, const struct zab_action *action);
 void check_durable(struct world *world, struct member *member, const struct zab_action *action);
 void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
@@ -554,20 +558,24 @@ void check_replaced(struct world *world, const struct member *member, uint64_t z
 /* A leader proposes it. */
 void check_proposed(struct world *world, const struct row *row);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
-void check_tree(struct world *world, struct member *member);
 uint64_t state_next(uint64_t state, const struct row *row);
 void check_heard(const struct world *world, struct member *member, const struct zab_event *event);
 void check_void(struct world *world, const struct member *member, const struct zab_event *event,
     const struct zab_output *out);
 void check_answer(struct world *world, struct member *member, const struct zab_event *event,
     const struct zab_output *out);
-void check_outbox(struct world *world, const struct member *member);
-void check_attended(struct world *world, const struct member *member);
 void check_alarm(struct world *world, const struct member *member, const struct zab_action *action);
 void check_hand_over(struct world *world, struct member *member, const struct zab_action *action);
+void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
+
+/* check_wiring.c */
+void check_tree(struct world *world, struct member *member);
+void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
+void check_outbox(struct world *world, const struct member *member);
+void check_sessions(struct world *world, const struct member *member);
+void check_attended(struct world *world, const struct member *member);
 /* Somebody was told that the member leads, having asked for it then. */
 void check_led(struct world *world, uint32_t sid, uint64_t since);
-void check_epoch(struct world *world, struct member *member, const struct zab_action *action);
 
 /* history.c: at the end of a run. */
 void history_check(struct world *world);

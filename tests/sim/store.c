@@ -212,6 +212,7 @@ int
 store_look_up(struct store *store, uint64_t zxid, uint64_t *found, uint64_t *hash)
 {
 	(void)store;
+	disk_fails(the_world, self());
 	return disk_look_up(&self()->disk, zxid, found, hash) ? 0 : ERR_NONODE;
 }
 
@@ -223,6 +224,7 @@ store_read(struct store *store, uint64_t after,
 	const struct row *next;
 
 	(void)store;
+	disk_fails(the_world, self());
 	if (after < disk->base_zxid)
 		return ERR_NONODE;
 	while ((next = disk_after(disk, after)) != NULL) {

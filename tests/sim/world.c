@@ -52,6 +52,7 @@ configure(struct world *world)
 		.pass_interval = world->options.image_s,
 		.session_timeout_min = 100,
 		.session_timeout_max = 60000,
+		.sessions_max = world->options.sessions != 0 ? world->options.sessions : 1000,
 		.members = world->conf_members,
 		.nmembers = world->count };
 	for (i = 0; i < world->count; i++) {
@@ -156,6 +157,7 @@ heal(struct world *world)
 		struct member *member = &world->members[order[i]];
 
 		member->disk.full_until = member->disk.slow_until = 0;
+		member->disk.failing = false;
 		if (!member->observer && member->disk.voter && alive < quorum) {
 			alive++;
 			continue;
@@ -225,7 +227,8 @@ converged(struct world *world)
 		zab_status(member->zab, &status);
 		if (status.phase != ZAB_BROADCAST || status.leader != leader->sid ||
 		    member->index != world->history.count ||
-		    status.delivered != leader->delivered || (!member->observer && !status.voter))
+		    status.delivered != leader->delivered || member->amnesiac ||
+		    (!member->observer && !status.voter))
 			return false;
 	}
 	return true;

@@ -275,6 +275,20 @@ test_locks(void **state)
 		    "10 20 a l lock 0 5 ok\n30 31 a l use 0 5 ok\n35 45 b l lock 0 7 ok\n"
 		    "50 51 a l use 0 5 ok\n60 61 b l use 0 7 ok\n",
 		    "has it at" },
+		/* To have taken it is to have it: it need not be used, */
+		{ "",
+		    "10 20 a l lock 0 5 ok\n30 31 a l use 0 5 ok\n35 45 b l lock 0 7 ok\n"
+		    "50 51 a l use 0 5 ok\n",
+		    "has it at" },
+		{ "",
+		    "10 20 a l lock 0 5 ok\n15 45 b l lock 0 7 ok\n50 51 a l use 0 5 ok\n"
+		    "60 61 b l use 0 7 ESTALE\n",
+		    "has it at" },
+		/* but who was told later may have been first, and have lost it. */
+		{ "",
+		    "10 20 a l lock 0 7 ok\n15 45 b l lock 0 5 ok\n50 51 a l use 0 7 ok\n"
+		    "60 61 b l use 0 5 ESTALE\n",
+		    NULL },
 		/* Two locks are two. */
 		{ "",
 		    "10 20 a l lock 0 5 ok\n35 45 b l lock 1 7 ok\n50 51 a l use 0 5 ok\n"

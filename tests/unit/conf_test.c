@@ -62,6 +62,7 @@ test_defaults(void **state)
 	assert_int_equal(conf->pass_interval, 30);
 	assert_int_equal(conf->session_timeout_min, 1000);
 	assert_int_equal(conf->session_timeout_max, 600000);
+	assert_int_equal(conf->sessions_max, 32768);
 	assert_int_equal(conf->nmembers, 1);
 	assert_int_equal(conf->members[0].id, 1);
 	assert_string_equal(conf->members[0].peer, "127.0.0.1:1");
@@ -141,8 +142,8 @@ test_how_many(void **state)
 	for (i = 1; i <= 16; i++) {
 		len = strlen(text);
 		snprintf(text + len, sizeof text - len,
-		    "%s %d { peer = \"h:1\" front = \"h:2\" }\n",
-		    i % 2 != 0 ? "member" : "observer", i);
+		    "%s %d { peer = \"h%d:1\" front = \"h%d:2\" }\n",
+		    i % 2 != 0 ? "member" : "observer", i, i, i);
 		if (i != 15)
 			continue;
 		assert_int_equal(load(text, &conf, err), 0);
@@ -190,6 +191,86 @@ test_mistakes_are_named(void **state)
 	refused("cluster = \"c\"\n", 0, "member");
 	refused("cluster = \"c\"\nsession_timeout_min = 2000\nsession_timeout_max = 1000\n" MEMBER,
 	    0, "session_timeout_min");
+}
+
+static void
+test_numbers_are_decimal(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	refused("cluster = \"c\"\ntick = 0x10\n" MEMBER, 2, "tick: \"0x10\" is not a decimal");
+	refused("cluster = \"c\"\ntick = 010\n" MEMBER, 2, "tick: \"010\" is not a decimal");
+	refused("cluster = \"c\"\ntick = 1e3\n" MEMBER, 2, "tick: \"1e3\" is not a decimal");
+	refused("cluster = \"c\"\ntick = -\n" MEMBER, 2, "tick: \"-\" is not a decimal");
+	refused("cluster = \"c\"\ntick = -20\n" MEMBER, 2, "tick: -20 is not between");
+	refused("cluster = \"c\"\ntick = 99999999999999999999\n" MEMBER, 2, "tick: ");
+	assert_int_equal(
+	    load("cluster = \"c\"\ntick = 10\nlog_tree_percent = 0\n" MEMBER, &conf, err), 0);
+	assert_int_equal(conf->tick_ms, 10);
+	assert_int_equal(conf->log_tree_percent, 0);
+	conf_free(conf);
+}
+
+static void
+test_once(void **state)
+{
+	(void)state;
+	refused("cluster = \"c\"\ntick = 10\n" MEMBER "tick = 10\n", 4, "tick: set twice");
+	refused("cluster = \"c\"\n" MEMBER "cluster = \"d\"\n", 3, "cluster: set twice");
+	refused("cluster = \"c\"\nplaintext = false\nplaintext = true\n" MEMBER, 3,
+	    "plaintext: set twice");
+	refused("cluster = \"c\"\nmember 1 {\npeer = \"h:1\"\n\npeer = \"h:2\"\n}\n", 5,
+	    "peer: set twice");
+}
+
+static void
+test_a_value_on_its_line(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	refused("cluster = \"c\"\ntick =\n" MEMBER, 2, "without a value");
+	refused("cluster = \"c\"\ntick = # 5\n\nvalue_max = 5\n" MEMBER, 2, "without a value");
+	refused("cluster = \"c\"\n" MEMBER "tick = /* 5 */ ", 3, "without a value");
+	refused("cluster = \"c\"\nmember 1 {\npeer =\nfront = \"h:2\" }\n", 3, "without a value");
+	assert_int_equal(load("cluster\n= /*\n*/ \"c=\nd\" tick =20\n" MEMBER, &conf, err), 0);
+	assert_string_equal(conf->cluster, "c=\nd");
+	assert_int_equal(conf->tick_ms, 20);
+	conf_free(conf);
+}
+
+/* One place is one socket's. */
+static void
+test_addresses_differ(void **state)
+{
+	char err[512];
+	struct conf *conf;
+
+	(void)state;
+	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" front = \"h:2\" }\n"
+		"member 2 {\npeer = \"i:1\"\nfront = \"H:02\"\n}\n",
+	    5, "front: \"H:02\" is front of member 1 already");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" front = \"h:2\" }\n"
+		"observer 2 { peer = \"h:2\" }\n",
+	    3, "peer: \"h:2\" is front of member 1 already");
+	refused("cluster = \"c\"\nobserver 2 { peer = \"h:1\" }\nmember 1 { peer = \"h:1\" }\n", 3,
+	    "peer: \"h:1\" is peer of observer 2 already");
+	refused("cluster = \"c\"\nmember 1 {\npeer = \"[::1]:1\"\nhttp = \"[::1]:1\" }\n", 4,
+	    "http: \"[::1]:1\" is peer of member 1 already");
+	refused("cluster = \"c\"\nmember 1 { peer = \"h:1\" http = \"h:3\" }\n"
+		"member 2 { peer = \"i:1\" http = \"h:3\" }\n",
+	    3, "http: \"h:3\" is http of member 1 already");
+	/* Each machine has a loopback of its own. */
+	assert_int_equal(
+	    load("cluster = \"c\"\nmember 1 { peer = \"h:1\" http = \"127.0.0.1:3\" }\n"
+		 "member 2 { peer = \"i:1\" http = \"127.0.0.1:3\" }\n",
+		&conf, err),
+	    0);
+	assert_int_equal(conf->nmembers, 2);
+	conf_free(conf);
 }
 
 /* The scanner's own count is wrong behind a comment. */
@@ -245,6 +326,10 @@ main(void)
 		cmocka_unit_test(test_how_many),
 		cmocka_unit_test(test_plaintext),
 		cmocka_unit_test(test_mistakes_are_named),
+		cmocka_unit_test(test_numbers_are_decimal),
+		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_a_value_on_its_line),
+		cmocka_unit_test(test_addresses_differ),
 		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_what_is_no_file),
 	};

@@ -197,17 +197,19 @@ client_serve(struct client *client)
 }
 
 static const char *tcp; /* where it listens, too; NULL: nowhere */
+static size_t unsent_max;
 
 static inline int
 listen_fresh(void **state)
 {
+	struct front_options options = { .path = path, .address = tcp, .unsent_max = unsent_max };
 	char err[256] = "";
 
 	(void)state;
 	memset(&replica, 0, sizeof(replica));
 	log_forget();
 	base = event_base_new();
-	server = front_listen(base, path, tcp, &handler, &replica, err, sizeof(err));
+	server = front_listen(base, &options, &handler, &replica, err, sizeof(err));
 	if (server == NULL)
 		print_error("%s\n", err);
 	return server == NULL ? -1 : 0;

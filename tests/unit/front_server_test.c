@@ -6,6 +6,14 @@
 
 #include <arpa/inet.h>
 
+static struct front_server *
+listen_at(const char *at, const char *tcp_address, char err[256])
+{
+	struct front_options options = { .path = at, .address = tcp_address };
+
+	return front_listen(base, &options, &handler, &replica, err, 256);
+}
+
 static void
 test_the_socket(void **state)
 {
@@ -20,7 +28,7 @@ test_the_socket(void **state)
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
 
 	/* a live one is refused, and not disturbed */
-	assert_null(front_listen(base, path, NULL, &handler, &replica, err, sizeof(err)));
+	assert_null(listen_at(path, NULL, err));
 	assert_non_null(strstr(err, "another process listens"));
 	assert_int_equal(lstat(path, &st2), 0);
 	assert_true(st.st_ino == st2.st_ino);
@@ -32,7 +40,7 @@ test_the_socket(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd);
-	second = front_listen(base, other, NULL, &handler, &replica, err, sizeof(err));
+	second = listen_at(other, NULL, err);
 	assert_non_null(second);
 	close(connect_to(other));
 
@@ -47,16 +55,15 @@ test_the_socket(void **state)
 
 	/* what isn't a socket is left alone */
 	assert_int_equal(symlink("nowhere", other), 0);
-	assert_null(front_listen(base, other, NULL, &handler, &replica, err, sizeof(err)));
+	assert_null(listen_at(other, NULL, err));
 	assert_non_null(strstr(err, "not a socket"));
 	unlink(other);
 
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_null(front_listen(base, longer, NULL, &handler, &replica, err, sizeof(err)));
+	assert_null(listen_at(longer, NULL, err));
 	assert_non_null(strstr(err, "1 to 107 bytes"));
-	assert_null(
-	    front_listen(base, "/nowhere/at/all", NULL, &handler, &replica, err, sizeof(err)));
+	assert_null(listen_at("/nowhere/at/all", NULL, err));
 	assert_non_null(strstr(err, "/nowhere/at/all: No such file"));
 }
 
@@ -132,8 +139,39 @@ test_ended_by_the_server(void **state)
 	assert_int_equal(client.closed, 1);
 	assert_int_equal(replica.gone, 0);
 	conn_free(client.conn);
-	server = front_listen(base, path, NULL, &handler, &replica, err, sizeof(err));
+	server = listen_at(path, NULL, err);
 	assert_non_null(server);
+}
+
+static void
+send_rubbish(void)
+{
+	int fd = connect_to(path);
+
+	assert_int_equal(send(fd, "\xff\xff\xff\xff", 4, MSG_NOSIGNAL), 4);
+	settle();
+	close(fd);
+}
+
+/* Lines of the log are not to be had for the asking; one says how many there would have been. */
+static void
+test_a_flood_of_broken_connections(void **state)
+{
+	const char *left_out;
+	int told;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		send_rubbish();
+	assert_int_equal(replica.gone, 200);
+	told = warnings;
+	assert_in_range(told, 50, 150);
+	skipped_s += 1000;
+	send_rubbish();
+	assert_int_equal(warnings, told + 1);
+	left_out = strstr(warning, "left_out=");
+	assert_non_null(left_out);
+	assert_int_equal(told + atoi(left_out + strlen("left_out=")), 200);
 }
 
 /* Who is far away comes over TCP, and is a front end like any other. */
@@ -211,8 +249,7 @@ test_from_elsewhere(void **state)
 	settle();
 	assert_true(client.reply.rid == 9);
 
-	second =
-	    front_listen(base, "/tmp/front_other", address, &handler, &replica, err, sizeof(err));
+	second = listen_at("/tmp/front_other", address, err);
 	assert_null(second);
 	assert_non_null(strstr(err, "cannot listen at 127.0.0.1:"));
 	conn_free(client.conn);
@@ -256,6 +293,43 @@ test_replies(void **state)
 	conn_free(client.conn);
 }
 
+/* What nobody reads is bounded for all together, and who leaves most goes first. */
+static void
+test_unread_by_all_of_them(void **state)
+{
+	static uint8_t value[WIRE_VALUE_MAX];
+	struct blob data = { value, sizeof(value) };
+	struct front *greedy, *modest;
+	struct client clients[2];
+	struct front_figures figures;
+
+	unsent_max = 16 << 20;
+	assert_int_equal(listen_fresh(state), 0);
+	greedy = client_serve(&clients[0]);
+	modest = client_serve(&clients[1]);
+	conn_pause(clients[0].conn, true);
+	conn_pause(clients[1].conn, true);
+	for (int i = 0; i < 12; i++)
+		front_reply(greedy, 11, 0, 79, NULL, &data, false);
+	for (int i = 0; i < 8; i++)
+		front_reply(modest, 11, 0, 79, NULL, &data, false);
+	settle();
+	assert_int_equal(replica.gone, 1);
+	assert_int_equal(warnings, 1);
+	assert_non_null(strstr(warning, "too much is unread"));
+	assert_int_equal(front_connections(server), 1);
+	figures = front_figures(server);
+	assert_int_equal(figures.unsent_bytes_limit, unsent_max);
+	assert_int_equal(figures.unsent_bytes, front_unsent(modest));
+	assert_in_range(figures.unsent_bytes, 4 << 20, unsent_max);
+	conn_free(clients[0].conn);
+	conn_free(clients[1].conn);
+	settle();
+	assert_int_equal(front_figures(server).unsent_bytes, 0);
+	assert_int_equal(unlisten(state), 0);
+	unsent_max = 0;
+}
+
 int
 main(void)
 {
@@ -263,10 +337,12 @@ main(void)
 		TEST(test_the_socket),
 		TEST(test_the_opening_has_a_time_limit),
 		TEST(test_at_most_so_many_connections),
+		TEST(test_a_flood_of_broken_connections),
 		TEST(test_ended_by_the_server),
 		cmocka_unit_test(test_from_elsewhere),
 		cmocka_unit_test(test_places_of_its_own),
 		TEST(test_replies),
+		cmocka_unit_test(test_unread_by_all_of_them),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

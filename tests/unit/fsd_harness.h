@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "fsd/call.h"
+#include "fsd/clock.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"

@@ -1,7 +1,22 @@
 /* The session: reconnects, resends, promises, deadlines, expiry, the end. */
 #include "tests/unit/fsd_harness.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+
 #define LATE_NS UINT64_C(20000000000) /* for what takes a session's timeout at most */
+
+static time_t suspended_s; /* so long the machine was */
+
+int
+clock_gettime(clockid_t id, struct timespec *now)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, now);
+
+	if (id == CLOCK_BOOTTIME)
+		now->tv_sec += suspended_s;
+	return result;
+}
 
 static uint64_t
 mkdir_send(const char *name)
@@ -228,6 +243,46 @@ test_busy(void **state)
 	mkdir_done(a, 10);
 }
 
+static int
+setup_longer(void **state)
+{
+	(void)state;
+	h_begin(3000, false);
+	h_open(0x100);
+	return 0;
+}
+
+/*
+ * Refused each time: certainly not executed. One more attempt, whose answer does not come before its
+ * time is over, would leave that open.
+ */
+static void
+test_refused_to_the_end(void **state)
+{
+	uint64_t begun_ns = fsd_now_ns(), age_ns, a = mkdir_send("a"), b;
+	bool last = false;
+
+	(void)state;
+	while (!h_packet()) {
+		if (!h_take()) {
+			h_turn();
+		} else if (!h_ping_answered()) {
+			assert_int_equal(h.msg.type, WIRE_T_CREATE);
+			age_ns = fsd_now_ns() - begun_ns;
+			if (!last || age_ns < h.timeout_ms * UINT64_C(950000))
+				h_reply(h.msg.create.rid, ERR_NOQUORUM, 0x100, NULL, NULL);
+			last = age_ns >= h.timeout_ms * UINT64_C(920000);
+		}
+	}
+	assert_int_equal(answer.head.unique, a);
+	assert_int_equal(answer.head.error, -EHOSTUNREACH);
+	assert_false(link_is_abandoned(h.fsd.link, a));
+	/* What comes later has nothing before it. */
+	b = mkdir_send("b");
+	assert_int_equal(h_expect(WIRE_T_CREATE)->create.acked, H_RID(b) - 1);
+	mkdir_done(b, 11);
+}
+
 /* fsync(2) waits for the next leader as a write does, */
 static void
 test_sync_without_a_leader(void **state)
@@ -405,6 +460,18 @@ test_deadline_to_the_point(void **state)
 	/* No turn of the loop. */
 	while (fsd_now_ns() <= until)
 		usleep(1000);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
+	assert_false(inode_live(&h.fsd, 7));
+}
+
+/* A suspended machine's session goes on to end, though its other clocks stand still. */
+static void
+test_suspended_machine(void **state)
+{
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	assert_true(inode_live(&h.fsd, 7));
+	suspended_s += h.timeout_ms / 1000 + 1;
 	assert_int_equal(link_get_state(h.fsd.link), LINK_SUSPENDED);
 	assert_false(inode_live(&h.fsd, 7));
 }
@@ -597,6 +664,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_window, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_bytes, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_to_the_end, setup_longer, h_teardown),
 		cmocka_unit_test_setup_teardown(test_sync_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_sync_without_a_quorum, setup_short, h_teardown),
@@ -606,6 +674,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_deadline, setup_short, h_teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_deadline_to_the_point, setup_short, h_teardown),
+		cmocka_unit_test_setup_teardown(test_suspended_machine, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),

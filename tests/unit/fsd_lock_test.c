@@ -5,13 +5,27 @@
 #define TIMEOUT_MS 900
 
 static int
-setup(void **state)
+setup_with(uint32_t timeout_ms)
 {
-	(void)state;
-	h_begin(TIMEOUT_MS, false);
+	h_begin(timeout_ms, false);
 	h_open(0x100);
 	h_known(ID, S_IFREG | 0644, "f");
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return setup_with(TIMEOUT_MS);
+}
+
+/* The session outlasts everybody's patience. */
+static int
+setup_long(void **state)
+{
+	(void)state;
+	return setup_with(10000);
 }
 
 static uint64_t
@@ -415,6 +429,65 @@ test_suspended(void **state)
 	say(expect_unlock(fh), ERR_OK);
 }
 
+/* The replica is there, and says nothing of a leader: until then, or for so long. */
+static void
+without_leader(enum link_state state, uint32_t ms)
+{
+	uint64_t until = fsd_now_ns() + ms * UINT64_C(1000000);
+	struct wire_msg pong = { .type = WIRE_T_PONG };
+
+	while (link_get_state(h.fsd.link) != state && fsd_now_ns() < until) {
+		h_turn();
+		if (!h_take())
+			continue;
+		assert_int_equal(h.msg.type, WIRE_T_PING);
+		pong.pong.sent_ns = h.msg.ping.sent_ns;
+		h_tell(&pong);
+	}
+}
+
+static void
+test_suspended_when_it_comes(void **state)
+{
+	uint64_t fh = open_file(O_RDWR), rid, unique;
+	struct wire_msg pong = { .type = WIRE_T_PONG, .pong.alive = 1 };
+
+	(void)state;
+	without_leader(LINK_SUSPENDED, TIMEOUT_MS / 2);
+	unique = h_flock_send(ID, fh, LOCK_EX);
+	rid = expect_lock(fh, WIRE_EXCLUSIVE);
+	without_leader(LINK_SUSPENDED, 5000);
+	say(rid, ERR_OK);
+	assert_int_equal(h_answer(unique), -EHOSTUNREACH);
+	pong.pong.sent_ns = fsd_now_ns();
+	h_tell(&pong);
+	say(expect_unlock(fh), ERR_OK);
+}
+
+/* It is in the queue still, and wants to be there again. */
+static void
+test_back_in_time(void **state)
+{
+	uint64_t fh = open_file(O_RDWR), rid, unique = waiting(fh, &rid);
+
+	(void)state;
+	close(h.replica);
+	h.replica = -1;
+	close(h.listener);
+	unlink(h.path);
+	h_until_state(LINK_CONNECTING);
+	interrupt(unique);
+	assert_int_equal(h_answer(unique), -EINTR);
+	unique = h_flock_send(ID, fh, LOCK_EX);
+	h_run_ms(20);
+	h_listen();
+	connect_again(H_SESSION);
+	expect_await(fh);
+	say(expect_lock(fh, WIRE_EXCLUSIVE), ERR_OK);
+	assert_int_equal(h_answer(unique), 0);
+	h_nothing_sent(150);
+}
+
 /* What another process of the same open file does to it. */
 static void
 test_gone(void **state)
@@ -437,6 +510,18 @@ test_adopted(void **state)
 	assert_int_equal(h_answer(release), 0);
 	assert_int_equal(h_answer(h_release_send(ID, 78, O_RDWR)), 0);
 	h_nothing_sent(20);
+}
+
+/* Its request, which the kernel sends once more, was answered to that process: it may be held by now. */
+static void
+test_adopted_while_waiting(void **state)
+{
+	uint64_t fh = 77, unique = h_flock_send(ID, fh, LOCK_EX);
+
+	(void)state;
+	say(expect_lock(fh, WIRE_EXCLUSIVE), ERR_PROTO);
+	say(expect_await(fh), ERR_OK);
+	assert_int_equal(h_answer(unique), 0);
 }
 
 static void
@@ -467,14 +552,17 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_interrupted_in_a_bad_moment, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_asked_again, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_asked_again, setup_long, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_before_a_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_while_waiting, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_suspended, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_suspended_when_it_comes, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_back_in_time, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_adopted, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_adopted_while_waiting, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, h_teardown),
 	};
 

@@ -276,6 +276,74 @@ test_home_silent(void **state)
 	h_until_state(LINK_CONNECTED);
 }
 
+/* Home says nothing, the other one is there and refuses, until fsd has given home up. */
+static void
+refused_until_left(void)
+{
+	h_open(0x100);
+	look_at_other();
+	while (!other_is_left()) {
+		if (h_accept()) {
+			h_expect(WIRE_T_HELLO);
+			h_welcome(ERR_BUSY, 0, 0);
+		} else {
+			h_turn();
+		}
+	}
+	close(other.replica);
+	other.replica = -1;
+}
+
+/* Nobody waits for home in vain once more before the other one is asked. */
+static void
+test_silent_comes_last(void **state)
+{
+	uint64_t until = fsd_now_ns() + H_WAIT_NS;
+
+	(void)state;
+	refused_until_left();
+	while (!h_accept()) {
+		assert_true(fsd_now_ns() < until);
+		look_at_other();
+		assert_false(h_accept());
+		look_at_other();
+		h_turn();
+	}
+	h_expect(WIRE_T_HELLO);
+	taken(0x100, 0);
+	h_resumed(0x100, 1);
+	h_until_state(LINK_CONNECTED);
+}
+
+/* However long it lasts that home is silent, and nobody else any good. */
+static void
+test_no_endless_patience(void **state)
+{
+	uint64_t begun_ns = 0;
+	int round;
+
+	(void)state;
+	refused_until_left();
+	for (round = 0; round < 4; round++) {
+		h_wait_accept();
+		if (round == 3)
+			assert_true(fsd_now_ns() - begun_ns < h.timeout_ms * UINT64_C(900000));
+		h_expect(WIRE_T_HELLO);
+		h_welcome(ERR_BUSY, 0, 0);
+		look_at_other();
+		h_wait_accept();
+		begun_ns = fsd_now_ns();
+		look_at_other();
+	}
+}
+
+static int
+setup_medium(void **state)
+{
+	setup_with(state, 1800);
+	return 0;
+}
+
 static int
 setup_patient(void **state)
 {
@@ -367,6 +435,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_silent, setup_patient, teardown),
+		cmocka_unit_test_setup_teardown(test_silent_comes_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_endless_patience, setup_medium, teardown),
 		cmocka_unit_test_setup_teardown(test_no_trouble, setup_short, teardown),
 		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expired_elsewhere, setup, teardown),

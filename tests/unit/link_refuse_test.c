@@ -291,23 +291,30 @@ test_too_many_strangers(void **state)
 	for (int i = 0; i < LINK_STRANGERS_MAX; i++)
 		fds[i] = raw_dial(1);
 	settle();
+	/* The oldest makes room. */
 	fd = raw_dial(1);
-	refused(fd, &count, "too many");
-	for (int i = 0; i < LINK_STRANGERS_MAX; i++)
+	refused(fds[0], &count, "too many");
+	for (int i = 1; i < LINK_STRANGERS_MAX; i++)
 		assert_false(raw_ended(fds[i]));
+	assert_false(raw_ended(fd));
+	fds[0] = fd;
 
-	/* one less, and there is room for a member */
-	infos = 0;
-	close(fds[0]);
-	UNTIL(infos == 1);
+	/* And a member is let in, which needs no place any more when it has said who it is. */
 	node_open(3, 3);
 	UNTIL(joined(&nodes[3], one));
+	UNTIL(raw_ended(fds[1]));
+	close(fds[1]);
+	count++;
+	fds[1] = raw_dial(1);
+	settle();
+	for (int i = 0; i < LINK_STRANGERS_MAX; i++)
+		assert_false(raw_ended(fds[i]));
 	pass(LINK_OPENING_MS + 100);
-	for (int i = 1; i < LINK_STRANGERS_MAX; i++) {
+	for (int i = 0; i < LINK_STRANGERS_MAX; i++) {
 		UNTIL(raw_ended(fds[i]));
 		close(fds[i]);
 	}
-	assert_int_equal(links_figures(one->links).refused, count + LINK_STRANGERS_MAX - 1);
+	assert_int_equal(links_figures(one->links).refused, count + LINK_STRANGERS_MAX);
 	/* and no place was lost: as many again */
 	for (int i = 0; i < LINK_STRANGERS_MAX; i++)
 		fds[i] = raw_dial(1);
@@ -317,6 +324,26 @@ test_too_many_strangers(void **state)
 		close(fds[i]);
 	}
 	untouched();
+}
+
+/* Whoever is alone at its address does not pay for those who are many. */
+static void
+test_strangers_of_one_address(void **state)
+{
+	int fds[2 * LINK_STRANGERS_MAX], alone = raw_dial_from("127.0.0.99", 1);
+
+	(void)state;
+	settle();
+	for (int i = 0; i < 2 * LINK_STRANGERS_MAX; i++) {
+		fds[i] = raw_dial_from("127.0.0.98", 1);
+		settle();
+	}
+	for (int i = 0; i < 2 * LINK_STRANGERS_MAX; i++) {
+		assert_int_equal(raw_ended(fds[i]), i <= LINK_STRANGERS_MAX);
+		close(fds[i]);
+	}
+	assert_false(raw_ended(alone));
+	close(alone);
 }
 
 /* Without descriptors nobody is accepted, and the loop does not spin on those who wait. */
@@ -424,6 +451,7 @@ main(void)
 		TEST(test_a_payload_above_the_limit),
 		TEST(test_silence),
 		TEST(test_too_many_strangers),
+		TEST(test_strangers_of_one_address),
 		TEST(test_no_descriptor),
 		TEST(test_who_answers),
 		TEST(test_the_hash_of_the_members),

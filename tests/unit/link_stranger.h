@@ -9,15 +9,27 @@
 #include "tests/frame.h"
 #include "tests/unit/link_world.h"
 
+/* from: an address in numbers; NULL: the kernel's choice. */
 static inline int
-raw_dial(uint32_t sid)
+raw_dial_from(const char *from, uint32_t sid)
 {
 	const struct sockaddr_in *addr = &places[sid - 1];
+	struct sockaddr_in own = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	if (from != NULL) {
+		assert_int_equal(inet_pton(AF_INET, from, &own.sin_addr), 1);
+		assert_int_equal(bind(fd, (const struct sockaddr *)&own, sizeof(own)), 0);
+	}
 	assert_int_equal(connect(fd, (const struct sockaddr *)addr, sizeof(*addr)), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;
+}
+
+static inline int
+raw_dial(uint32_t sid)
+{
+	return raw_dial_from(NULL, sid);
 }
 
 static inline int

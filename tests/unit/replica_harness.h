@@ -35,6 +35,7 @@ static struct conf conf = { .tick_ms = 20,
 	.pass_interval = 3600,
 	.session_timeout_min = 200,
 	.session_timeout_max = 60000,
+	.sessions_max = 100,
 	.members = &member,
 	.nmembers = 1 };
 static struct event_base *base;

@@ -59,6 +59,53 @@ test_a_session_is_its_owners(void **state)
 	conn_free(thief.conn);
 }
 
+/* HELLO of a new session, and nobody waits for the answer. */
+static void
+client_knock(struct client *client)
+{
+	struct wire_msg hello = { .type = WIRE_T_HELLO,
+		.hello = { .proto = WIRE_PROTO, .serial = 1, .timeout_ms = 60000 } };
+
+	memset(client, 0, sizeof *client);
+	client_connect(client);
+	conn_send(client->conn, &hello);
+}
+
+static void
+test_sessions_have_a_bound(void **state)
+{
+	struct client clients[6], late;
+	size_t i, open = 0, refused = 0;
+
+	(void)state;
+	conf.sessions_max = 4;
+	/* All at once: what is being opened counts. */
+	for (i = 0; i < 6; i++)
+		client_knock(&clients[i]);
+	for (i = 0; i < 6; i++) {
+		UNTIL(clients[i].welcome != 1);
+		open += clients[i].welcome == ERR_OK;
+		refused += clients[i].welcome == ERR_BUSY;
+	}
+	assert_int_equal(open, 4);
+	assert_int_equal(refused, 2);
+	assert_int_equal(tree_sessions(replica->tree), 4);
+	assert_int_equal(replica->figures.sessions_refused, 2);
+	/* One line says so, the other waits for the next. */
+	assert_int_equal(replica->refused, 1);
+	/* Who ends makes room. */
+	for (i = 0; clients[i].welcome != ERR_OK; i++)
+		;
+	client_resume(&clients[i]);
+	conn_send(clients[i].conn, &(struct wire_msg){ .type = WIRE_T_CLOSE });
+	UNTIL(clients[i].bye != 1);
+	client_open(&late);
+	conn_free(late.conn);
+	for (i = 0; i < 6; i++)
+		conn_free(clients[i].conn);
+	conf.sessions_max = 100;
+}
+
 static void
 test_sent_again(void **state)
 {
@@ -364,6 +411,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_changes_before_answers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sessions_have_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
