@@ -22,7 +22,7 @@ struct events {
 	msgpack_sbuffer text; /* lines that nobody has read yet */
 	size_t read;
 	struct fuse_pollhandle *poll; /* NULL: nobody polls */
-	struct handle_flow *kept; /* the handle's */
+	struct handle_flow *kept;     /* the handle's */
 	void (*opened)(struct call *call, struct handle *handle, int code);
 };
 
@@ -47,9 +47,8 @@ static void
 events_send(struct events *events, struct call *call, call_done done)
 {
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
-		.events = { .dir = events->dir,
-		    .after = events->cursor,
-		    .stream = events->stream } };
+		.events = {
+		    .dir = events->dir, .after = events->cursor, .stream = events->stream } };
 
 	call->arg = events;
 	call_send(call, &msg, done);
@@ -63,8 +62,8 @@ told(struct events *events, const struct wire_reply *reply)
 		return;
 	events->cursor = reply->zxid;
 	if (reply->data.len != 0)
-		CHECK(msgpack_sbuffer_write(&events->text, (const char *)reply->data.data,
-			  reply->data.len) == 0);
+		CHECK(msgpack_sbuffer_write(
+			  &events->text, (const char *)reply->data.data, reply->data.len) == 0);
 }
 
 static void

@@ -57,10 +57,10 @@ struct handle {
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	struct handle_flow flow;
-	size_t answer_at;      /* the next byte to read of it */
-	uint64_t write_at;     /* and where its next write goes (fact 17) */
-	uint64_t write_rid;    /* the last one that counts there */
-	uint64_t poll;	       /* the kernel's number of who polls; 0: nobody has */
+	size_t answer_at;   /* the next byte to read of it */
+	uint64_t write_at;  /* and where its next write goes (fact 17) */
+	uint64_t write_rid; /* the last one that counts there */
+	uint64_t poll;	    /* the kernel's number of who polls; 0: nobody has */
 };
 
 struct handles;

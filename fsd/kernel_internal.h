@@ -23,8 +23,8 @@ struct kernel {
 	uint32_t init_flags;  /* what the kernel offered in it */
 	uint32_t init_len;
 	bool initiating; /* an INIT that was answered long ago is told to libfuse */
-	bool resent;   /* the request that is being handled */
-	uint64_t poll; /* its number */
+	bool resent;	 /* the request that is being handled */
+	uint64_t poll;	 /* its number */
 	bool gone;
 };
 

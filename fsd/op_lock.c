@@ -192,8 +192,7 @@ at_once(fuse_req_t req, struct handle *handle, int op)
 {
 	struct fsd *fsd = call_fsd(req);
 	/* (a LOCK_UN that a process before us was about to carry out comes again) */
-	bool lost = is_lost(fsd, handle),
-	     had = may_have(handle) || kernel_is_resent(fsd->kernel);
+	bool lost = is_lost(fsd, handle), had = may_have(handle) || kernel_is_resent(fsd->kernel);
 
 	if ((op & LOCK_UN) == 0) {
 		if (!handle_expired(fsd, handle))

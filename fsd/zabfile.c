@@ -109,13 +109,15 @@ zab_session_text(const struct fsd *fsd, char *text, size_t len)
 bool
 zab_made(uint64_t ino)
 {
-	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_EVENTS || (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
+	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_EVENTS ||
+	       (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
 }
 
 bool
 zab_talks(uint64_t ino)
 {
-	return ino_kind(ino) == INO_TXN || ino_kind(ino) == INO_STREAM || ino_kind(ino) == INO_EVENTS;
+	return ino_kind(ino) == INO_TXN || ino_kind(ino) == INO_STREAM ||
+	       ino_kind(ino) == INO_EVENTS;
 }
 
 bool
@@ -233,8 +235,7 @@ open_commands(struct call *call, struct handle *handle)
 	if (ino_kind(handle->ino) == INO_TXN)
 		handle_answer(call->fsd, handle, "", 0);
 	else if (ino_kind(handle->ino) == INO_STREAM)
-		handle->stream =
-		    stream_new(call->fsd, handle);
+		handle->stream = stream_new(call->fsd, handle);
 	else
 		return false;
 	opened(call, handle, ERR_OK);

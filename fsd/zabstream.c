@@ -126,8 +126,8 @@ keep_result(struct stream *stream, const struct line *line)
 	}
 	if (stream->lost != 0)
 		append(stream, text,
-		    (size_t)snprintf(text, sizeof text, "lost %llu\n",
-			(unsigned long long)stream->lost));
+		    (size_t)snprintf(
+			text, sizeof text, "lost %llu\n", (unsigned long long)stream->lost));
 	stream->lost = 0;
 	append(stream, line->result.data, line->result.size);
 }

@@ -16,7 +16,17 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
+
+int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 #define LOOK_MS 10000 /* a mountd that lives has replaced an fsd that hangs by then */
 
@@ -63,12 +73,15 @@ static void
 stale_remove(const char *mountpoint)
 {
 	pid_t pid = look(mountpoint);
-	bool hangs, dead;
-	int status = 0, ms;
+	int64_t until_ms = now_ms() + LOOK_MS;
+	bool hangs = pid > 0, dead;
+	int status = 0;
 
-	for (ms = 0; pid > 0 && ms < LOOK_MS && waitpid(pid, &status, WNOHANG) == 0; ms++)
-		usleep(1000);
-	hangs = pid > 0 && ms == LOOK_MS;
+	while (hangs && now_ms() < until_ms) {
+		hangs = waitpid(pid, &status, WNOHANG) == 0;
+		if (hangs)
+			usleep(1000);
+	}
 	dead = !hangs && WIFEXITED(status) && WEXITSTATUS(status) == 1;
 	if (hangs)
 		kill(pid, SIGKILL);

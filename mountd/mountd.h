@@ -41,6 +41,8 @@ struct mountd {
 /* options.c: takes one -o argument apart. False: `bad` is the option that isn't known or right. */
 bool options_parse(struct mountd *mountd, char *options, const char **bad);
 
+int64_t now_ms(void); /* monotonic */
+
 /* mount.c. An error is one line on stderr, and a sysexits(3) code. */
 int mount_resolve(struct mountd *mountd, const char *mountpoint);
 int mount_make(struct mountd *mountd);

@@ -21,7 +21,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SLACK_MS 5000	/* beyond the session timeout, until the mount must answer */
@@ -51,15 +50,6 @@ struct supervisor {
 	bool over;
 	int code;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void
 over(struct supervisor *super, int code)

@@ -125,7 +125,7 @@ rm -f stop
 (while [ ! -e stop ]; do echo x >B/events/n && rm B/events/n; done) &
 writer=$!
 hung=
-for i in 1 2 3 4; do
+while [ "$(wc -w <<<"$hung")" -lt 4 ]; do
 	mount_start C -o timeout=1s || break
 	ls C/events >/dev/null
 	moment 150
