@@ -49,10 +49,10 @@ pauses() {
 
 watch_start A/events events-A --format '%e %f'
 watch_start B/events events-B --format '%e %f'
-for kind in open path numbers names held jobs whole looks; do
+for kind in open path numbers names held jobs locks whole looks; do
 	work $kind A B
 done
-for kind in open names whole held replace; do
+for kind in open names whole held locks replace; do
 	work $kind B A
 done
 
@@ -84,6 +84,7 @@ for pid in "${workers[@]}"; do
 	wait "$pid" || ended=1
 done
 is "$ended" 0 "the clients ended by themselves"
+is "$(cat A/quiet/number)" "$(awk '{ n += $2 } END { print n }' count-locks-*)" "each of them had the lock alone"
 is "$(cat problems)" "" "and were told no error, lost nothing, had nothing twice"
 sed 's/^/# /' count-*
 

@@ -1,6 +1,7 @@
 """What goes on while takeover.t kills fsd: each worker checks what it is told, and prints what is
 wrong. usage: takeover_load.py KIND HERE THERE NAME (mounts of one tree), until the file `stop` is."""
 
+import fcntl
 import os
 import random
 import sys
@@ -135,6 +136,24 @@ def jobs():
         os.close(fd)
 
 
+def locks():
+    """A number that is read and written under a lock grows by one each time, whoever has it."""
+    global done
+    lock = os.open("%s/quiet/lock" % here, os.O_CREAT | os.O_RDWR)
+    number = os.open("%s/quiet/number" % here, os.O_CREAT | os.O_RDWR)
+    while not os.path.exists("stop"):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.fsync(number)
+        value = int(os.pread(number, 100, 0) or b"0")
+        if done % 5 == 0:
+            time.sleep(random.random() / 5)
+        os.close(number)
+        number = os.open("%s/quiet/number" % here, os.O_RDWR)
+        os.pwrite(number, b"%d" % (value + 1), 0)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        done += 1
+
+
 def replace():
     """The other side of `whole`: a value in place of another, of another length."""
     global done
@@ -190,6 +209,7 @@ try:
         "names": names,
         "held": held,
         "jobs": jobs,
+        "locks": locks,
         "replace": replace,
         "whole": whole,
         "looks": looks,
