@@ -23,6 +23,7 @@ struct events {
 	msgpack_sbuffer text; /* lines that nobody has read yet */
 	size_t read;
 	struct fuse_pollhandle *poll; /* NULL: nobody polls */
+	struct handle_flow *kept;     /* the handle's */
 	void (*opened)(struct call *call, struct handle *handle, int code);
 };
 
@@ -112,7 +113,35 @@ first(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	(void)stat;
 	told(events, reply);
 	events->code = ERR_OK;
+	if (unread(events) == 0)
+		events->kept->cursor = events->cursor;
 	events->opened(call, handle, reply->code);
+}
+
+static struct events *
+make(struct fsd *fsd, struct handle *handle, uint64_t dir)
+{
+	struct events *events = calloc(1, sizeof *events);
+
+	CHECK(events != NULL);
+	events->fsd = fsd;
+	events->dir = dir;
+	events->stream = handle->fh;
+	events->flags = handle->flags;
+	events->kept = &handle->flow;
+	flow_init(&events->flow);
+	msgpack_sbuffer_init(&events->text);
+	handle->events = events;
+	return events;
+}
+
+void
+events_restore(struct fsd *fsd, struct handle *handle)
+{
+	const struct qualified *found = qualified_find(fsd, handle->ino);
+
+	if (found != NULL)
+		make(fsd, handle, found->id)->cursor = handle->flow.cursor;
 }
 
 void
@@ -126,17 +155,10 @@ events_open(struct call *call, struct handle *handle,
 		opened(call, handle, ERR_NONODE);
 		return;
 	}
-	events = calloc(1, sizeof *events);
-	CHECK(events != NULL);
-	events->fsd = call->fsd;
-	events->dir = found->id;
+	events = make(call->fsd, handle, found->id);
 	events->cursor = found->modifier.from;
-	events->stream = handle->fh;
-	events->flags = handle->flags;
+	events->kept->cursor = events->cursor;
 	events->opened = opened;
-	flow_init(&events->flow);
-	msgpack_sbuffer_init(&events->text);
-	handle->events = events;
 	/* "From now on" is a zxid, which the replica tells; one that was given is asked for later. */
 	if (events->cursor == 0)
 		events_send(events, call, first);
@@ -180,6 +202,7 @@ hand_out(struct call *call, struct events *events)
 	if (unread(events) == 0) {
 		msgpack_sbuffer_clear(&events->text);
 		events->read = 0;
+		events->kept->cursor = events->cursor;
 	}
 	call_free(call);
 }

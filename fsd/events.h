@@ -14,6 +14,8 @@ struct events;
 /* OPEN, of a number that qualified.h knows; opened() answers it. */
 void events_open(struct call *call, struct handle *handle,
     void (*opened)(struct call *call, struct handle *handle, int code));
+/* That of a process before us, from where its reader was: what he had read a part of comes again. */
+void events_restore(struct fsd *fsd, struct handle *handle);
 void events_close(struct events *events);
 /* Waits until there is something; EAGAIN with O_NONBLOCK. */
 void events_read(struct call *call, struct events *events);

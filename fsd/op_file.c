@@ -7,6 +7,7 @@
 #include "fsd/flow.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
+#include "fsd/kernel.h"
 #include "fsd/lock.h"
 #include "fsd/multi.h"
 #include "fsd/qualified.h"
@@ -52,7 +53,7 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 static void
 open_with(struct call *call, struct handle *handle, struct value *value)
 {
-	handle_pin(handle, value);
+	handle_pin(call->fsd, handle, value);
 	handle->fresh = true;
 	if (!reply_open(call, handle))
 		handle_free(call->fsd, handle);
@@ -147,7 +148,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 			return;
 		}
 		inode_value_keep(call->fsd, id, value);
-		handle_pin(handle, value);
+		handle_pin(call->fsd, handle, value);
 		handle->fresh = true;
 	}
 	if (!reply_open(call, handle))
@@ -172,7 +173,7 @@ open_at_once(fuse_req_t req, struct handle *handle)
 		value = inode_value(fsd, id);
 		if (value == NULL)
 			return false;
-		handle_pin(handle, value_ref(value));
+		handle_pin(fsd, handle, value_ref(value));
 		handle->fresh = true;
 	} else {
 		inode_last(fsd, id, &handle->stat);
@@ -245,7 +246,10 @@ wrote(const struct call *call, struct handle *handle, const struct wire_stat *st
 {
 	handle->trunc = false;
 	handle->answer_at = 0;
-	handle->write_at += call->size;
+	/* Not twice, if the process that counted it died before it could say so. */
+	if (handle->write_rid != call->rid)
+		handle->write_at += call->size;
+	handle->write_rid = call->rid;
 	if (handle->expect >= 0 && stat != NULL)
 		handle->expect = stat->version;
 }
@@ -260,7 +264,7 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 
 	inode_value_drop(call->fsd, id);
 	if (handle != NULL) {
-		handle_pin(handle, NULL);
+		handle_pin(call->fsd, handle, NULL);
 		if (stat != NULL)
 			handle->stat = *stat;
 		if (reply->code == ERR_OK)
@@ -328,12 +332,15 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 static void
 written_async(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
+	struct handle *handle = handle_find(call->fsd, call->fh);
 	uint64_t id = ino_node(call->ino);
 
 	(void)stat;
 	inode_value_drop(call->fsd, id);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
 	flow_end(call->flow, err_errno(reply->code));
+	if (handle != NULL)
+		handle->flow.under_way = call->flow->outstanding;
 	flow_maybe_free(call->flow, id);
 	call_free(call);
 }
@@ -357,14 +364,16 @@ write_async(struct call *call, struct handle *handle, const char *data)
 		return;
 	}
 	message->ino = call->ino;
+	message->fh = call->fh;
 	message->flow = handle->async;
 	message->flags = call->flags;
 	message->size = call->size;
 	message->offset = call->offset;
 	flow_begin(handle->async);
+	handle->flow.under_way = handle->async->outstanding;
 	send_write(message, handle, data, written_async);
 	handle->trunc = false;
-	handle_pin(handle, NULL);
+	handle_pin(call->fsd, handle, NULL);
 	flow_wait(handle->async, call, FLOW_ROOM, queued);
 }
 
@@ -501,10 +510,12 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void
 op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
-	const struct handle *handle = handle_find(call_fsd(req), fi->fh);
+	struct handle *handle = handle_find(call_fsd(req), fi->fh);
 	unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
 
 	(void)ino;
+	if (handle != NULL && ph != NULL)
+		handle->poll = kernel_poll_id(call_fsd(req)->kernel);
 	if (handle != NULL && handle->stream != NULL)
 		events = stream_poll(handle->stream, ph);
 	else if (handle != NULL && handle->events != NULL)
@@ -512,6 +523,28 @@ op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_p
 	else if (ph != NULL)
 		fuse_pollhandle_destroy(ph);
 	fuse_reply_poll(req, events);
+}
+
+/* The kernel has its answer last: without one it asks again, should this process die. */
+static void
+release_done(struct call *call)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+
+	if (handle != NULL)
+		handle_free(call->fsd, handle);
+	reply_err(call, 0);
+	call_free(call);
+}
+
+/* What else the close does comes first: the unlock has a greater id. */
+static void
+release_lock(struct call *call)
+{
+	if (call->locks)
+		lock_release(call, release_done);
+	else
+		release_done(call);
 }
 
 /*
@@ -528,7 +561,7 @@ truncated(struct call *call, const struct wire_reply *reply, const struct wire_s
 	inode_value_drop(call->fsd, ino_node(call->ino));
 	inode_invalidate(call->fsd, call->ino);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->ino)));
-	call_free(call);
+	release_lock(call);
 }
 
 static void
@@ -538,82 +571,67 @@ released(struct call *call, const struct wire_reply *reply, const struct wire_st
 	/* The session was suspended for too long. If it goes on, so would the node. */
 	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
 		stray_add(call->fsd, ino_node(call->ino));
-	call_free(call);
+	release_lock(call);
 }
 
-static void
-delete_held(struct call *call)
-{
-	struct wire_msg msg = { .type = WIRE_T_DELETE,
-		.delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino), .version = -1 } };
-
-	call_send(call, &msg, released);
-}
-
-/*
- * A file that an earlier process of this mount opened: the node itself says whether this file held
- * it.
- */
+/* Of a handle that was not kept the node itself says whether this file held it. */
 static void
 adopted(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	if (reply->code == ERR_OK && stat != NULL && stat->handle == call->fh &&
 	    stat->owner == link_session(call->fsd->link))
-		delete_held(call);
-	else
-		call_free(call);
+		stray_add(call->fsd, stat->id);
+	release_lock(call);
 }
 
 static void
-release(struct fsd *fsd, const struct handle *handle, uint64_t ino, uint64_t fh)
+send_release(struct call *call, const struct handle *handle)
 {
 	struct wire_msg truncate = { .type = WIRE_T_WRITE,
-		.write = { .flags = zab_flags(ino),
-		    .id = ino_node(ino),
+		.write = { .flags = zab_flags(call->ino),
+		    .id = ino_node(call->ino),
 		    .how = WIRE_REPLACE,
-		    .version = handle == NULL ? -1 : handle->expect } };
-	bool held = handle != NULL && handle->held;
-	bool unknown = (handle == NULL || handle->adopted) && ino_kind(ino) == INO_ALIAS;
-	struct call *call;
+		    .version = handle->expect } };
+	struct wire_msg delete = { .type = WIRE_T_DELETE,
+		.delete = { .flags = WIRE_ECHO, .id = ino_node(call->ino), .version = -1 } };
 
-	if (!held && !unknown && (handle == NULL || !handle->trunc || handle->wrote))
-		return;
-	call = call_new(fsd, NULL);
-	if (call == NULL) {
-		log_warn("no memory for a release");
-		return;
-	}
-	call->ino = ino;
-	call->fh = fh;
-	if (held)
-		delete_held(call);
-	else if (unknown)
-		call_getattr(call, ino_node(ino), adopted);
+	if (handle->held)
+		call_send(call, &delete, released);
 	else
 		call_send(call, &truncate, truncated);
-	if (!unknown || held)
-		link_barrier(fsd->link, call->request, handle->stat.parent);
-	/* What the kernel caches of the node is old from now on. */
-	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
+	link_barrier(call->fsd->link, call->request, handle->stat.parent);
 }
 
+/* Nobody waits for the answer; what is to be done is sent before the same process's next request. */
 void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
-	struct handle *handle = handle_find(fsd, fi->fh);
+	const struct handle *handle = handle_find(fsd, fi->fh);
+	bool unknown = handle == NULL || handle->adopted, held = handle != NULL && handle->held,
+	     due = handle != NULL && handle->trunc && !handle->wrote;
+	struct call *call = call_new(fsd, req);
 
+	if (call == NULL)
+		return;
 	if (!qualified_resolve(fsd, &ino))
 		ino = handle == NULL ? 0 : handle->ino;
-	/*
-	 * Nobody waits for the answer; what follows is sent before the same process's next
-	 * request.
-	 */
-	if (fi->fh != ECHO_FH && !zab_made(ino)) {
-		release(fsd, handle, ino, fi->fh);
-		lock_release(fsd, handle, ino, fi);
+	call->ino = ino;
+	call->fh = fi->fh;
+	if (fi->fh == ECHO_FH || zab_made(ino)) {
+		release_done(call);
+		return;
 	}
-	if (handle != NULL)
-		handle_free(fsd, handle);
-	fuse_reply_err(req, 0);
+	call->locks = lock_is_due(fsd, handle, fi);
+	unknown = unknown && ino_kind(ino) == INO_ALIAS;
+	if (!held && !due && !unknown) {
+		release_lock(call);
+		return;
+	}
+	if (held || due)
+		send_release(call, handle);
+	else
+		call_getattr(call, ino_node(ino), adopted);
+	/* What the kernel caches of the node is old from now on. */
+	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
 }

@@ -11,6 +11,8 @@
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,8 @@ struct stream {
 	struct fsd *fsd;
 	struct flow flow;
 	bool keeps, closed;
+	struct handle_flow *kept, own; /* the handle's, while it is open */
+	bool broken;		       /* the beginning of the next line is lost */
 	TAILQ_HEAD(, line) lines;
 	char *partial; /* the beginning of a line */
 	size_t partial_len;
@@ -42,13 +46,14 @@ struct stream {
 };
 
 struct stream *
-stream_new(struct fsd *fsd, bool keeps_results)
+stream_new(struct fsd *fsd, struct handle *handle)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 
 	CHECK(stream != NULL);
 	stream->fsd = fsd;
-	stream->keeps = keeps_results;
+	stream->keeps = (handle->flags & O_ACCMODE) != O_WRONLY;
+	stream->kept = &handle->flow;
 	flow_init(&stream->flow);
 	TAILQ_INIT(&stream->lines);
 	msgpack_sbuffer_init(&stream->results);
@@ -80,6 +85,8 @@ void
 stream_close(struct stream *stream)
 {
 	stream->closed = true;
+	stream->own = *stream->kept;
+	stream->kept = &stream->own;
 	maybe_free(stream);
 }
 
@@ -87,6 +94,23 @@ static void
 append(struct stream *stream, const char *text, size_t len)
 {
 	CHECK(msgpack_sbuffer_write(&stream->results, text, len) == 0);
+}
+
+void
+stream_restore(struct fsd *fsd, struct handle *handle)
+{
+	struct stream *stream = stream_new(fsd, handle);
+	char text[64];
+
+	handle->stream = stream;
+	stream->broken = handle->flow.partial;
+	if (handle->flow.under_way != 0)
+		stream->flow.error = ETIMEDOUT;
+	if (stream->keeps && handle->flow.unread != 0)
+		append(stream, text,
+		    (size_t)snprintf(text, sizeof text, "lost %u\n", handle->flow.unread));
+	handle->flow.under_way = 0;
+	handle->flow.unread = stream->keeps && handle->flow.unread != 0;
 }
 
 static void
@@ -140,6 +164,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	call_free(call);
 	gather(stream);
 	flow_end(&stream->flow, err_errno(reply->code));
+	stream->kept->under_way = stream->flow.outstanding;
 	maybe_free(stream);
 }
 
@@ -169,11 +194,17 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 	steps_init(&line->steps, who->umask);
 	msgpack_sbuffer_init(&line->result);
 	errnum = steps_line(&line->steps, text, len, why);
+	if (stream->broken) {
+		errnum = ETIMEDOUT;
+		snprintf(why, sizeof why, "the beginning of the line is lost");
+	}
+	stream->broken = false;
 	if (errnum == 0 && line->steps.count == 0) {
 		line_free(line);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&stream->lines, line, next);
+	stream->kept->unread++;
 	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
 	if (call == NULL) {
 		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
@@ -182,6 +213,7 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 	call->rid = rid;
 	call->arg = line;
 	flow_begin(&stream->flow);
+	stream->kept->under_way = stream->flow.outstanding;
 	multi_send(call, who, &line->steps, answered);
 }
 
@@ -233,6 +265,7 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 		call_free(call);
 		return;
 	}
+	stream->kept->partial = stream->partial_len != 0 || stream->broken;
 	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
 }
 
@@ -259,6 +292,9 @@ stream_read(struct call *call, struct stream *stream)
 		return;
 	}
 	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);
+	if (stream->read != 0 && stream->results.data[stream->read - 1] == '\n' &&
+	    stream->kept->unread != 0)
+		stream->kept->unread--;
 	if (stream->read == 0) {
 		call_free(call);
 		return;

@@ -22,7 +22,7 @@ refuse(struct call *call, struct handle *handle, int errnum, const char *why)
 
 	msgpack_sbuffer_init(&text);
 	steps_error(errnum, why, &text);
-	handle_answer(handle, text.data, text.size);
+	handle_answer(call->fsd, handle, text.data, text.size);
 	msgpack_sbuffer_destroy(&text);
 	reply_err(call, errnum);
 	call_free(call);
@@ -41,7 +41,7 @@ done(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	    (struct blob){ (const uint8_t *)steps->packed.data, (uint32_t)steps->packed.size },
 	    reply, BETWEEN, &text);
 	if (handle != NULL)
-		handle_answer(handle, text.data, text.size);
+		handle_answer(call->fsd, handle, text.data, text.size);
 	msgpack_sbuffer_destroy(&text);
 	steps_destroy(steps);
 	free(steps);
