@@ -153,6 +153,7 @@ test-cluster: tests-build
 
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
+	$(Q)tests/lint/format.sh
 	$(Q)shellcheck -S warning .ci/run $$(grep -lE '^#!/bin/(ba)?sh' -r tests)
 	$(Q)for page in man/*.[1-9]; do mandoc -T lint -W warning $$page || exit 1; done
 
@@ -224,6 +225,9 @@ install: all
 	ln -sf zabfs-mountd $(DESTDIR)$(PREFIX)/sbin/mount.zabfs
 	for page in man/*.[578]; do \
 		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
+	install -d $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+	install -m 755 $(filter-out %.c,$(wildcard tests/fs/recipes/*)) $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+	install -m 644 tests/fs/recipes/*.c $(DESTDIR)$(PREFIX)/share/zabfs/recipes
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop

@@ -15,6 +15,7 @@
 struct events {
 	struct fsd *fsd;
 	uint64_t dir, cursor, stream;
+	uint32_t ops; /* of the transaction behind the cursor that were told already */
 	int flags;
 	bool closed;
 	int code;	      /* why the last request failed; for the next reader */
@@ -47,8 +48,10 @@ static void
 events_send(struct events *events, struct call *call, call_done done)
 {
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
-		.events = {
-		    .dir = events->dir, .after = events->cursor, .stream = events->stream } };
+		.events = { .dir = events->dir,
+		    .after = events->cursor,
+		    .ops = events->ops,
+		    .stream = events->stream } };
 
 	call->arg = events;
 	call_send(call, &msg, done);
@@ -61,9 +64,25 @@ told(struct events *events, const struct wire_reply *reply)
 	if (reply->code != ERR_OK)
 		return;
 	events->cursor = reply->zxid;
+	events->ops = reply->more;
 	if (reply->data.len != 0)
 		CHECK(msgpack_sbuffer_write(
 			  &events->text, (const char *)reply->data.data, reply->data.len) == 0);
+}
+
+/* All that was told. */
+static void
+was_read(struct events *events)
+{
+	events->kept->cursor = events->cursor;
+	events->kept->ops = events->ops;
+}
+
+static void
+go_on(struct events *events)
+{
+	events->cursor = events->kept->cursor;
+	events->ops = events->kept->ops;
 }
 
 static void
@@ -110,7 +129,7 @@ first(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	told(events, reply);
 	events->code = ERR_OK;
 	if (unread(events) == 0)
-		events->kept->cursor = events->cursor;
+		was_read(events);
 	events->opened(call, handle, reply->code);
 }
 
@@ -137,7 +156,7 @@ events_restore(struct fsd *fsd, struct handle *handle)
 	const struct qualified *found = qualified_find(fsd, handle->ino);
 
 	if (found != NULL)
-		make(fsd, handle, found->id)->cursor = handle->flow.cursor;
+		go_on(make(fsd, handle, found->id));
 }
 
 void
@@ -153,7 +172,7 @@ events_open(struct call *call, struct handle *handle,
 	}
 	events = make(call->fsd, handle, found->id);
 	events->cursor = found->modifier.from;
-	events->kept->cursor = events->cursor;
+	was_read(events);
 	events->opened = opened;
 	/* "From now on" is a zxid, which the replica tells; one that was given is asked for later. */
 	if (events->cursor == 0)
@@ -198,7 +217,7 @@ hand_out(struct call *call, struct events *events)
 	if (unread(events) == 0) {
 		msgpack_sbuffer_clear(&events->text);
 		events->read = 0;
-		events->kept->cursor = events->cursor;
+		was_read(events);
 	}
 	call_free(call);
 }
@@ -225,7 +244,7 @@ events_read(struct call *call, struct events *events)
 		return;
 	}
 	call->arg = events;
-	flow_wait_any(&events->flow, call, read_again);
+	flow_wait(&events->flow, call, FLOW_NEXT, read_again);
 }
 
 unsigned

@@ -3,6 +3,10 @@
 
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
+#include "replica/lib/log.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void
 flow_init(struct flow *flow)
@@ -11,12 +15,46 @@ flow_init(struct flow *flow)
 	TAILQ_INIT(&flow->waits);
 }
 
+struct flow *
+flow_new(void)
+{
+	struct flow *flow = malloc(sizeof *flow);
+
+	CHECK(flow != NULL);
+	flow_init(flow);
+	return flow;
+}
+
+void
+flow_maybe_free(struct flow *flow, uint64_t id)
+{
+	if (!flow->closed || !flow_idle(flow))
+		return;
+	if (flow->error != 0)
+		log_warn("writes that were not waited for have failed id=%llu reason=\"%s\"",
+		    (unsigned long long)id, strerror(flow->error));
+	free(flow);
+}
+
+void
+flow_close(struct flow *flow, uint64_t id)
+{
+	flow->closed = true;
+	flow_maybe_free(flow, id);
+}
+
 static bool
 holds(const struct flow *flow, const struct call *call)
 {
-	if (call->until == FLOW_ALL)
+	switch ((enum flow_until)call->until) {
+	case FLOW_ROOM:
+		return flow->outstanding < FLOW_MAX;
+	case FLOW_ALL:
 		return flow->outstanding == 0;
-	return call->until != FLOW_ROOM || flow->outstanding < FLOW_MAX;
+	case FLOW_NEXT:
+		break;
+	}
+	return true;
 }
 
 /* The process is being killed, or has waited for long: what is under way goes on. */
@@ -25,18 +63,12 @@ abandoned(struct call *call)
 {
 	TAILQ_REMOVE(&call->flow->waits, call, flow_next);
 	call->abandoned = NULL;
+	if (call->until == FLOW_ROOM) {
+		call->go(call);
+		return;
+	}
 	reply_err(call, EINTR);
 	call_free(call);
-}
-
-static void
-add(struct flow *flow, struct call *call, int until, void (*go)(struct call *call))
-{
-	call->flow = flow;
-	call->until = until;
-	call->go = go;
-	call->abandoned = abandoned;
-	TAILQ_INSERT_TAIL(&flow->waits, call, flow_next);
 }
 
 void
@@ -44,16 +76,14 @@ flow_wait(
     struct flow *flow, struct call *call, enum flow_until until, void (*go)(struct call *call))
 {
 	call->until = (int)until;
-	if (holds(flow, call))
+	if (until != FLOW_NEXT && holds(flow, call)) {
 		go(call);
-	else
-		add(flow, call, (int)until, go);
-}
-
-void
-flow_wait_any(struct flow *flow, struct call *call, void (*go)(struct call *call))
-{
-	add(flow, call, -1, go);
+		return;
+	}
+	call->flow = flow;
+	call->go = go;
+	call->abandoned = abandoned;
+	TAILQ_INSERT_TAIL(&flow->waits, call, flow_next);
 }
 
 void

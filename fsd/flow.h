@@ -8,26 +8,39 @@
 
 #include "fsd/call.h"
 
-#define FLOW_MAX WIRE_OUTSTANDING_MAX /* under way; who would add more waits */
+/* Under way. One write(2) may bring more at once: it waits until there are fewer. */
+#define FLOW_MAX WIRE_OUTSTANDING_MAX
 
 struct flow {
 	uint32_t outstanding;
+	bool closed;
 	int error; /* errno of the first that failed and nobody was told of; 0: none */
 	TAILQ_HEAD(calls, call) waits;
 };
 
 void flow_init(struct flow *flow);
 
+/*
+ * One by itself, aborts without memory. Closed, it goes when nothing is under way any more; what
+ * failed that nobody was told of is then logged, with the node's id.
+ */
+struct flow *flow_new(void);
+void flow_close(struct flow *flow, uint64_t id);
+/* Behind each flow_end. */
+void flow_maybe_free(struct flow *flow, uint64_t id);
+
 void flow_begin(struct flow *flow);
 /* errnum 0: it was done. */
 void flow_end(struct flow *flow, int errnum);
 
-/* Calls go() once there is room, or nothing under way: at once, or later. */
-enum flow_until { FLOW_ROOM, FLOW_ALL };
+/*
+ * What a call waits for, until its go() is called, out of the list: room, and what was written is
+ * queued already, so go() is also what an interruption leads to; nothing under way; or the next
+ * end, whatever comes of it. The first two may hold at once. Interrupted, the others are EINTR.
+ */
+enum flow_until { FLOW_ROOM, FLOW_ALL, FLOW_NEXT };
 void flow_wait(
     struct flow *flow, struct call *call, enum flow_until until, void (*go)(struct call *call));
-/* For what else a call may wait for: at each end its go() is called again, out of the list. */
-void flow_wait_any(struct flow *flow, struct call *call, void (*go)(struct call *call));
 /* Whether nothing waits and nothing is under way. */
 bool flow_idle(const struct flow *flow);
 

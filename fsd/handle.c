@@ -268,7 +268,8 @@ handle_free(struct fsd *fsd, struct handle *handle)
 		stream_close(handle->stream);
 	if (handle->events != NULL)
 		events_close(handle->events);
-	free(handle->async);
+	if (handle->async != NULL)
+		flow_close(handle->async, ino_node(handle->ino));
 	kept_slot_free(&fsd->kept->handles, handle);
 }
 
@@ -276,9 +277,7 @@ void
 handle_async(struct handle *handle)
 {
 	handle->is_async = true;
-	handle->async = malloc(sizeof *handle->async);
-	CHECK(handle->async != NULL);
-	flow_init(handle->async);
+	handle->async = flow_new();
 }
 
 void

@@ -338,13 +338,10 @@ written_async(struct call *call, const struct wire_reply *reply, const struct wi
 	(void)stat;
 	inode_value_drop(call->fsd, id);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
-	if (handle != NULL && handle->async != NULL) {
-		flow_end(handle->async, err_errno(reply->code));
-		handle->flow.under_way = handle->async->outstanding;
-	} else if (reply->code != ERR_OK) {
-		log_warn("a write that was not waited for has failed id=%llu reason=\"%s\"",
-		    (unsigned long long)id, err_text(reply->code));
-	}
+	flow_end(call->flow, err_errno(reply->code));
+	if (handle != NULL)
+		handle->flow.under_way = call->flow->outstanding;
+	flow_maybe_free(call->flow, id);
 	call_free(call);
 }
 
@@ -368,6 +365,7 @@ write_async(struct call *call, struct handle *handle, const char *data)
 	}
 	message->ino = call->ino;
 	message->fh = call->fh;
+	message->flow = handle->async;
 	message->flags = call->flags;
 	message->size = call->size;
 	message->offset = call->offset;

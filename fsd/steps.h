@@ -31,9 +31,10 @@ int steps_line(struct steps *steps, const char *line, size_t len, char why[STEPS
 /*
  * What they did, from the reply to the MULTI, and a newline: "ok" and the results with `between`
  * between them, or the error. Appended.
+ * (steps_text.c)
  */
-void steps_results(struct blob packed, const struct wire_reply *reply, const char *between,
-    msgpack_sbuffer *out);
+void steps_results(
+    struct blob packed, const struct wire_reply *reply, const char *between, msgpack_sbuffer *out);
 /* "error ERRNO WHY", and a newline. Appended. */
 void steps_error(int errnum, const char *why, msgpack_sbuffer *out);
 

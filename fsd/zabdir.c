@@ -258,7 +258,8 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 
 	all = entries_of(parent, &count);
 	for (i = 0; i < count; i++)
-		if (all[i].kind != INO_MODIFIER && all[i].kind != INO_EVENTS && strcmp(all[i].name, name) == 0)
+		if (all[i].kind != INO_MODIFIER && all[i].kind != INO_EVENTS &&
+		    strcmp(all[i].name, name) == 0)
 			break;
 	if (i == count) {
 		lookup_modifier(call, parent, name);

@@ -288,7 +288,7 @@ stream_read(struct call *call, struct stream *stream)
 
 	if (len == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
-		flow_wait_any(&stream->flow, call, read_more);
+		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
 		return;
 	}
 	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);

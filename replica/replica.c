@@ -235,6 +235,7 @@ replica_free(struct replica *replica)
 	rows_drop(replica);
 	lead_drop(replica);
 	request_drop(replica);
+	events_drop(replica);
 	attend_free(replica);
 	if (replica->pass != NULL)
 		image_pass_abort(replica->tree, replica->pass);

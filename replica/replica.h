@@ -37,8 +37,9 @@
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
-#define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
 #define REQUESTS_BYTES_MAX (64u << 20)
+#define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
+#define EVENT_TEXT_MAX 131072 /* bytes of lines in one reply; the last one may go beyond */
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536
 /* Requests that are ahead of the leader's tree (lead.c). */
@@ -382,6 +383,13 @@ void handover_drop(struct replica *replica);
 void events_request(struct replica *replica, struct front *front, const struct wire_events *msg);
 void events_applied(struct replica *replica, const struct txn *txn);
 void events_front_gone(struct replica *replica, const struct front *front);
+void events_drop(struct replica *replica);
+/*
+ * event_text.c: appends a line for each of the transaction's operations from `first` on that
+ * concerns the directory, until there are EVENT_TEXT_MAX bytes. The number of the next operation.
+ */
+uint32_t event_text(const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t first,
+    msgpack_sbuffer *out);
 
 /* reap.c: nodes that go by themselves. */
 void reap_tick(struct replica *replica);

@@ -148,12 +148,17 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
 /* The node that the session's `handle` holds (WIRE_HELD). */
 #define WIRE_FIND(F, S) F(S, u64, rid, 0) F(S, u64, handle, 0)
 /*
- * What has changed below the directory, and in itself, above `after` (0: from now on): lines of text
- * (zabfs(7)) in the reply's data, up to and with the reply's zxid. Waits while there is none, but
- * not with after 0. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
+ * What has changed below the directory, and in itself, above `after` (0: from now on) but for the
+ * first `ops` operations of the next transaction: lines of text (zabfs(7)) in the reply's data, up
+ * to and with the reply's zxid, and `more` operations of the one behind it. Waits while there is
+ * none, but not with after 0. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
  */
 #define WIRE_EVENTS(F, S)                                                                          \
-	F(S, u64, rid, 0) F(S, u64, dir, 0) F(S, u64, after, 0) F(S, u64, stream, 0)
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, dir, 0)                                                                          \
+	F(S, u64, after, 0)                                                                        \
+	F(S, u32, ops, 0)                                                                          \
+	F(S, u64, stream, 0)
 /*
  * When the session's lock of this owner (LOCK) waits no longer: ERR_OK, it is held; ERR_NONODE: it
  * is not there. Of those without an answer a connection has WIRE_AWAITS_MAX at most; more are

@@ -152,8 +152,7 @@ set(struct prep_job *job, const struct wire_multi *msg, const struct wire_step *
 	return may(msg, &place->node, MAY_WRITE) ? prep_write_value(job, &write) : ERR_ACCES;
 }
 
-static int
-delete(struct prep_job *job, const struct wire_multi *msg, const struct wire_step *step,
+static int delete (struct prep_job *job, const struct wire_multi *msg, const struct wire_step *step,
     const struct place *place)
 {
 	struct wire_delete delete = { .id = place->node.id, .version = step->version };
@@ -197,7 +196,7 @@ run(struct prep_job *job, const struct wire_multi *msg, const struct wire_step *
 	case WIRE_STEP_SET:
 		return set(job, msg, step, &place);
 	case WIRE_STEP_DELETE:
-		return delete(job, msg, step, &place);
+		return delete (job, msg, step, &place);
 	case WIRE_STEP_CHECK:
 		return check(step, &place);
 	default:
@@ -216,7 +215,8 @@ prep_multi(struct prep_job *job, const struct wire_multi *msg)
 
 	job->view = view_layer(below);
 	while (code == 0 && (more = wire_step_next(&steps, &step)) != 0) {
-		code = more < 0 ? ERR_PROTO : ++n > WIRE_STEPS_MAX ? ERR_FBIG : run(job, msg, &step);
+		n++;
+		code = more < 0 ? ERR_PROTO : n > WIRE_STEPS_MAX ? ERR_FBIG : run(job, msg, &step);
 	}
 	if (code == 0) {
 		view_merge(job->view, job->zxid);

@@ -148,6 +148,7 @@ coproc python3 -c 'import socket, sys
 s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 sys.stdin.read()'
+listener=$COPROC_PID # bash forgets it with the process
 read -r port <&"${COPROC[0]}"
 taken=127.0.0.1:$port
 deaf "socket = \"$T/nowhere/front.sock\"
@@ -165,8 +166,8 @@ member 1 { peer = \"192.0.2.1:7400\" }
 member 2 { peer = \"127.0.0.1:2\" }" "cannot listen at 192.0.2.1:7400: Cannot assign requested address" "another machine's address"
 [ ! -e front.sock ]
 ok $? "no socket is left"
-kill "$COPROC_PID"
-wait "$COPROC_PID" 2>/dev/null
+kill "$listener"
+wait "$listener" 2>/dev/null
 printf '%s\n' "$good" >zabfs.conf
 
 mountd="$build/zabfs-mountd -d"

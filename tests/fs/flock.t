@@ -30,10 +30,12 @@ waits() {
 		[ ! -e "has-$1" ] && timeout 20 sync b/n || return 1
 	done
 }
-# The process waits in flock(2), in the daemon.
+# Its file is open, and it waits in a system call: flock(2), then.
+is_waiting() {
+	[ -e "/proc/$1/fd/3" ] && grep -qs '^[0-9]' "/proc/$1/syscall"
+}
 in_queue() {
-	wait_for 20 grep -qs request_wait "/proc/${holder[$1]}/wchan" ||
-		wait_for 1 grep -qs '^73 ' "/proc/${holder[$1]}/syscall"
+	wait_for 20 is_waiting "${holder[$1]}"
 }
 let_go() {
 	timeout 20 sh -c 'echo >"go-$1"' - "$1"

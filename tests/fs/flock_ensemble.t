@@ -29,9 +29,12 @@ waits() {
 		[ ! -e "has-$1" ] && timeout 20 sync m1/lock || return 1
 	done
 }
+# Its file is open, and it waits in a system call: flock(2), then.
+is_waiting() {
+	[ -e "/proc/$1/fd/3" ] && grep -qs '^[0-9]' "/proc/$1/syscall"
+}
 in_queue() {
-	wait_for 20 grep -qs request_wait "/proc/${holder[$1]}/wchan" ||
-		wait_for 1 grep -qs '^73 ' "/proc/${holder[$1]}/syscall"
+	wait_for 20 is_waiting "${holder[$1]}"
 	# Its place is its request's: the next one comes behind it.
 	sync "m$2/lock"
 }

@@ -104,7 +104,8 @@ peer_reply(struct guest *peer, const struct wire_reply *reply)
 	CHECK(reply->code <= 0 && strcmp(err_text(reply->code), err_text(-1000)) != 0);
 	if (reply->stat.len != 0)
 		CHECK(wire_stat_unpack(reply->stat, &stat) == 0);
-	if (reply->more != 0)
+	/* Of a LIST. */
+	if (reply->more != 0 && reply->stat.len != 0)
 		CHECK(wire_entry_next(&data, &entry) == 1);
 }
 

@@ -133,6 +133,67 @@ request_rename(struct fuzz_input *in)
 		    .how = fuzz_below(in, 5) } };
 }
 
+static inline struct blob
+peer_path(struct fuzz_input *in)
+{
+	static const char *const paths[] = { "/a", "b", "/a/b", "/b/c", "/", "", "//a//", "/c/d/a",
+		"/.zab", "/a/../b" };
+	uint32_t n = fuzz_byte(in) % (sizeof paths / sizeof paths[0]);
+
+	return (struct blob){ (const uint8_t *)paths[n], (uint32_t)strlen(paths[n]) };
+}
+
+/* Steps in a row, now and then with rubbish behind them. */
+static inline struct wire_msg
+request_multi(struct fuzz_input *in)
+{
+	static const uint8_t groups[] = { 1, 0, 0, 0, 2, 0, 0, 0, 3 };
+	static msgpack_sbuffer packed; /* until the next one */
+	uint32_t n = fuzz_below(in, 6);
+
+	msgpack_sbuffer_destroy(&packed);
+	msgpack_sbuffer_init(&packed);
+	for (; n > 0; n--) {
+		struct wire_step step = { .kind = fuzz_below(in, 6),
+			.path = peer_path(in),
+			.mode = peer_mode(in),
+			.flags = fuzz_below(in, 5),
+			.owner = fuzz_below(in, 6),
+			.handle = fuzz_below(in, 3),
+			.version = (int64_t)fuzz_below(in, 5) - 3,
+			.value = peer_value(in) };
+
+		wire_step_pack(&packed, &step);
+	}
+	if (fuzz_below(in, 16) == 15)
+		CHECK(msgpack_sbuffer_write(&packed, "rubbish", 7) == 0);
+	return (struct wire_msg){ .type = WIRE_T_MULTI,
+		.multi = { .rid = fuzz_byte(in),
+		    .acked = fuzz_byte(in) % 8,
+		    .flags = fuzz_below(in, 3),
+		    .root = fuzz_below(in, 4) == 3 ? peer_node(in) : TREE_ROOT,
+		    .uid = fuzz_below(in, 3),
+		    .gid = fuzz_below(in, 3),
+		    .groups = { groups, fuzz_below(in, 10) },
+		    .steps = { (const uint8_t *)packed.data, (uint32_t)packed.size } } };
+}
+
+static inline struct wire_msg
+request_events(struct fuzz_input *in)
+{
+	uint32_t from = fuzz_byte(in);
+	uint64_t applied = tree_applied(replica->tree);
+
+	return (struct wire_msg){ .type = WIRE_T_EVENTS,
+		.events = { .rid = fuzz_byte(in),
+		    .dir = fuzz_below(in, 8) == 7 ? 0 : peer_node(in),
+		    .after = from == 0	   ? 0
+			     : from == 255 ? UINT64_MAX
+					   : applied + 8 - from % 64,
+		    .ops = fuzz_below(in, 3) == 2 ? fuzz_byte(in) : 0,
+		    .stream = fuzz_below(in, 3) } };
+}
+
 static inline struct wire_msg
 request_lock(struct fuzz_input *in)
 {
@@ -204,13 +265,17 @@ static const enum wire_type request_types[] = { WIRE_T_CREATE, WIRE_T_DELETE, WI
 	WIRE_T_SYNC, WIRE_T_STATFS, WIRE_T_FORGET, WIRE_T_INTEREST, WIRE_T_PING, WIRE_T_CLOSE,
 	WIRE_T_RESUME, WIRE_T_WELCOME, WIRE_T_CHANGE, WIRE_T_REPORT, WIRE_T_HAND_OVER, WIRE_T_LOCK,
 	WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_AWAIT };
+#define REQUEST_TYPES (sizeof request_types / sizeof request_types[0])
+#define REQUEST_REST 240 /* bytes from here on mean the two that came later */
 
 static inline struct wire_msg
 request_any(struct fuzz_input *in)
 {
-	enum wire_type type =
-	    request_types[fuzz_below(in, sizeof request_types / sizeof request_types[0])];
+	uint32_t n = fuzz_byte(in);
+	enum wire_type type = request_types[n % REQUEST_TYPES];
 
+	if (n >= REQUEST_REST)
+		return n % 2 == 0 ? request_multi(in) : request_events(in);
 	switch (type) {
 	case WIRE_T_CREATE:
 		return request_create(in);

@@ -277,7 +277,7 @@ client_request(struct world *world, struct client *client)
 			look(world, client, name, false);
 		return;
 	}
-	switch (random_below(world, name == 0 ? 3 : 11)) {
+	switch (random_below(world, name == 0 ? 3 : 12)) {
 	case 0:
 		client_ask(world, client, &sync, name, 0);
 		break;
@@ -300,6 +300,9 @@ client_request(struct world *world, struct client *client)
 	case 7:
 	case 8:
 		qualified_request(world, client, name);
+		break;
+	case 9:
+		several_request(world, client);
 		break;
 	default:
 		remove_or_move(world, client, name);
@@ -353,6 +356,8 @@ answer(struct world *world, struct client *client, struct pending *pending,
 		done->value = XXH3_64bits(reply->data.data, reply->data.len);
 	if (done->type == WIRE_T_LIST)
 		done->value = reads_entries(reply->data);
+	if (done->type == WIRE_T_MULTI)
+		several_answered(done, reply, !pending->once);
 	if (done->sequence)
 		qualified_answered(world, done, reply->data);
 	if (wire_is_write(done->type) && done->code == ERR_OK && done->zxid > world->acknowledged)
@@ -403,6 +408,10 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 {
 	uint32_t i;
 
+	if (reply->rid == TOLD_RID) {
+		told_answered(world, client, reply);
+		return;
+	}
 	for (i = 0; i < OUTSTANDING_MAX; i++) {
 		struct pending *pending = &client->pending[i];
 

@@ -65,7 +65,7 @@ disconnect(struct world *world, struct client *client, bool told)
 	client->old_conn = told || !client->up ? 0 : client->conn;
 	client->old_member = client->member;
 	client->conn = 0;
-	client->up = false;
+	client->up = client->telling = false;
 	for (i = 0; i < OUTSTANDING_MAX; i++) {
 		client->pending[i].once &= !client->pending[i].sent;
 		client->pending[i].sent = false;
@@ -165,6 +165,7 @@ client_tick(struct world *world, struct client *client)
 		return;
 	client_lock_tick(world, client);
 	client_resend(world, client);
+	told_ask(world, client);
 	if (world->now - client->ping >= PING) {
 		client->ping = world->now;
 		send_msg(world, client, &ping);

@@ -49,9 +49,13 @@ bool
 client_lock(struct world *world, struct client *client)
 {
 	struct claim *claim = &client->claims[random_below(world, CLAIMS)];
-	uint32_t name = (uint32_t)random_below(world, NODES);
-	uint32_t how = (uint32_t)random_below(world, 4);
+	uint32_t how = random_one_in(world, 2) ? WIRE_EXCLUSIVE : 0, name = 0;
 
+	/* Mostly the same, and with patience, so that they meet. */
+	if (random_one_in(world, 4))
+		name = (uint32_t)random_below(world, NODES);
+	if (random_one_in(world, 4))
+		how |= WIRE_AT_ONCE;
 	switch (claim->state) {
 	case CLAIM_NONE:
 		if (client->ids[name] == 0)

@@ -105,9 +105,8 @@ history_row(struct world *world, const struct row *row)
 	msgpack_zone_free(zone);
 }
 
-/* The first fact above zxid. */
-static uint64_t
-above(const struct world *world, uint64_t zxid)
+uint64_t
+history_above(const struct world *world, uint64_t zxid)
 {
 	uint64_t low = 0, high = world->nfacts, middle;
 
@@ -137,7 +136,7 @@ history_expect_doomed(struct world *world, const struct client *client)
 const struct fact *
 history_fact(const struct world *world, uint64_t zxid)
 {
-	uint64_t i = above(world, zxid);
+	uint64_t i = history_above(world, zxid);
 
 	return i == 0 || world->facts[i - 1].zxid != zxid ? NULL : &world->facts[i - 1];
 }
@@ -148,7 +147,7 @@ history_expect_told(
 {
 	uint64_t i;
 
-	for (i = above(world, seen); i < world->nfacts; i++) {
+	for (i = history_above(world, seen); i < world->nfacts; i++) {
 		const struct fact *fact = &world->facts[i];
 
 		if (fact->zxid > zxid || (fact->zxid == zxid && !inclusive))

@@ -311,11 +311,13 @@ many(uint64_t first, uint64_t seeds, long jobs)
 		bad |= !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
-	printf("seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
-	       "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
-	       "rounds, %llu "
-	       "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
-	       "of another version, %llu locks at once, %llu waited for, %.0f s\n",
+	printf(
+	    "seeds %llu to %llu: %llu run, %llu failed; %llu steps, %llu transactions "
+	    "delivered, %llu leaderships, %llu handed over, %llu snapshots, %llu images, %llu "
+	    "rounds, %llu "
+	    "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
+	    "of another version, %llu of several operations, %llu that failed, %llu answers with "
+	    "events, %llu of lost ones, %llu locks at once, %llu waited for, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -329,6 +331,10 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_NUMBERED],
 	    (unsigned long long)total.coverage[COVER_REAPED],
 	    (unsigned long long)total.coverage[COVER_VERSION],
+	    (unsigned long long)total.coverage[COVER_SEVERAL],
+	    (unsigned long long)total.coverage[COVER_NONE_OF_THEM],
+	    (unsigned long long)total.coverage[COVER_TOLD],
+	    (unsigned long long)total.coverage[COVER_LOST],
 	    (unsigned long long)total.coverage[COVER_LOCKED],
 	    (unsigned long long)total.coverage[COVER_WAITED], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;

@@ -113,6 +113,7 @@ options_draw(uint64_t seed, struct options *out)
 		draw_sessions(&dice, out);
 	out->apart = random_one_in(&dice, 6);
 	out->big = random_one_in(&dice, 10);
+	out->told = random_one_in(&dice, 3);
 	if (out->big) {
 		out->keep_rows = 1;
 		out->delay_us = 50000;

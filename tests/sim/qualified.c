@@ -206,6 +206,8 @@ qualified_row(struct world *world, const struct tree *tree, const struct txn *tx
 {
 	const struct done *done = txn->head.rid == 0 ? NULL : asked(world, txn);
 
+	if (done != NULL && done->type == WIRE_T_MULTI)
+		several_row(world, tree, txn, done);
 	if (txn->nops == 1 && txn->ops[0].type == TXN_DELETE && txn->head.session == 0)
 		check_reaped(world, tree, txn);
 	if (done != NULL && done->sequence && txn->head.code == ERR_OK)

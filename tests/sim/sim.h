@@ -37,6 +37,7 @@
 #define S (1000 * MS)
 /* Request ids of what comes on an older connection; below: the epoch, and a number. */
 #define LATE_BIT (UINT64_C(1) << 62)
+#define TOLD_RID UINT64_MAX /* told.c: its one question */
 #define LATE_EPOCH 8
 
 /* What a seed draws; every field can be set by hand to replay a smaller case. */
@@ -67,6 +68,7 @@ struct options {
 	uint32_t apart;	     /* who is not needed at the end is not dead but far away (world.c) */
 	uint32_t sessions;   /* at most; 0: more than there can be */
 	uint32_t big;	     /* values that make a snapshot several pieces */
+	uint32_t told;	     /* clients read events (told.c) */
 };
 
 enum fault {
@@ -272,6 +274,8 @@ struct done {
 	uint64_t parent;	    /* of a look-up, or a removal by name */
 	int64_t version;	    /* the only one that is meant; -1: any */
 	bool sequence;		    /* a creation of one */
+	const struct bytes *steps;  /* of a MULTI */
+	bool again;		    /* it was asked for more than once */
 	bool synced;		    /* a read that began after a sync of the same client */
 	bool given_up;		    /* it was not executed, nor will be */
 };
@@ -321,6 +325,11 @@ struct client {
 	uint32_t npending;
 	struct claim claims[CLAIMS];
 	bool leaving; /* it has asked for its session's end */
+
+	/* told.c: all up to this zxid, so many operations and lines of the next transaction. */
+	uint64_t told;
+	uint32_t told_ops, told_lines;
+	bool told_ever, telling; /* it has a beginning; the question is asked */
 };
 
 /* What a row of the history is to clients. */
@@ -368,6 +377,10 @@ enum cover {
 	COVER_VERSION,	     /* writes that were for another version */
 	COVER_LOCKED,	     /* locks that were had at once */
 	COVER_WAITED,	     /* those that were waited for */
+	COVER_SEVERAL,	     /* MULTIs that did all */
+	COVER_NONE_OF_THEM,  /* and nothing */
+	COVER_TOLD,	     /* answers with events */
+	COVER_LOST,	     /* and such as say that some are lost */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -547,6 +560,20 @@ void client_lock_tick(struct world *world, struct client *client);
 void client_lock_leave(struct client *client);
 bool client_lock_idle(const struct client *client);
 
+/* several.c: drawn, … */
+void several_request(struct world *world, struct client *client);
+/* … answered, … */
+void several_answered(struct done *done, const struct wire_reply *reply, bool again);
+/* … and done: the tree is that of the row before. */
+void several_row(
+    struct world *world, const struct tree *tree, const struct txn *txn, const struct done *done);
+
+/* told.c */
+void told_ask(struct world *world, struct client *client);
+void told_answered(struct world *world, struct client *client, const struct wire_reply *reply);
+/* Whether it was told all that anyone can see. */
+bool told_all(const struct world *world, const struct client *client);
+
 /* check.c */
 void fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_delivered(struct world *world, struct member *member, const struct row *row);
@@ -587,6 +614,8 @@ void history_expect_told(
 
 /* A client has been told that its session is over. */
 void history_expect_doomed(struct world *world, const struct client *client);
+/* The first of world->facts above zxid. */
+uint64_t history_above(const struct world *world, uint64_t zxid);
 /* The transaction; NULL: nobody has delivered it. */
 const struct fact *history_fact(const struct world *world, uint64_t zxid);
 

@@ -215,7 +215,8 @@ converged(struct world *world)
 	if (leader == NULL || !attended(world, leader) || !reaped(world, leader))
 		return false;
 	for (i = 0; i < world->options.clients; i++)
-		if (!world->clients[i].up || !client_idle(&world->clients[i]))
+		if (!world->clients[i].up || !client_idle(&world->clients[i]) ||
+		    !told_all(world, &world->clients[i]))
 			return false;
 	for (i = 0; i < world->count; i++) {
 		const struct member *member = &world->members[i];

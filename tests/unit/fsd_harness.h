@@ -74,6 +74,7 @@ struct harness {
 	size_t nnotified;
 	unsigned doubted;   /* how often every name was */
 	unsigned resends;   /* asked for */
+	uint64_t polled;    /* the last one that was woken (fuse_poll_in's kh) */
 	bool notify_enoent; /* what the kernel answers to notifications */
 	int notify_refused;
 	bool ready, gone;
@@ -184,6 +185,10 @@ h_packet(void)
 		}
 		if (answer.head.error == H_NOTIFY_RESEND) {
 			h.resends++;
+			continue;
+		}
+		if (answer.head.error == FUSE_NOTIFY_POLL) {
+			h.polled = ((struct fuse_notify_poll_wakeup_out *)(void *)answer.body)->kh;
 			continue;
 		}
 		assert_int_equal(answer.head.error, FUSE_NOTIFY_INVAL_INODE);
@@ -665,6 +670,60 @@ h_release_lock_send(uint64_t ino, uint64_t fh, int flags)
 		.lock_owner = fh * 3 };
 
 	return h_request(FUSE_RELEASE, ino, &in, sizeof in);
+}
+
+/* kh 0: nobody is to be woken. */
+static inline uint64_t
+h_poll_send(uint64_t ino, uint64_t fh, uint64_t kh)
+{
+	struct fuse_poll_in in = { .fh = fh,
+		.kh = kh,
+		.flags = kh == 0 ? 0 : FUSE_POLL_SCHEDULE_NOTIFY,
+		.events = POLLIN | POLLOUT };
+
+	return h_request(FUSE_POLL, ino, &in, sizeof in);
+}
+
+/* What poll(2) is answered. */
+static inline uint32_t
+h_revents(void)
+{
+	return ((struct fuse_poll_out *)(void *)answer.body)->revents;
+}
+
+static inline uint64_t
+h_fsync_send(uint64_t ino, uint64_t fh)
+{
+	struct fuse_fsync_in in = { .fh = fh };
+
+	return h_request(FUSE_FSYNC, ino, &in, sizeof in);
+}
+
+static inline uint64_t
+h_flush_send(uint64_t ino, uint64_t fh)
+{
+	struct fuse_flush_in in = { .fh = fh };
+
+	return h_request(FUSE_FLUSH, ino, &in, sizeof in);
+}
+
+#define H_DEAD_TID 0x3ffffff /* above any pid: a fatal signal has ended it */
+
+/* As any thread's: h_request from another one. */
+static inline uint64_t
+h_request_of(uint32_t tid, uint32_t opcode, uint64_t node, const void *body, size_t len)
+{
+	h.unique += 2;
+	h_send_raw(opcode, h.unique, node, tid, body, len);
+	return h.unique;
+}
+
+static inline void
+h_interrupt(uint64_t unique)
+{
+	struct fuse_interrupt_in in = { .unique = unique };
+
+	h_send_raw(FUSE_INTERRUPT, unique | 1, 0, 0, &in, sizeof in);
 }
 
 static inline void

@@ -1,34 +1,16 @@
 /* Interrupted requests, and the answers that come after nobody waits (fsd/README.md, fact 20). */
 #include "tests/unit/fsd_harness.h"
 
-#define DEAD_TID 0x3ffffff /* above any pid */
-
-static void
-interrupt(uint64_t unique)
-{
-	struct fuse_interrupt_in in = { .unique = unique };
-
-	h_send_raw(FUSE_INTERRUPT, unique | 1, 0, 0, &in, sizeof in);
-}
-
-static uint64_t
-send_from(uint32_t opcode, uint64_t node, uint32_t tid, const void *body, size_t len)
-{
-	h.unique += 2;
-	h_send_raw(opcode, h.unique, node, tid, body, len);
-	return h.unique;
-}
-
 /* A fatal signal: gone at once; what was on its way is finished without it. */
 static void
 test_fatal_on_the_way(void **state)
 {
 	struct wire_stat stat = h_stat(9, S_IFREG | 0644);
-	uint64_t unique = send_from(FUSE_LOOKUP, 1, DEAD_TID, "f", 2);
+	uint64_t unique = h_request_of(H_DEAD_TID, FUSE_LOOKUP, 1, "f", 2);
 
 	(void)state;
 	h_expect(WIRE_T_LOOKUP);
-	interrupt(unique);
+	h_interrupt(unique);
 	assert_int_equal(h_answer(unique), -EINTR);
 	h_reply(h.msg.lookup.rid, ERR_OK, 0x100, &stat, NULL);
 	assert_int_equal(h_expect(WIRE_T_FORGET)->forget.id, 9);
@@ -49,9 +31,9 @@ test_fatal_withdrawn(void **state)
 	close(h.replica);
 	h.replica = -1;
 	h_until_state(LINK_CONNECTING);
-	unique = send_from(FUSE_MKDIR, 1, DEAD_TID, body, sizeof body);
+	unique = h_request_of(H_DEAD_TID, FUSE_MKDIR, 1, body, sizeof body);
 	h_run_ms(1);
-	interrupt(unique);
+	h_interrupt(unique);
 	assert_int_equal(h_answer(unique), -EINTR);
 	h_open(0x100);
 	h_nothing_sent(2);
@@ -65,7 +47,7 @@ test_not_fatal(void **state)
 
 	(void)state;
 	h_expect(WIRE_T_LOOKUP);
-	interrupt(unique);
+	h_interrupt(unique);
 	h_no_answer(300);
 	assert_int_equal(h_answer(unique), -EINTR);
 	assert_true(fsd_now_ns() - started > UINT64_C(900000000));
@@ -77,11 +59,11 @@ test_not_fatal(void **state)
 static void
 test_not_our_namespace(void **state)
 {
-	uint64_t unique = send_from(FUSE_LOOKUP, 1, 0, "f", 2);
+	uint64_t unique = h_request_of(0, FUSE_LOOKUP, 1, "f", 2);
 
 	(void)state;
 	h_expect(WIRE_T_LOOKUP);
-	interrupt(unique);
+	h_interrupt(unique);
 	h_no_answer(300);
 	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
@@ -138,7 +120,7 @@ test_answered_in_time(void **state)
 
 	(void)state;
 	h_expect(WIRE_T_LOOKUP);
-	interrupt(unique);
+	h_interrupt(unique);
 	h_run_ms(5);
 	h_reply(h.msg.lookup.rid, ERR_NONODE, 0x100, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
@@ -157,9 +139,9 @@ test_stray_held(void **state)
 	(void)state;
 	memcpy(body, &in, sizeof in);
 	memcpy(body + sizeof in, "h", 2);
-	unique = send_from(FUSE_CREATE, ino_make(INO_HELD, 1), DEAD_TID, body, sizeof body);
+	unique = h_request_of(H_DEAD_TID, FUSE_CREATE, ino_make(INO_HELD, 1), body, sizeof body);
 	h_expect(WIRE_T_CREATE);
-	interrupt(unique);
+	h_interrupt(unique);
 	assert_int_equal(h_answer(unique), -EINTR);
 	stat.owner = H_SESSION;
 	stat.handle = h.msg.create.handle;
@@ -180,9 +162,9 @@ test_unlink_unseen(void **state)
 
 	(void)state;
 	h_known(7, S_IFREG | 0644, "f");
-	unique = send_from(FUSE_UNLINK, 1, DEAD_TID, "f", 2);
+	unique = h_request_of(H_DEAD_TID, FUSE_UNLINK, 1, "f", 2);
 	h_expect(WIRE_T_DELETE);
-	interrupt(unique);
+	h_interrupt(unique);
 	assert_int_equal(h_answer(unique), -EINTR);
 	h.notify_enoent =
 	    true; /* the name's invalidation comes from a thread, here it is only counted */

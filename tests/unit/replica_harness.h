@@ -1,6 +1,6 @@
 /*
  * One whole replica in this process, with front ends that say what they are told to over its real
- * socket. Included by replica_test.c and replica_node_test.c, each a process of its own.
+ * socket. Included by replica_*test.c, each a process of its own.
  */
 #ifndef ZABFS_TESTS_REPLICA_HARNESS_H
 #define ZABFS_TESTS_REPLICA_HARNESS_H
@@ -55,6 +55,8 @@ struct client {
 	uint64_t node;		   /* its stat's id */
 	struct blob wanted;	   /* data that its data is compared with */
 	bool as_wanted;
+	char told[4096]; /* the beginning of its data */
+	size_t lines;	 /* in the data of all replies */
 };
 
 static inline void
@@ -64,6 +66,19 @@ hear(struct client *client, char what)
 
 	if (len < HEARD_MAX)
 		client->heard[len] = what;
+}
+
+static inline void
+hear_data(struct client *client, struct blob data)
+{
+	size_t len = data.len < sizeof client->told ? data.len : sizeof client->told - 1;
+	uint32_t i;
+
+	if (len != 0)
+		memcpy(client->told, data.data, len);
+	client->told[len] = '\0';
+	for (i = 0; i < data.len; i++)
+		client->lines += data.data[i] == '\n';
 }
 
 static inline void
@@ -91,6 +106,7 @@ on_message(void *arg, const struct wire_msg *msg)
 	case WIRE_T_REPLY:
 		client->replies++;
 		client->reply = msg->reply;
+		hear_data(client, msg->reply.data);
 		client->as_wanted =
 		    msg->reply.data.len == client->wanted.len &&
 		    (client->wanted.len == 0 ||

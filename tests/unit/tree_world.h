@@ -328,13 +328,82 @@ random_create(struct rng *rng, uint64_t below, struct wire_create *msg)
 	msg->value = random_value(rng, rng_below(rng, 10) == 0 ? 60 : 20);
 }
 
+#define PATH_MAX_NAMES 3
+
+/* From the root of a MULTI: "a", "/a//b/", and now and then nothing. */
+static inline struct blob
+random_path(struct rng *rng, char text[128])
+{
+	static const char *const between[] = { "/", "/", "/", "//" };
+	uint32_t n = rng_below(rng, 30) == 0 ? 0 : 1 + rng_below(rng, PATH_MAX_NAMES);
+	size_t len = 0;
+
+	text[0] = '\0';
+	if (rng_below(rng, 2) == 0)
+		len = (size_t)snprintf(text, 128, "/");
+	for (; n > 0; n--) {
+		struct blob name = random_name(rng);
+		const char *end =
+		    n == 1 && rng_below(rng, 8) != 0 ? "" : between[rng_below(rng, 4)];
+
+		len += (size_t)snprintf(
+		    text + len, 128 - len, "%.*s%s", (int)name.len, (const char *)name.data, end);
+	}
+	return (struct blob){ (const uint8_t *)text, (uint32_t)len };
+}
+
+static inline void
+random_step(struct rng *rng, struct wire_step *step)
+{
+	static const uint32_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFDIR | 01777,
+		S_IFREG | 0600 };
+
+	step->kind = 1 + rng_below(rng, 4);
+	step->version = random_version(rng);
+	if (step->kind == WIRE_STEP_CHECK && rng_below(rng, 3) == 0)
+		step->version = WIRE_ABSENT;
+	if (step->kind != WIRE_STEP_CREATE && step->kind != WIRE_STEP_SET)
+		return;
+	step->value = random_value(rng, rng_below(rng, 20) == 0 ? 60 : 20);
+	step->mode = modes[rng_below(rng, 4)];
+	if (step->kind == WIRE_STEP_CREATE && rng_below(rng, 3) == 0)
+		step->owner = random_owner(rng, step->mode);
+	step->handle = step->owner == WIRE_TTL ? rng_below(rng, 100) : 0;
+	if (rng_below(rng, 4) == 0)
+		step->flags = WIRE_SEQUENCE;
+}
+
+/* Few steps: most of them have to fit the tree for anything to happen. */
+static inline void
+random_multi(struct rng *rng, uint64_t below, struct wire_multi *msg)
+{
+	static const uint8_t groups[] = { 1, 0, 0, 0, 2, 0, 0, 0 };
+	static msgpack_sbuffer packed; /* until the next one */
+	uint32_t n = 1 + rng_below(rng, 4);
+	char path[128];
+
+	msgpack_sbuffer_destroy(&packed);
+	msgpack_sbuffer_init(&packed);
+	msg->root = rng_below(rng, 3) != 0 ? TREE_ROOT : random_id(rng, below);
+	msg->uid = rng_below(rng, 3);
+	msg->gid = rng_below(rng, 3);
+	msg->groups = (struct blob){ groups, 4 * rng_below(rng, 3) };
+	while (n-- > 0) {
+		struct wire_step step = { .path = random_path(rng, path) };
+
+		random_step(rng, &step);
+		wire_step_pack(&packed, &step);
+	}
+	msg->steps = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+}
+
 static inline void
 random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 {
 	static const enum wire_type types[] = { WIRE_T_CREATE, WIRE_T_CREATE, WIRE_T_CREATE,
 		WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_DELETE, WIRE_T_WRITE, WIRE_T_WRITE,
 		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_LOCK,
-		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK };
+		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_MULTI, WIRE_T_MULTI };
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = types[rng_below(rng, sizeof(types) / sizeof(types[0]))];
@@ -373,6 +442,9 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 	case WIRE_T_UNLOCK:
 		msg->unlock.id = random_id(rng, below);
 		msg->unlock.owner = rng_below(rng, 2);
+		break;
+	case WIRE_T_MULTI:
+		random_multi(rng, below, &msg->multi);
 		break;
 	default:
 		msg->rename.parent = random_id(rng, below);

@@ -1,0 +1,200 @@
+/*
+ * The lines of `.zab/events` (zabfs(7)): what the operations of a transaction say of a directory
+ * and of what is below it. Paths are those of the tree as it is now. Called by events.c.
+ */
+#include "replica/replica.h"
+
+#include "replica/lib/check.h"
+#include "replica/tree/change.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAMES_MAX 256 /* of a path; one that is longer begins with a number */
+#define ESCAPED_MAX 4 /* bytes that a byte of a name becomes */
+#define PATH_TEXT_MAX (NAMES_MAX * (1 + ESCAPED_MAX * WIRE_NAME_MAX) + 64)
+#define LINE_TEXT_MAX (2 * PATH_TEXT_MAX + 64)
+
+_Static_assert(EVENT_TEXT_MAX + LINE_TEXT_MAX <= WIRE_VALUE_MAX, "what is told fits into a reply");
+
+static void
+put(msgpack_sbuffer *out, const char *text, size_t len)
+{
+	CHECK(len == 0 || msgpack_sbuffer_write(out, text, len) == 0);
+}
+
+static void
+put_text(msgpack_sbuffer *out, const char *text)
+{
+	put(out, text, strlen(text));
+}
+
+static void put_format(msgpack_sbuffer *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Something short. */
+static void
+put_format(msgpack_sbuffer *out, const char *format, ...)
+{
+	char text[32];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	put_text(out, text);
+}
+
+/* A name's bytes, those that would end a word as \NNN. */
+static void
+put_name(msgpack_sbuffer *out, struct blob name)
+{
+	char escaped[ESCAPED_MAX + 1];
+	uint32_t i;
+
+	for (i = 0; i < name.len; i++) {
+		uint8_t c = name.data[i];
+
+		if (c > ' ' && c != 127 && c != '\\') {
+			put(out, (const char *)&name.data[i], 1);
+			continue;
+		}
+		snprintf(escaped, sizeof escaped, "\\%03o", c);
+		put_text(out, escaped);
+	}
+}
+
+/* Where a directory stands. */
+struct place {
+	const struct znode *names[NAMES_MAX]; /* from the directory up, without the root */
+	uint32_t count;
+	uint64_t
+	    start;  /* the directory above them, if that is not the root: told by its id; or 0 */
+	bool gone;  /* it is not there any more: what was above it is not known */
+	bool below; /* the reader's directory is among them */
+};
+
+static void
+place_of(const struct tree *tree, uint64_t id, uint64_t dir, struct place *place)
+{
+	const struct znode *node;
+	struct wire_stat stat;
+
+	place->count = 0;
+	place->start = 0;
+	place->gone = false;
+	place->below = id == dir;
+	while (id != TREE_ROOT) {
+		node = tree_node(tree, id);
+		if (node == NULL || place->count == NAMES_MAX)
+			place->start = place->start == 0 ? id : place->start;
+		if (node == NULL) {
+			place->gone = true;
+			return;
+		}
+		if (place->start == 0)
+			place->names[place->count++] = node;
+		znode_stat(tree, node, &stat);
+		id = stat.parent;
+		place->below = place->below || id == dir;
+	}
+}
+
+static void
+put_path(msgpack_sbuffer *out, const struct place *place, struct blob name)
+{
+	uint32_t i;
+
+	if (place->start != 0)
+		put_format(out, "#%" PRIu64, place->start);
+	for (i = place->count; i > 0; i--) {
+		put_text(out, "/");
+		put_name(out, znode_name(place->names[i - 1]));
+	}
+	if (name.len != 0 || (place->count == 0 && place->start == 0))
+		put_text(out, "/");
+	put_name(out, name);
+}
+
+static const char *
+kind_of(const struct wire_change *change)
+{
+	switch (change->kind) {
+	case WIRE_ADD:
+		return S_ISDIR(change->mode)   ? "mkdir"
+		       : S_ISLNK(change->mode) ? "symlink"
+					       : "create";
+	case WIRE_REMOVE:
+		return S_ISDIR(change->mode) ? "rmdir" : "delete";
+	case WIRE_MOVE:
+		return "move";
+	case WIRE_SWAP:
+		return "exchange";
+	case WIRE_VALUE:
+		return "set";
+	default:
+		return "attr";
+	}
+}
+
+static void
+put_version(msgpack_sbuffer *out, const struct txn_op *op)
+{
+	if (op->type == TXN_CREATE)
+		put_text(out, "0");
+	else if (op->type == TXN_WRITE)
+		put_format(out, "%" PRIu32, op->write.version);
+	else
+		put_text(out, "-");
+}
+
+/* What stands where nobody knows may have been below: it is told rather than left out. */
+static bool
+concerns(const struct place *place)
+{
+	return place->below || place->gone;
+}
+
+/* One operation, if it is below the directory, or the directory itself. */
+static void
+put_change(
+    const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t i, msgpack_sbuffer *out)
+{
+	static struct place from, to; /* large, and of one thread */
+	struct wire_change change;
+	bool two;
+
+	if (!change_of(txn, i, &change))
+		return;
+	two = change.parent2 != 0;
+	place_of(tree, change.parent == 0 ? TREE_ROOT : change.parent, dir, &from);
+	if (two)
+		place_of(tree, change.parent2, dir, &to);
+	if (!concerns(&from) && !(two && concerns(&to)) && change.id != dir && change.id2 != dir)
+		return;
+	put_format(out, "0x%" PRIx64 " ", txn->zxid);
+	put_text(out, kind_of(&change));
+	put_text(out, " ");
+	put_path(out, &from, change.name);
+	if (two) {
+		put_text(out, " ");
+		put_path(out, &to, change.name2);
+	}
+	put_text(out, " ");
+	put_version(out, &txn->ops[i]);
+	put_text(out, "\n");
+}
+
+uint32_t
+event_text(const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t first,
+    msgpack_sbuffer *out)
+{
+	uint32_t i;
+
+	for (i = first; i < txn->nops && out->size < EVENT_TEXT_MAX; i++)
+		put_change(tree, dir, txn, i, out);
+	return i;
+}
