@@ -70,6 +70,21 @@ told(struct events *events, const struct wire_reply *reply)
 			  &events->text, (const char *)reply->data.data, reply->data.len) == 0);
 }
 
+/* All that was told. */
+static void
+was_read(struct events *events)
+{
+	events->kept->cursor = events->cursor;
+	events->kept->ops = events->ops;
+}
+
+static void
+go_on(struct events *events)
+{
+	events->cursor = events->kept->cursor;
+	events->ops = events->kept->ops;
+}
+
 static void
 answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -114,7 +129,7 @@ first(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	told(events, reply);
 	events->code = ERR_OK;
 	if (unread(events) == 0)
-		events->kept->cursor = events->cursor;
+		was_read(events);
 	events->opened(call, handle, reply->code);
 }
 
@@ -141,7 +156,7 @@ events_restore(struct fsd *fsd, struct handle *handle)
 	const struct qualified *found = qualified_find(fsd, handle->ino);
 
 	if (found != NULL)
-		make(fsd, handle, found->id)->cursor = handle->flow.cursor;
+		go_on(make(fsd, handle, found->id));
 }
 
 void
@@ -157,7 +172,7 @@ events_open(struct call *call, struct handle *handle,
 	}
 	events = make(call->fsd, handle, found->id);
 	events->cursor = found->modifier.from;
-	events->kept->cursor = events->cursor;
+	was_read(events);
 	events->opened = opened;
 	/* "From now on" is a zxid, which the replica tells; one that was given is asked for later. */
 	if (events->cursor == 0)
@@ -202,7 +217,7 @@ hand_out(struct call *call, struct events *events)
 	if (unread(events) == 0) {
 		msgpack_sbuffer_clear(&events->text);
 		events->read = 0;
-		events->kept->cursor = events->cursor;
+		was_read(events);
 	}
 	call_free(call);
 }

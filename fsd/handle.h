@@ -26,7 +26,8 @@ struct handle_flow {
 	uint32_t under_way; /* that the process was told of as taken, and not of the result */
 	uint32_t unread;    /* a stream's lines without a result that was read */
 	bool partial;	    /* a stream has the beginning of a line */
-	uint64_t cursor;    /* all events up to here were read */
+	uint64_t cursor;    /* all events up to here were read, */
+	uint32_t ops;	    /* and these of the next transaction */
 };
 
 struct handle {
