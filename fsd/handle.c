@@ -30,6 +30,21 @@ handles_new(void)
 	return handles;
 }
 
+static void
+destroy(struct handle *handle)
+{
+	value_unref(handle->value);
+	free(handle->answer);
+	if (handle->stream != NULL)
+		stream_close(handle->stream);
+	if (handle->events != NULL)
+		events_close(handle->events);
+	if (handle->async != NULL)
+		flow_close(handle->async, ino_node(handle->ino));
+	free(handle);
+}
+
+/* What is still open at the end, too: nothing of it is under way any more. */
 void
 handles_free(struct handles *handles)
 {
@@ -39,11 +54,8 @@ handles_free(struct handles *handles)
 	if (handles == NULL)
 		return;
 	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
-	     slot = JudyLNext(handles->table, &fh, PJE0)) {
-		value_unref(((struct handle *)*slot)->value);
-		free(((struct handle *)*slot)->answer);
-		free(*slot);
-	}
+	     slot = JudyLNext(handles->table, &fh, PJE0))
+		destroy(*slot);
 	JudyLFreeArray(&handles->table, PJE0);
 	free(handles);
 }
@@ -127,15 +139,7 @@ void
 handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
-	value_unref(handle->value);
-	free(handle->answer);
-	if (handle->stream != NULL)
-		stream_close(handle->stream);
-	if (handle->events != NULL)
-		events_close(handle->events);
-	if (handle->async != NULL)
-		flow_close(handle->async, ino_node(handle->ino));
-	free(handle);
+	destroy(handle);
 }
 
 void
