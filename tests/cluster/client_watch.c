@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -129,6 +131,19 @@ ready(const struct client *client)
 	close(fd);
 }
 
+/*
+ * The kernel keeps 16,384 events. On a machine that has more to do than it can, a thread may wait for
+ * longer than those take to come: this one goes first.
+ */
+static void
+soon(void)
+{
+	struct sched_param first = { .sched_priority = 1 };
+
+	if (pthread_setschedparam(pthread_self(), SCHED_RR, &first) != 0)
+		warnx("the watcher has no priority");
+}
+
 void
 watch(struct worker *worker)
 {
@@ -139,6 +154,7 @@ watch(struct worker *worker)
 	uint64_t stopped = 0;
 	size_t i;
 
+	soon();
 	for (i = 0; i < DIRS; i++) {
 		worker_path(worker, path, "%s", dirs[i]);
 		watcher.watches[i] = inotify_add_watch(watcher.fd, path, MASK);

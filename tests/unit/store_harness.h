@@ -124,7 +124,14 @@ append(struct store *store, uint64_t zxid, uint64_t prev, const char *text)
 	struct store_row row = { zxid, prev, { (const uint8_t *)text, (uint32_t)strlen(text) } };
 	uint64_t hash;
 
-	assert_int_equal(store_append(store, ++op, &row, &hash), 0);
+	int code, tries = 0;
+
+	/* The queue is bounded, and a disk may be slow. */
+	++op;
+	while ((code = store_append(store, op, &row, &hash)) == ERR_BUSY &&
+	       tries++ < DEADLINE_MS)
+		usleep(1000);
+	assert_int_equal(code, 0);
 }
 
 /* The next completion, with a deadline. */
