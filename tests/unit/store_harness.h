@@ -128,8 +128,7 @@ append(struct store *store, uint64_t zxid, uint64_t prev, const char *text)
 
 	/* The queue is bounded, and a disk may be slow. */
 	++op;
-	while ((code = store_append(store, op, &row, &hash)) == ERR_BUSY &&
-	       tries++ < DEADLINE_MS)
+	while ((code = store_append(store, op, &row, &hash)) == ERR_BUSY && tries++ < DEADLINE_MS)
 		usleep(1000);
 	assert_int_equal(code, 0);
 }
