@@ -368,9 +368,10 @@ answer(struct world *world, struct client *client, struct pending *pending,
 	    (unsigned long long)done->rid, done->code, (unsigned long long)done->zxid);
 	pending->done = 0;
 	client->npending--;
+	/* Either may ask for more, and move what `done` points to. */
 	if (done->type == WIRE_T_SYNC && done->key == 0)
 		read_register(world, client, done->begun);
-	if (is_about_lock(done->type))
+	else if (is_about_lock(done->type))
 		client_lock_answered(world, client, done);
 }
 
