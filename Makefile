@@ -35,7 +35,7 @@ FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC = $(filter-out tests/bench/client.c,$(wildcard tests/bench/*.c))
 # What ships, but for what the simulator stands in for.
 SIM_SRC = $(wildcard tests/sim/*.c replica/zab/*.c replica/tree/*.c) replica/lib/check.c \
-	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c replica/lib/metrics.c \
+	replica/lib/codec.c replica/lib/wire.c replica/lib/err.c replica/lib/metrics.c replica/lib/text.c \
 	$(filter-out replica/main.c replica/loop.c replica/clock.c,$(wildcard replica/*.c))
 SIM_WRAP = -Wl,--wrap=zab_step,--wrap=zab_init,--wrap=zab_next_zxid,--wrap=tree_apply,--wrap=prep_session_close
 STORAGE_SRC = $(wildcard tests/storage/*.c)

@@ -112,6 +112,12 @@ answered(void *arg, const struct wire_reply *reply)
 		entries_each(fsd, data, inode_settle);
 }
 
+bool
+call_would_make(const struct call *call, const struct wire_stat *stat)
+{
+	return modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link));
+}
+
 void
 call_send(struct call *call, struct wire_msg *msg, call_done done)
 {
@@ -143,6 +149,14 @@ call_lookup(struct call *call, uint64_t parent, const char *name, call_done done
 {
 	struct wire_msg msg = { .type = WIRE_T_LOOKUP,
 		.lookup = { .parent = parent, .name = call_blob(name) } };
+
+	call_send(call, &msg, done);
+}
+
+void
+call_sync(struct call *call, call_done done)
+{
+	struct wire_msg msg = { .type = WIRE_T_SYNC };
 
 	call_send(call, &msg, done);
 }

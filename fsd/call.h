@@ -94,6 +94,9 @@ struct fsd *call_fsd(fuse_req_t req);
 struct call *call_new(struct fsd *fsd, fuse_req_t req);
 void call_free(struct call *call);
 
+/* Whether the node is what the call's modifier would have created. */
+bool call_would_make(const struct call *call, const struct wire_stat *stat);
+
 /* Sends msg (a write's rid is filled in) and calls done with the answer, later. */
 void call_send(struct call *call, struct wire_msg *msg, call_done done);
 
@@ -101,6 +104,7 @@ void call_send(struct call *call, struct wire_msg *msg, call_done done);
 void call_getattr(struct call *call, uint64_t id, call_done done);
 void call_read(struct call *call, uint64_t id, call_done done);
 void call_lookup(struct call *call, uint64_t parent, const char *name, call_done done);
+void call_sync(struct call *call, call_done done);
 
 /*
  * A name copied into a call; false: longer than a name may be, and the request has been answered

@@ -47,8 +47,7 @@ multi_send(struct call *call, const struct who *who, const struct steps *steps, 
 		    .uid = who->uid,
 		    .gid = who->gid,
 		    .groups = { (const uint8_t *)who->groups, who->ngroups * 4 },
-		    .steps = {
-			(const uint8_t *)steps->packed.data, (uint32_t)steps->packed.size } } };
+		    .steps = steps_packed(steps) } };
 
 	call_send(call, &msg, done);
 }

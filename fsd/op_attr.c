@@ -303,8 +303,7 @@ qualified(struct call *call, const struct wire_reply *reply, const struct wire_s
 {
 	int code = call_code(reply, stat);
 
-	if (code == ERR_OK &&
-	    modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	if (code == ERR_OK && call_would_make(call, stat)) {
 		send_setattr(call);
 		return;
 	}
@@ -321,8 +320,7 @@ void
 op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
-	const struct qualified *found = qualified_find(fsd, ino);
-	struct modifier modifier = { .owner = WIRE_EPHEMERAL };
+	struct modifier modifier;
 	int wire = wire_valid(valid);
 	struct handle *handle;
 	enum ino_kind kind;
@@ -332,9 +330,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 		echo_op_setattr(fsd->echo, req, ino);
 		return;
 	}
-	if (found != NULL)
-		modifier = found->modifier;
-	if (!qualified_resolve(fsd, &ino)) {
+	if (!qualified_reached(fsd, &ino, &modifier)) {
 		fuse_reply_err(req, ESTALE);
 		return;
 	}

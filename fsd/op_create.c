@@ -194,7 +194,7 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 		return;
 	}
 	/* Another's node is not what the modifier says. */
-	if (!modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	if (!call_would_make(call, stat)) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}

@@ -136,7 +136,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	}
 	/* Through a modifier only what it would have created can be changed. */
 	if (ino_kind(handle->ino) == INO_ALIAS && writes(call->flags) &&
-	    !modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	    !call_would_make(call, stat)) {
 		not_opened(call, handle, EEXIST);
 		return;
 	}
@@ -182,21 +182,6 @@ open_at_once(fuse_req_t req, struct handle *handle)
 	return true;
 }
 
-/* How the kernel came to the node that it opens. False: nobody knows any more. */
-static bool
-reached(const struct fsd *fsd, uint64_t *ino, struct modifier *modifier)
-{
-	const struct qualified *found = qualified_find(fsd, *ino);
-
-	*modifier = (struct modifier){ 0 };
-	/* What was created by this session, or found as that (ino.h). */
-	if (ino_kind(*ino) == INO_ALIAS)
-		modifier->owner = WIRE_EPHEMERAL;
-	else if (ino_kind(*ino) == INO_REACHED && found != NULL)
-		*modifier = found->modifier;
-	return qualified_resolve(fsd, ino);
-}
-
 void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -213,7 +198,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, EACCES);
 		return;
 	}
-	if (!reached(fsd, &ino, &modifier)) {
+	if (!qualified_reached(fsd, &ino, &modifier)) {
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
@@ -469,7 +454,6 @@ wait_all(struct call *call, const struct handle *handle)
 void
 op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct wire_msg msg = { .type = WIRE_T_SYNC };
 	struct fsd *fsd = call_fsd(req);
 	const struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
@@ -486,7 +470,7 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 	if (handle != NULL && (handle->stream != NULL || handle->async != NULL))
 		wait_all(call, handle);
 	else
-		call_send(call, &msg, synced);
+		call_sync(call, synced);
 }
 
 /* close(2), of what is not waited for otherwise; other files have FOPEN_NOFLUSH (fact 15). */

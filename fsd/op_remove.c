@@ -110,8 +110,7 @@ send_delete(struct call *call)
 static void
 qualified(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	if (call_code(reply, stat) == ERR_OK &&
-	    modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link))) {
+	if (call_code(reply, stat) == ERR_OK && call_would_make(call, stat)) {
 		call->ino = stat->id;
 		send_delete(call);
 		return;

@@ -167,6 +167,20 @@ qualified_resolve(const struct fsd *fsd, uint64_t *ino)
 }
 
 bool
+qualified_reached(const struct fsd *fsd, uint64_t *ino, struct modifier *modifier)
+{
+	const struct qualified *found = qualified_find(fsd, *ino);
+
+	*modifier = (struct modifier){ 0 };
+	/* What was created by this session, or found as that (ino.h). */
+	if (ino_kind(*ino) == INO_ALIAS)
+		modifier->owner = WIRE_EPHEMERAL;
+	else if (ino_kind(*ino) == INO_REACHED && found != NULL)
+		*modifier = found->modifier;
+	return qualified_resolve(fsd, ino);
+}
+
+bool
 qualified_dir(const struct fsd *fsd, uint64_t ino, struct qualified *out)
 {
 	const struct qualified *found;

@@ -32,6 +32,8 @@ void qualified_adopt(struct fsd *fsd, uint64_t ino, const struct qualified *is);
 const struct qualified *qualified_find(const struct fsd *fsd, uint64_t ino);
 /* Of a node found through a modifier *ino becomes its alias. False: not known. */
 bool qualified_resolve(const struct fsd *fsd, uint64_t *ino);
+/* The same, and how the kernel came to the node, which may be any: not through one, zeros. */
+bool qualified_reached(const struct fsd *fsd, uint64_t *ino, struct modifier *modifier);
 /*
  * Of which directory the names below a number are, and how an operation on them is qualified:
  * not at all, or by ephemeral, held, or a modifier. False: not known.

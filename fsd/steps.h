@@ -19,6 +19,13 @@ struct steps {
 	mode_t umask; /* of the process, for what is created */
 };
 
+/* Packed, as MULTI has them. Borrowed. */
+static inline struct blob
+steps_packed(const struct steps *steps)
+{
+	return (struct blob){ (const uint8_t *)steps->packed.data, (uint32_t)steps->packed.size };
+}
+
 void steps_init(struct steps *steps, mode_t umask);
 void steps_destroy(struct steps *steps);
 

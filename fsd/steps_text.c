@@ -4,19 +4,11 @@
  */
 #include "fsd/steps.h"
 
-#include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/text.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static void
-put(msgpack_sbuffer *out, const char *text, size_t len)
-{
-	if (len != 0)
-		CHECK(msgpack_sbuffer_write(out, text, len) == 0);
-}
 
 static bool
 is_plain(struct blob text)
@@ -34,27 +26,24 @@ is_plain(struct blob text)
 static void
 put_word(msgpack_sbuffer *out, struct blob text)
 {
-	char byte[8];
 	uint32_t i;
-	int len;
 
 	if (is_plain(text)) {
-		put(out, (const char *)text.data, text.len);
+		text_put(out, (const char *)text.data, text.len);
 		return;
 	}
-	put(out, "\"", 1);
+	text_add(out, "\"");
 	for (i = 0; i < text.len; i++) {
 		uint8_t c = text.data[i];
 
 		if (c == '"' || c == '\\')
-			len = snprintf(byte, sizeof byte, "\\%c", c);
+			text_format(out, "\\%c", c);
 		else if (c < ' ' || c == 127)
-			len = snprintf(byte, sizeof byte, "\\%03o", c);
+			text_format(out, "\\%03o", c);
 		else
-			len = snprintf(byte, sizeof byte, "%c", c);
-		put(out, byte, (size_t)len);
+			text_put(out, (const char *)&text.data[i], 1);
 	}
-	put(out, "\"", 1);
+	text_add(out, "\"");
 }
 
 static const char *
@@ -75,8 +64,8 @@ verb(const struct wire_step *step)
 static void
 put_step(msgpack_sbuffer *out, const struct wire_step *step)
 {
-	put(out, verb(step), strlen(verb(step)));
-	put(out, " ", 1);
+	text_add(out, verb(step));
+	text_add(out, " ");
 	put_word(out, step->path);
 }
 
@@ -93,15 +82,14 @@ put_created(msgpack_sbuffer *out, const struct wire_step *step, struct blob name
 		dir--;
 	memcpy(path, step->path.data, dir);
 	memcpy(path + dir, name.data, name.len);
-	put(out, verb(step), strlen(verb(step)));
-	put(out, " ", 1);
+	text_add(out, verb(step));
+	text_add(out, " ");
 	put_word(out, (struct blob){ (uint8_t *)path, dir + name.len });
 }
 
 static void
 put_result(msgpack_sbuffer *out, const struct wire_step *step, struct blob *results)
 {
-	char version[32];
 	struct wire_result result;
 
 	if (step->kind == WIRE_STEP_CHECK || wire_result_next(results, &result) != 1) {
@@ -111,46 +99,44 @@ put_result(msgpack_sbuffer *out, const struct wire_step *step, struct blob *resu
 	} else {
 		put_step(out, step);
 		if (step->kind == WIRE_STEP_SET)
-			put(out, version,
-			    (size_t)snprintf(
-				version, sizeof version, " version=%u", result.version));
+			text_format(out, " version=%u", result.version);
 	}
+}
+
+/* One that has no name is an I/O error, as err_errno() makes it. */
+static void
+put_errno(msgpack_sbuffer *out, int errnum)
+{
+	const char *name = strerrorname_np(errnum);
+
+	text_format(out, "error %s", name != NULL ? name : "EIO");
 }
 
 void
 steps_error(int errnum, const char *why, msgpack_sbuffer *out)
 {
-	const char *name = strerrorname_np(errnum);
-
-	put(out, "error ", 6);
-	if (name != NULL)
-		put(out, name, strlen(name));
-	put(out, " ", 1);
-	put(out, why, strlen(why));
-	put(out, "\n", 1);
+	put_errno(out, errnum);
+	text_add(out, " ");
+	text_add(out, why);
+	text_add(out, "\n");
 }
 
 static void
 put_failure(msgpack_sbuffer *out, struct blob packed, const struct wire_reply *reply)
 {
-	int errnum = err_errno(reply->code);
-	const char *name = strerrorname_np(errnum);
 	struct wire_step step;
-	char which[32];
 	uint32_t n = 0;
 
-	put(out, "error ", 6);
-	put(out, name == NULL ? "EIO" : name, strlen(name == NULL ? "EIO" : name));
+	put_errno(out, err_errno(reply->code));
 	while (n < reply->more && wire_step_next(&packed, &step) == 1)
 		n++;
 	if (n != 0) {
-		put(out, which,
-		    (size_t)snprintf(which, sizeof which, " operation %u: ", (unsigned)n));
+		text_format(out, " operation %u: ", (unsigned)n);
 		put_step(out, &step);
 	}
-	put(out, ": ", 2);
-	put(out, err_text(reply->code), strlen(err_text(reply->code)));
-	put(out, "\n", 1);
+	text_add(out, ": ");
+	text_add(out, err_text(reply->code));
+	text_add(out, "\n");
 }
 
 void
@@ -166,9 +152,9 @@ steps_results(
 		return;
 	}
 	while (wire_step_next(&packed, &step) == 1) {
-		put(out, first ? "ok " : between, first ? 3 : strlen(between));
+		text_add(out, first ? "ok " : between);
 		put_result(out, &step, &results);
 		first = false;
 	}
-	put(out, "\n", 1);
+	text_add(out, "\n");
 }

@@ -49,6 +49,8 @@ uint32_t zab_flags(uint64_t ino);
 /* zabcluster.c: whether the replica makes the content; asks for it. */
 bool zab_reported(uint64_t ino);
 void zab_report(struct call *call, uint64_t ino, call_done done);
+/* What is written to `leader`. */
+void zab_hand_over(struct call *call, const char *data);
 
 /* figures.c: this mount's own, behind the replica's. */
 void figures_text(const struct fsd *fsd, msgpack_sbuffer *out);

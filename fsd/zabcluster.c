@@ -5,7 +5,6 @@
  */
 #include "fsd/zab.h"
 
-#include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/err.h"
 
@@ -80,8 +79,8 @@ handed_over(struct call *call, const struct wire_reply *reply, const struct wire
 	call_free(call);
 }
 
-static void
-hand_over(struct call *call, const char *data)
+void
+zab_hand_over(struct call *call, const char *data)
 {
 	struct wire_msg msg = { .type = WIRE_T_HAND_OVER,
 		.hand_over = { .member = number(data, call->size) } };
@@ -92,19 +91,4 @@ hand_over(struct call *call, const char *data)
 		return;
 	}
 	call_send(call, &msg, handed_over);
-}
-
-void
-zab_write(struct call *call, struct handle *handle, const char *data)
-{
-	switch (ino_kind(handle->ino)) {
-	case INO_TXN:
-		zabtxn_write(call, handle, data);
-		break;
-	case INO_STREAM:
-		stream_write(call, handle->stream, data);
-		break;
-	default:
-		hand_over(call, data);
-	}
 }

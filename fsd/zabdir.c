@@ -205,44 +205,39 @@ lookup_name(struct call *call, uint64_t parent, const char *name)
 	call_free(call);
 }
 
-static void
-events_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+/* What a name that is none of the fixed entries qualifies: 0 and its kind, or the errno. */
+static int
+qualify(const char *name, enum ino_kind *kind, struct modifier *modifier)
 {
-	struct modifier modifier = { 0 };
+	*modifier = (struct modifier){ 0 };
+	*kind = INO_EVENTS;
+	if (modifier_events(name, &modifier->from))
+		return 0;
+	*kind = INO_MODIFIER;
+	return modifier_parse(name, modifier);
+}
 
-	if (stat != NULL && call->req != NULL && modifier_events(call->name, &modifier.from))
-		call->ino = qualified_ino(call->fsd, INO_EVENTS, stat->id, &modifier);
+static void
+qualified_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct modifier modifier;
+	enum ino_kind kind;
+
+	if (stat != NULL && call->req != NULL && qualify(call->name, &kind, &modifier) == 0)
+		call->ino = qualified_ino(call->fsd, kind, stat->id, &modifier);
 	found(call, reply, stat);
 }
 
 static void
-modifier_found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+lookup_qualified(struct call *call, uint64_t parent, const char *name)
 {
 	struct modifier modifier;
+	enum ino_kind kind;
+	int errnum = ino_kind(parent) == INO_ZAB ? qualify(name, &kind, &modifier) : ENOENT;
 
-	if (stat != NULL && call->req != NULL && modifier_parse(call->name, &modifier) == 0)
-		call->ino = qualified_ino(call->fsd, INO_MODIFIER, stat->id, &modifier);
-	found(call, reply, stat);
-}
-
-/* A name below .zab that is none of the fixed entries. */
-static void
-lookup_modifier(struct call *call, uint64_t parent, const char *name)
-{
-	struct modifier modifier;
-	int errnum = modifier_parse(name, &modifier);
-	uint64_t from;
-
-	if (ino_kind(parent) != INO_ZAB)
-		errnum = ENOENT;
-	else if (modifier_events(name, &from)) {
-		call->ino = ino_make(INO_EVENTS, 0);
-		call_getattr(call, ino_node(parent), events_found);
-		return;
-	}
 	if (errnum == 0) {
-		call->ino = ino_make(INO_MODIFIER, 0);
-		call_getattr(call, ino_node(parent), modifier_found);
+		call->ino = ino_make(kind, 0);
+		call_getattr(call, ino_node(parent), qualified_found);
 		return;
 	}
 	reply_err(call, errnum);
@@ -262,7 +257,7 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 		    strcmp(all[i].name, name) == 0)
 			break;
 	if (i == count) {
-		lookup_modifier(call, parent, name);
+		lookup_qualified(call, parent, name);
 		return;
 	}
 	call->ino = ino_make(all[i].kind, ino_node(parent));

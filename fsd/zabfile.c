@@ -220,14 +220,6 @@ open_answered(struct call *call, const struct wire_reply *reply, const struct wi
 	opened(call, handle, make(call, handle, reply, stat));
 }
 
-static void
-ask_sync(struct call *call, call_done done)
-{
-	struct wire_msg msg = { .type = WIRE_T_SYNC };
-
-	call_send(call, &msg, done);
-}
-
 /* What is written is a command, and what is read its answer. */
 static bool
 open_commands(struct call *call, struct handle *handle)
@@ -251,7 +243,7 @@ zab_open(struct call *call, struct handle *handle)
 	if (ino_kind(handle->ino) == INO_SESSION)
 		opened(call, handle, make_session(call, handle));
 	else if (ino_kind(handle->ino) == INO_SYNC)
-		ask_sync(call, open_answered);
+		call_sync(call, open_answered);
 	else if (ino_kind(handle->ino) == INO_EVENTS)
 		events_open(call, handle, opened);
 	else if ((handle->flags & O_ACCMODE) == O_WRONLY)
@@ -290,11 +282,26 @@ zab_read(struct call *call, struct handle *handle)
 	if (anew && ino_kind(handle->ino) == INO_SESSION)
 		read_done(call, handle, make_session(call, handle));
 	else if (anew && ino_kind(handle->ino) == INO_SYNC)
-		ask_sync(call, read_answered);
+		call_sync(call, read_answered);
 	else if (anew && zab_reported(handle->ino))
 		zab_report(call, handle->ino, read_answered);
 	else if (anew)
 		call_getattr(call, ino_node(handle->ino), read_answered);
 	else
 		read_done(call, handle, ERR_OK);
+}
+
+void
+zab_write(struct call *call, struct handle *handle, const char *data)
+{
+	switch (ino_kind(handle->ino)) {
+	case INO_TXN:
+		zabtxn_write(call, handle, data);
+		break;
+	case INO_STREAM:
+		stream_write(call, handle->stream, data);
+		break;
+	default:
+		zab_hand_over(call, data);
+	}
 }

@@ -157,9 +157,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	struct stream *stream = line->stream;
 
 	(void)stat;
-	steps_results((struct blob){ (const uint8_t *)line->steps.packed.data,
-			  (uint32_t)line->steps.packed.size },
-	    reply, " ; ", &line->result);
+	steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
 	line->done = true;
 	call_free(call);
 	gather(stream);
@@ -251,16 +249,13 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 
 	who_of(call, &who);
 	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		if (!keep_partial(stream, at, (size_t)(newline - at))) {
-			reply_err(call, EFBIG);
-			call_free(call);
-			return;
-		}
+		if (!keep_partial(stream, at, (size_t)(newline - at)))
+			break;
 		take_line(stream, &who, rid++, stream->partial, stream->partial_len);
 		stream->partial_len = 0;
 		at = newline + 1;
 	}
-	if (!keep_partial(stream, at, (size_t)(end - at))) {
+	if (newline != NULL || !keep_partial(stream, at, (size_t)(end - at))) {
 		reply_err(call, EFBIG);
 		call_free(call);
 		return;

@@ -37,9 +37,7 @@ done(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 
 	(void)stat;
 	msgpack_sbuffer_init(&text);
-	steps_results(
-	    (struct blob){ (const uint8_t *)steps->packed.data, (uint32_t)steps->packed.size },
-	    reply, BETWEEN, &text);
+	steps_results(steps_packed(steps), reply, BETWEEN, &text);
 	if (handle != NULL)
 		handle_answer(call->fsd, handle, text.data, text.size);
 	msgpack_sbuffer_destroy(&text);

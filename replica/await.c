@@ -16,12 +16,6 @@ struct await {
 	uint64_t rid, node, owner;
 };
 
-static void
-answer(struct replica *replica, struct front *front, uint64_t rid, int code)
-{
-	front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
-}
-
 /* Under the zxid of the lock: another one of the same owner is not what was waited for. */
 static void
 keep(struct attendance *attendance, const struct wire_await *msg, uint64_t zxid)
@@ -46,11 +40,11 @@ await_take(struct replica *replica, struct front *front, const struct wire_await
 		return; /* it is being closed */
 	lock = tree_lock(replica->tree, attendance->session, msg->id, msg->owner);
 	if (lock == NULL)
-		answer(replica, front, msg->rid, ERR_NONODE);
+		replica_answer(replica, front, msg->rid, ERR_NONODE);
 	else if (tree_lock_is_held(replica->tree, lock))
-		answer(replica, front, msg->rid, ERR_OK);
+		replica_answer(replica, front, msg->rid, ERR_OK);
 	else if (attendance->nawaits >= WIRE_AWAITS_MAX)
-		answer(replica, front, msg->rid, ERR_NOLCK);
+		replica_answer(replica, front, msg->rid, ERR_NOLCK);
 	else
 		keep(attendance, msg, lock->zxid);
 }
@@ -69,7 +63,7 @@ settled(struct replica *replica, struct attendance *attendance, uint64_t zxid)
 	for (; await != NULL; await = next) {
 		next = await->next;
 		lock = tree_lock(replica->tree, attendance->session, await->node, await->owner);
-		answer(replica, attendance->front, await->rid,
+		replica_answer(replica, attendance->front, await->rid,
 		    lock != NULL && lock->zxid == zxid ? ERR_OK : ERR_NONODE);
 		attendance->nawaits--;
 		free(await);

@@ -4,13 +4,10 @@
  */
 #include "replica/replica.h"
 
-#include "replica/lib/check.h"
+#include "replica/lib/text.h"
 #include "replica/tree/change.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define NAMES_MAX 256 /* of a path; one that is longer begins with a number */
@@ -20,50 +17,20 @@
 
 _Static_assert(EVENT_TEXT_MAX + LINE_TEXT_MAX <= WIRE_VALUE_MAX, "what is told fits into a reply");
 
-static void
-put(msgpack_sbuffer *out, const char *text, size_t len)
-{
-	CHECK(len == 0 || msgpack_sbuffer_write(out, text, len) == 0);
-}
-
-static void
-put_text(msgpack_sbuffer *out, const char *text)
-{
-	put(out, text, strlen(text));
-}
-
-static void put_format(msgpack_sbuffer *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Something short. */
-static void
-put_format(msgpack_sbuffer *out, const char *format, ...)
-{
-	char text[32];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
-	va_end(ap);
-	put_text(out, text);
-}
-
 /* A name's bytes, those that would end a word as \NNN. */
 static void
 put_name(msgpack_sbuffer *out, struct blob name)
 {
-	char escaped[ESCAPED_MAX + 1];
 	uint32_t i;
 
 	for (i = 0; i < name.len; i++) {
 		uint8_t c = name.data[i];
 
 		if (c > ' ' && c != 127 && c != '\\') {
-			put(out, (const char *)&name.data[i], 1);
+			text_put(out, (const char *)&name.data[i], 1);
 			continue;
 		}
-		snprintf(escaped, sizeof escaped, "\\%03o", c);
-		put_text(out, escaped);
+		text_format(out, "\\%03o", c);
 	}
 }
 
@@ -109,13 +76,13 @@ put_path(msgpack_sbuffer *out, const struct place *place, struct blob name)
 	uint32_t i;
 
 	if (place->start != 0)
-		put_format(out, "#%" PRIu64, place->start);
+		text_format(out, "#%" PRIu64, place->start);
 	for (i = place->count; i > 0; i--) {
-		put_text(out, "/");
+		text_add(out, "/");
 		put_name(out, znode_name(place->names[i - 1]));
 	}
 	if (name.len != 0 || (place->count == 0 && place->start == 0))
-		put_text(out, "/");
+		text_add(out, "/");
 	put_name(out, name);
 }
 
@@ -144,11 +111,11 @@ static void
 put_version(msgpack_sbuffer *out, const struct txn_op *op)
 {
 	if (op->type == TXN_CREATE)
-		put_text(out, "0");
+		text_add(out, "0");
 	else if (op->type == TXN_WRITE)
-		put_format(out, "%" PRIu32, op->write.version);
+		text_format(out, "%" PRIu32, op->write.version);
 	else
-		put_text(out, "-");
+		text_add(out, "-");
 }
 
 /* What stands where nobody knows may have been below: it is told rather than left out. */
@@ -175,17 +142,17 @@ put_change(
 		place_of(tree, change.parent2, dir, &to);
 	if (!concerns(&from) && !(two && concerns(&to)) && change.id != dir && change.id2 != dir)
 		return;
-	put_format(out, "0x%" PRIx64 " ", txn->zxid);
-	put_text(out, kind_of(&change));
-	put_text(out, " ");
+	text_format(out, "0x%" PRIx64 " ", txn->zxid);
+	text_add(out, kind_of(&change));
+	text_add(out, " ");
 	put_path(out, &from, change.name);
 	if (two) {
-		put_text(out, " ");
+		text_add(out, " ");
 		put_path(out, &to, change.name2);
 	}
-	put_text(out, " ");
+	text_add(out, " ");
 	put_version(out, &txn->ops[i]);
-	put_text(out, "\n");
+	text_add(out, "\n");
 }
 
 uint32_t

@@ -8,11 +8,10 @@
 
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/text.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define ROWS_MAX 4096 /* of the log, looked at for one reply */
@@ -65,17 +64,16 @@ static bool
 history_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
 {
 	struct history *history = arg;
-	msgpack_zone *zone;
+	msgpack_zone *zone = history->replica->zone;
 	struct txn txn;
 	bool all;
 
 	(void)prev_zxid;
 	if (zxid > tree_applied(history->replica->tree))
 		return false;
-	zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
-	CHECK(zone != NULL && txn_unpack(payload, zxid, zone, &txn) == 0);
+	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
 	all = tell(history->replica, history->dir, &txn, &history->upto, history->out);
-	msgpack_zone_free(zone);
+	msgpack_zone_clear(zone);
 	return all && ++history->rows < ROWS_MAX && history->out->size < EVENT_TEXT_MAX;
 }
 
@@ -85,13 +83,10 @@ read_history(struct replica *replica, uint64_t dir, struct upto after, msgpack_s
 {
 	struct history history = { .replica = replica, .dir = dir, .upto = after, .out = out };
 	uint64_t applied = tree_applied(replica->tree);
-	char line[80];
 
 	if (after.zxid >= applied || rows_read(replica, after.zxid, history_row, &history))
 		return history.upto;
-	snprintf(
-	    line, sizeof line, "lost 0x%" PRIx64 " 0x%" PRIx64 "\n", history.upto.zxid, applied);
-	CHECK(msgpack_sbuffer_write(out, line, strlen(line)) == 0);
+	text_format(out, "lost 0x%" PRIx64 " 0x%" PRIx64 "\n", history.upto.zxid, applied);
 	return (struct upto){ .zxid = applied };
 }
 
@@ -120,10 +115,10 @@ cancel(struct replica *replica, struct front *front, const struct wire_events *m
 	struct event_wait *wait = wait_find(replica, front, msg->stream);
 
 	if (wait != NULL) {
-		front_reply(front, wait->rid, ERR_INTR, tree_applied(replica->tree), NULL, NULL, 0);
+		replica_answer(replica, front, wait->rid, ERR_INTR);
 		wait_end(replica, wait);
 	}
-	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), NULL, NULL, 0);
+	replica_answer(replica, front, msg->rid, ERR_OK);
 }
 
 /* ERR_OK: it waits. */
@@ -184,7 +179,7 @@ events_request(struct replica *replica, struct front *front, const struct wire_e
 	else if (code == ERR_OK)
 		code = keep(replica, front, msg, upto);
 	if (code != ERR_OK)
-		front_reply(front, msg->rid, code, applied, NULL, NULL, 0);
+		replica_answer(replica, front, msg->rid, code);
 	msgpack_sbuffer_destroy(&text);
 }
 

@@ -11,12 +11,6 @@
 #include <sys/statvfs.h>
 
 static void
-fail(struct replica *replica, struct front *front, uint64_t rid, int code)
-{
-	front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
-}
-
-static void
 found(struct replica *replica, struct front *front, uint64_t rid, const struct znode *node,
     bool count, const struct blob *data)
 {
@@ -34,7 +28,7 @@ lookup(struct replica *replica, struct front *front, const struct wire_lookup *m
 	const struct znode *node = tree_child(replica->tree, msg->parent, msg->name);
 
 	if (node == NULL)
-		fail(replica, front, msg->rid, ERR_NONODE);
+		replica_answer(replica, front, msg->rid, ERR_NONODE);
 	else
 		found(replica, front, msg->rid, node, true, NULL);
 }
@@ -45,7 +39,7 @@ getattr(struct replica *replica, struct front *front, const struct wire_getattr 
 	const struct znode *node = tree_node(replica->tree, msg->id);
 
 	if (node == NULL)
-		fail(replica, front, msg->rid, ERR_NONODE);
+		replica_answer(replica, front, msg->rid, ERR_NONODE);
 	else
 		found(replica, front, msg->rid, node, msg->count != 0, NULL);
 }
@@ -57,7 +51,7 @@ read_value(struct replica *replica, struct front *front, const struct wire_read 
 	struct blob value;
 
 	if (node == NULL) {
-		fail(replica, front, msg->rid, ERR_NONODE);
+		replica_answer(replica, front, msg->rid, ERR_NONODE);
 		return;
 	}
 	value = znode_value(node);
@@ -97,7 +91,7 @@ list(struct replica *replica, struct front *front, const struct wire_list *msg)
 	struct blob data;
 
 	if (dir == NULL || !S_ISDIR(znode_mode(dir))) {
-		fail(replica, front, msg->rid, dir == NULL ? ERR_NONODE : ERR_NOTDIR);
+		replica_answer(replica, front, msg->rid, dir == NULL ? ERR_NONODE : ERR_NOTDIR);
 		return;
 	}
 	msgpack_sbuffer_clear(&replica->scratch);
@@ -130,7 +124,7 @@ find(struct replica *replica, struct front *front, const struct wire_find *msg)
 		found(replica, front, msg->rid, tree_node(replica->tree, id), false, NULL);
 		return;
 	}
-	fail(replica, front, msg->rid, ERR_NONODE);
+	replica_answer(replica, front, msg->rid, ERR_NONODE);
 }
 
 static void

@@ -27,6 +27,12 @@ replica_peer(struct replica *replica, uint32_t sid)
 
 /* Front ends. */
 
+void
+replica_answer(struct replica *replica, struct front *front, uint64_t rid, int code)
+{
+	front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, 0);
+}
+
 static void
 on_hello(void *arg, struct front *front, const struct wire_hello *hello)
 {

@@ -280,6 +280,8 @@ extern const struct front_handler replica_front_handler; /* arg: the replica */
 extern const struct link_handler replica_link_handler;
 extern const struct http_handler replica_http_handler;
 struct peer *replica_peer(struct replica *replica, uint32_t sid);
+/* A reply that is its code alone: of no node, as of what is applied. */
+void replica_answer(struct replica *replica, struct front *front, uint64_t rid, int code);
 
 /* clock.c: monotonic; since 1970. */
 uint64_t replica_now_ns(void);

@@ -58,7 +58,7 @@ refuse(struct replica *replica, struct front *front, enum wire_type type, uint64
 	if (type == WIRE_T_CLOSE)
 		front_send(front, &bye);
 	else
-		front_reply(front, rid, code, tree_applied(replica->tree), NULL, NULL, false);
+		replica_answer(replica, front, rid, code);
 }
 
 /* One that was refused and comes again goes before later ones that will be refused, too. */
@@ -322,8 +322,7 @@ say(struct replica *replica, const struct wire_answer *answer)
 	} else if (request_done(replica, attendance, answer->rid)) {
 		if (answer->type == WIRE_T_REPLY && answer->code == ERR_BUSY)
 			write_refused(&attendance->front_refused, answer->rid, true);
-		front_reply(attendance->front, answer->rid, answer->code,
-		    tree_applied(replica->tree), NULL, NULL, false);
+		replica_answer(replica, attendance->front, answer->rid, answer->code);
 	}
 }
 

@@ -1,7 +1,9 @@
 #!/bin/bash
 # flock(2) among two mounts: exclusive and shared, waiting and at once, what becomes of a lock and
 # of a place in the queue when its process is interrupted, killed, or loses its session.
+# shellcheck disable=SC2034,SC2154 # flock.sh's
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/flock.sh"
 
 node_start || exit 1
 mount_start a -o timeout=30s || exit 1
@@ -10,37 +12,6 @@ cd "$T" || exit 1
 touch a/lock
 echo 0 >a/n
 
-# Holds a lock until told to go: holder NAME FILE [flock's options…].
-declare -A holder
-hold() {
-	local name=$1 file=$2
-	shift 2
-	mkfifo "go-$name"
-	# shellcheck disable=SC2016 # it is the inner shell's
-	flock "$@" "$file" sh -c 'echo >"has-$1"; read -r _ <"go-$1"' - "$name" 2>"err-$name" &
-	holder[$name]=$!
-}
-has() {
-	wait_for 20 test -e "has-$1"
-}
-# Whoever had it wrongly would have said so by now.
-waits() {
-	local i
-	for ((i = 0; i < 20; i++)); do
-		[ ! -e "has-$1" ] && timeout 20 sync b/n || return 1
-	done
-}
-# Its file is open, and it waits in a system call: flock(2), then.
-is_waiting() {
-	[ -e "/proc/$1/fd/3" ] && grep -qs '^[0-9]' "/proc/$1/syscall"
-}
-in_queue() {
-	wait_for 20 is_waiting "${holder[$1]}"
-}
-let_go() {
-	timeout 20 sh -c 'echo >"go-$1"' - "$1"
-	wait "${holder[$1]}"
-}
 free() {
 	flock -n "$@" true
 }
@@ -58,7 +29,7 @@ flock -w 0.3 b/lock true
 is $? 1 "who waits no longer than a while does not get it"
 hold two b/lock
 in_queue two
-waits two
+waits two b/n
 ok $? "another one waits"
 cat b/lock && echo x >b/other && [ "$(cat a/other)" = x ]
 ok $? "  and nobody else waits for him"
@@ -81,12 +52,12 @@ hold s3 b/lock -s
 hold s4 a/lock -s
 in_queue s3 && in_queue s4
 let_go s1
-waits x1
+waits x1 b/n
 ok $? "the one that waits gets it when both"
 let_go s2
 has x1
 ok $? "  have gone"
-waits s3
+waits s3 b/n
 ok $? "  and alone"
 let_go x1
 has s3 && has s4
@@ -219,7 +190,7 @@ has gone
 hold after b/lock
 in_queue after
 rm a/lock
-waits after
+waits after b/n
 ok $? "a removed file stays locked"
 let_go gone
 has after
@@ -243,7 +214,7 @@ hold stays2 b/lock
 in_queue stays2
 replica_kill9
 replica_start
-waits stays2
+waits stays2 b/n
 ok $? "a replica that is killed and comes back knows who has the lock"
 flock -n b/lock true
 is $? 1 "  and who has not"

@@ -3,36 +3,9 @@
  * alone what something in flight concerns. (The index beside all that random requests do to it:
  * assert_due_right.)
  */
-#include "tests/unit/tree_world.h"
+#include "tests/unit/tree_fixture.h"
 
 #define MS 1000000
-
-struct fixture {
-	struct world *world;
-	uint64_t session, rid;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	fixture->world = world_new();
-	fixture->session = world_open(fixture->world);
-	world_apply_all(fixture->world);
-	*state = fixture;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	world_free(fixture->world);
-	free(fixture);
-	return 0;
-}
 
 /* Proposed, not applied; the world's clock stands at ms. */
 static void

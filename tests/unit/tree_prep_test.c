@@ -2,36 +2,9 @@
  * The request processor: each rule with its error, the retry table and its
  * bound, a session's end. Pipelining has a test of its own.
  */
-#include "tests/unit/tree_world.h"
+#include "tests/unit/tree_fixture.h"
 
 #include <stdio.h>
-
-struct fixture {
-	struct world *world;
-	uint64_t session, rid, acked;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	fixture->world = world_new();
-	fixture->session = world_open(fixture->world);
-	world_apply_all(fixture->world);
-	*state = fixture;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *fixture = *state;
-
-	world_free(fixture->world);
-	free(fixture);
-	return 0;
-}
 
 /* Proposed, not applied. The code. */
 static int
