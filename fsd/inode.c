@@ -5,6 +5,7 @@
 #include "fsd/kept.h"
 #include "fsd/kernel.h"
 #include "fsd/qualified.h"
+#include "fsd/zab.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -377,6 +378,8 @@ adopt(void *arg, void *slot)
 		inode->answers = 1;
 	else if (is_qualified(kept->ino))
 		qualified_adopt(fsd, kept->ino, &kept->is);
+	else if (zab_talks(kept->ino) && ino_node(kept->ino) > fsd->talks)
+		fsd->talks = ino_node(kept->ino);
 	if (kept->name != 0)
 		inode_name_adopt(fsd->inodes, inode);
 	if (kept->untold)

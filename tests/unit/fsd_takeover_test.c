@@ -449,6 +449,25 @@ test_qualified(void **state)
 	assert_true(qualified_ino(&h.fsd, INO_MODIFIER, 1, &other) != ino);
 }
 
+static uint64_t
+look_up_txn(void)
+{
+	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_ZAB, 1), "txn")), 0);
+	return ((const struct fuse_entry_out *)(const void *)answer.body)->nodeid;
+}
+
+/* Two who talk to the replica would be one node to the kernel, and wait for each other. */
+static void
+test_talks(void **state)
+{
+	uint64_t first = look_up_txn();
+
+	(void)state;
+	die();
+	adopt();
+	assert_true(look_up_txn() != first);
+}
+
 /* What another program wrote in another way is refused. */
 static void
 test_layout(void **state)
@@ -478,6 +497,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_dead_thread, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_granted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_qualified, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_talks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_layout, setup, teardown),
 	};
 
