@@ -152,6 +152,24 @@ db_checkpoint(sqlite3 *db, int mode)
 		db_check(db, code, "checkpoint");
 }
 
+static int
+on_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+	int *wal_pages = arg;
+
+	(void)db;
+	(void)name;
+	*wal_pages = pages;
+	return SQLITE_OK;
+}
+
+void
+db_watch_wal(sqlite3 *db, int *pages)
+{
+	*pages = 0;
+	sqlite3_wal_hook(db, on_wal, pages);
+}
+
 void
 db_dir_sync(const char *dir)
 {

@@ -1,7 +1,8 @@
 /*
  * The image thread and its passes. Batches are small transactions without
- * fsync; the one that records `applied` is synced, and with it everything
- * before it in the same WAL. A snapshot's orders are snap.c's.
+ * fsync, moved from the WAL to the database every some MiB; the one that records
+ * `applied` is synced, and with it everything before it. A snapshot's orders are
+ * snap.c's.
  */
 #include "replica/store/store_internal.h"
 
@@ -35,6 +36,19 @@ store_pass_queued(const struct store *store)
 	return queued;
 }
 
+/*
+ * A pass is written back as it goes: a disk that gets all of it at once would let the log's fsyncs
+ * wait behind it.
+ */
+static void
+write_back(struct store *store)
+{
+	if (store->image_wal_pages <= WAL_PAGES_MAX)
+		return;
+	db_checkpoint(store->image.db, SQLITE_CHECKPOINT_PASSIVE);
+	store->image_wal_pages = 0;
+}
+
 static void
 put(struct store *store, const struct image_order *order)
 {
@@ -48,8 +62,10 @@ put(struct store *store, const struct image_order *order)
 	if (db_exec(image->db, "BEGIN IMMEDIATE") == DB_OK &&
 	    batch_write(image, order->batch) == DB_OK &&
 	    image_meta_write(image->db, &image->meta) == DB_OK &&
-	    db_exec(image->db, "COMMIT") == DB_OK)
+	    db_exec(image->db, "COMMIT") == DB_OK) {
+		write_back(store);
 		return;
+	}
 	image->failed = true;
 	image->meta = before;
 	db_roll_back(image->db);
@@ -173,6 +189,7 @@ image_thread_start(struct store *store)
 	STAILQ_INIT(&store->orders);
 	image_prepare(&store->image);
 	db_exec(store->image.db, "PRAGMA synchronous = NORMAL");
+	db_watch_wal(store->image.db, &store->image_wal_pages);
 	CHECK(pthread_create(&store->image_thread, NULL, image_main, store) == 0);
 }
 

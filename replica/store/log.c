@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define IDLE_MS 20	   /* without work, before the WAL is moved to the database */
-#define WAL_PAGES_MAX 2048 /* 8 MiB: checkpointed even under load */
+#define IDLE_MS 20 /* without work, before the WAL is moved to the database */
 
 void
 log_trim(struct store *store, uint32_t tree, uint64_t applied, uint64_t nodes)
@@ -185,18 +184,6 @@ write_items(struct store *store, struct items *items)
 		fail(store);
 }
 
-/* SQLite tells the size of the WAL after each commit. */
-static int
-on_wal(void *arg, sqlite3 *db, const char *name, int pages)
-{
-	struct store *store = arg;
-
-	(void)db;
-	(void)name;
-	store->wal_pages = pages;
-	return SQLITE_OK;
-}
-
 /* Waits for work, or for the moment of idleness after which the WAL is moved. The mutex is held. */
 static void
 wait_for_work(struct store *store)
@@ -332,7 +319,7 @@ log_thread_start(struct store *store)
 	STAILQ_INIT(&store->items);
 	store->insert = db_prepare(
 	    store->log, "INSERT INTO log(zxid, prev, hash, payload) VALUES (?, ?, ?, ?)");
-	sqlite3_wal_hook(store->log, on_wal, store);
+	db_watch_wal(store->log, &store->wal_pages);
 	CHECK(pthread_create(&store->log_thread, NULL, log_main, store) == 0);
 }
 

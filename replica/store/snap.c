@@ -99,5 +99,6 @@ snap_adopt(struct store *store)
 	store->image = store->snapshot;
 	store->snapshot = (struct image){ 0 };
 	db_exec(store->image.db, "PRAGMA synchronous = NORMAL");
+	db_watch_wal(store->image.db, &store->image_wal_pages);
 	discard(store, &old);
 }

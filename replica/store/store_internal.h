@@ -27,6 +27,7 @@
 #define TREE_FILE_SPACE 32	       /* tree-4294967295.db-wal */
 #define LOG_APPLICATION_ID 0x7a61626c  /* "zabl" */
 #define TREE_APPLICATION_ID 0x7a616274 /* "zabt" */
+#define WAL_PAGES_MAX 2048	       /* 8 MiB: checkpointed, however much there is to do */
 #define STORE_FORMAT 2		       /* 1: no checksums of meta and image as a whole */
 
 /* The meta tables, in the order of meta.c's keys. */
@@ -166,6 +167,7 @@ struct store {
 	uint32_t orders_queued;
 	bool image_stopping;
 	struct image image, snapshot; /* in force, and to be */
+	int image_wal_pages;	      /* of the one in force, since its last checkpoint */
 };
 
 /* db.c */
@@ -200,6 +202,8 @@ struct blob db_blob(sqlite3_stmt *statement, int column);
 int db_format(sqlite3 *db);
 /* Moves what the WAL holds to the database; a full disk leaves it where it is. */
 void db_checkpoint(sqlite3 *db, int mode);
+/* *pages: the WAL's, after each commit from now on. */
+void db_watch_wal(sqlite3 *db, int *pages);
 void db_dir_sync(const char *dir);
 
 /* meta.c: read says false where something is missing or the checksum is wrong. */

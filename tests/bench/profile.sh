@@ -16,6 +16,14 @@ profile_threads() {
 	done
 }
 
+# profile_shares WRITES: what each thread took between two of these, for each write.
+profile_shares() {
+	awk -v n="$1" -v hz="$(getconf CLK_TCK)" '
+		NR == FNR { v[$1] = $2; p[$1] = $3; u[$1] = $4; s[$1] = $5; next }
+		{ printf "%-44s %6.2f %6.2f %7.1f µs %7.1f µs\n", $1, ($2 - v[$1]) / n, ($3 - p[$1]) / n,
+			($4 - u[$1]) * 1e6 / hz / n, ($5 - s[$1]) * 1e6 / hz / n }' "$work/before" "$work/after"
+}
+
 # A write load without the disk's own writes between.
 profile_load() {
 	"$bin/bench_callers" held 0 1 1024 "$1" "$work/A"
@@ -28,10 +36,7 @@ profile_switches() {
 	for pid in "$@"; do profile_threads "$pid"; done >"$work/after"
 	echo "== one writer, $(mean "$work/load" rate) writes/s, median $(time_text "$(quantile "$work/load" write 0.5)")"
 	echo "== for each write: sleeps, preemptions, processor (user, system)"
-	awk -v n="$(($(mean "$work/load" rate) * 3))" -v hz="$(getconf CLK_TCK)" '
-		NR == FNR { v[$1] = $2; p[$1] = $3; u[$1] = $4; s[$1] = $5; next }
-		{ printf "%-44s %6.2f %6.2f %7.1f µs %7.1f µs\n", $1, ($2 - v[$1]) / n, ($3 - p[$1]) / n,
-			($4 - u[$1]) * 1e6 / hz / n, ($5 - s[$1]) * 1e6 / hz / n }' "$work/before" "$work/after"
+	profile_shares "$(($(mean "$work/load" rate) * 3))"
 }
 
 profile_trace() {
@@ -53,11 +58,12 @@ profile_trace() {
 	tail -n 400 "$work/trace.$name" | head -n 40 | cut -c 1-150
 }
 
-profile_perf() {
-	local pids
+# profile_perf_of PID,PID… COMMAND…: while it runs, for three seconds.
+profile_perf_of() {
+	local pids=$1
+	shift
 	command -v perf >/dev/null || { echo "== no perf here"; return; }
-	pids=$(IFS=,; echo "$*")
-	profile_load 4000 >/dev/null &
+	"$@" >/dev/null &
 	perf record -q -g -F 4999 -p "$pids" -o "$work/perf" -- sleep 3 2>/dev/null || { wait $!; return; }
 	wait $!
 	echo "== perf: by thread and function (self)"
@@ -69,7 +75,7 @@ profile_write() {
 	local replica=$bench_replica_pid fsd
 	fsd=$(fsd_pid "$work" A)
 	profile_switches "$replica" "$fsd"
-	profile_perf "$replica" "$fsd"
+	profile_perf_of "$replica,$fsd" profile_load 4000
 	profile_trace replica "$replica"
 	profile_trace fsd "$fsd"
 }

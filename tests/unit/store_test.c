@@ -204,6 +204,42 @@ test_the_image(void **state)
 	store_close(store);
 }
 
+/* 32 MiB, in batches of one. */
+static void
+test_a_long_pass_is_written_back_as_it_goes(void **state)
+{
+	static char value[512u << 10];
+	struct store *store = open_store(true);
+	struct store_node nodes[2] = { node(2, "two", ""), node(3, "three", "") };
+	struct store_batch *batch;
+	struct stat st;
+	char path[256];
+	int i, k;
+
+	(void)state;
+	memset(value, 'x', sizeof value);
+	append_rows(store, 1, 1);
+	for (i = 0; i < 32; i++) {
+		batch = store_batch_new();
+		for (k = 0; k < 2; k++) {
+			nodes[k].id = (uint64_t)(2 + 2 * i + k);
+			nodes[k].value = (struct blob){ (const uint8_t *)value, sizeof value };
+			store_batch_node(batch, &nodes[k]);
+		}
+		store_pass_put(store, batch, 1);
+	}
+	for (i = 0; i < DEADLINE_MS && store_pass_queued(store) != 0; i++)
+		usleep(1000);
+	assert_int_equal(store_pass_queued(store), 0);
+	snprintf(path, sizeof path, "%s/tree-1.db-wal", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 1, 12u << 20);
+	snprintf(path, sizeof path, "%s/tree-1.db", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 20u << 20, UINT32_MAX);
+	store_close(store);
+}
+
 static int
 load_any(void *arg, const struct store_node *row)
 {
@@ -423,6 +459,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_a_flipped_bit_in_the_log_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_long_pass_is_written_back_as_it_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_a_flipped_bit_in_the_image_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
