@@ -19,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MNT_ID_UNIQUE 0x4000 /* STATX_MNT_ID_UNIQUE, since Linux 6.8 */
+#define LOOK_MS 10000	     /* a mountd that lives has replaced an fsd that hangs by then */
+
 int64_t
 now_ms(void)
 {
@@ -27,8 +30,6 @@ now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
-
-#define LOOK_MS 10000 /* a mountd that lives has replaced an fsd that hangs by then */
 
 /* The type of what is mounted there last, by the kernel's table: nobody is asked. */
 static bool
@@ -110,14 +111,19 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 	return 0;
 }
 
-/* The device of what is mounted there, without asking its daemon, which may be dead. 0: unknown. */
+/*
+ * What is mounted there, without asking its daemon, which may be dead. 0: unknown. A device's number
+ * is given out again at once, to whom a mount follows: only an older kernel has no better one.
+ */
 static uint64_t
-device_at(const char *mountpoint)
+mount_at(const char *mountpoint)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) != 0)
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, MNT_ID_UNIQUE, &stx) != 0)
 		return 0;
+	if ((stx.stx_mask & MNT_ID_UNIQUE) != 0)
+		return stx.stx_mnt_id;
 	return (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
 }
 
@@ -143,7 +149,7 @@ mount_make(struct mountd *mountd)
 	    mountd->fuse_fd);
 	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs",
 		mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
-		mountd->device = device_at(mountd->mountpoint);
+		mountd->mounted = mount_at(mountd->mountpoint);
 		return 0;
 	}
 	error = errno;
@@ -169,7 +175,7 @@ mount_remove(struct mountd *mountd)
 	/* Closing our descriptor aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
 	/* Only what is ours: after umount(8) another file system may be mounted here. */
-	if (mountd->device == 0 || device_at(mountd->mountpoint) != mountd->device)
+	if (mountd->mounted == 0 || mount_at(mountd->mountpoint) != mountd->mounted)
 		return;
 	if (!mounted)
 		stale_remove(mountd->mountpoint);

@@ -34,8 +34,8 @@ struct mountd {
 	unsigned long mount_flags; /* MS_… */
 
 	int fuse_fd;
-	int kept_fd;	 /* the memory that one fsd leaves to the next */
-	uint64_t device; /* of the mount, 0: none */
+	int kept_fd;	  /* the memory that one fsd leaves to the next */
+	uint64_t mounted; /* which mount is ours, 0: none */
 };
 
 /* options.c: takes one -o argument apart. False: `bad` is the option that isn't known or right. */
