@@ -2,7 +2,7 @@
  * `DIR/.zab/events`: what changes below a directory, a line each, made by the
  * replica (wire.h: EVENTS). A file has a cursor, the zxid up to which it was
  * told; it is asked from there whenever somebody reads or polls, so that a session
- * that moves misses nothing. Called by zabfile.c, op_read.c and op_file.c.
+ * that moves misses nothing. Called by zabfile.c and op_read.c.
  */
 #ifndef ZABFS_FSD_EVENTS_H
 #define ZABFS_FSD_EVENTS_H

@@ -1,4 +1,4 @@
-/* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
+/* Open files. See handle.h; called by the handlers of open files. */
 #include "fsd/handle.h"
 
 #include "fsd/events.h"

@@ -1,7 +1,7 @@
 /*
  * `.zab/txn` and `.zab/stream`: text to MULTI and back (steps.h). multi.c is what both share;
  * zabtxn.c: one write is one transaction; zabstream.c: each line is one, and nobody
- * waits for it. Called by op_file.c, op_read.c and zabfile.c.
+ * waits for it. Called by op_write.c, op_read.c and zabfile.c.
  */
 #ifndef ZABFS_FSD_MULTI_H
 #define ZABFS_FSD_MULTI_H

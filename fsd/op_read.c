@@ -3,17 +3,19 @@
  * sees half of two (fsd/README.md, fact 5). The snapshot is changed by a read
  * at offset 0, by a write through the same file, and by a read behind its end
  * if the new value only goes on where the old one ended (tail -f of an
- * appended file). See fsd.h.
+ * appended file). POLL: of what makes its reader wait. See fsd.h.
  */
 #include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/inode.h"
+#include "fsd/kernel.h"
 #include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -183,4 +185,22 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 	} else {
 		call_read(call, ino_node(handle->ino), fetched);
 	}
+}
+
+void
+op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+	struct handle *handle = handle_find(call_fsd(req), fi->fh);
+	unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+	(void)ino;
+	if (handle != NULL && ph != NULL)
+		handle->poll = kernel_poll_id(call_fsd(req)->kernel);
+	if (handle != NULL && handle->stream != NULL)
+		events = stream_poll(handle->stream, ph);
+	else if (handle != NULL && handle->events != NULL)
+		events = events_poll(handle->events, ph);
+	else if (ph != NULL)
+		fuse_pollhandle_destroy(ph);
+	fuse_reply_poll(req, events);
 }

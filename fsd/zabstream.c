@@ -6,10 +6,12 @@
  */
 #include "fsd/flow.h"
 #include "fsd/kernel.h"
+#include "fsd/lines.h"
 #include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,6 @@
 #include <string.h>
 
 #define RESULTS_MAX (16u << 20)
-#define READ_MAX (1u << 20) /* bytes that were read and are not forgotten yet */
 
 /* A line that was written; gone when its result is among the others. */
 struct line {
@@ -36,13 +37,11 @@ struct stream {
 	bool keeps, closed;
 	struct handle_flow *kept, own; /* the handle's, while it is open */
 	bool broken;		       /* the beginning of the next line is lost */
-	TAILQ_HEAD(, line) lines;
+	TAILQ_HEAD(, line) written;
 	char *partial; /* the beginning of a line */
 	size_t partial_len;
-	msgpack_sbuffer results;
-	size_t read; /* of them */
+	struct lines results;
 	uint64_t lost;
-	struct fuse_pollhandle *poll; /* NULL: nobody polls */
 };
 
 struct stream *
@@ -55,8 +54,8 @@ stream_new(struct fsd *fsd, struct handle *handle)
 	stream->keeps = (handle->flags & O_ACCMODE) != O_WRONLY;
 	stream->kept = &handle->flow;
 	flow_init(&stream->flow);
-	TAILQ_INIT(&stream->lines);
-	msgpack_sbuffer_init(&stream->results);
+	TAILQ_INIT(&stream->written);
+	lines_init(&stream->results);
 	return stream;
 }
 
@@ -73,10 +72,8 @@ maybe_free(struct stream *stream)
 {
 	if (!stream->closed || !flow_idle(&stream->flow))
 		return;
-	CHECK(TAILQ_EMPTY(&stream->lines));
-	if (stream->poll != NULL)
-		fuse_pollhandle_destroy(stream->poll);
-	msgpack_sbuffer_destroy(&stream->results);
+	CHECK(TAILQ_EMPTY(&stream->written));
+	lines_destroy(&stream->results);
 	free(stream->partial);
 	free(stream);
 }
@@ -91,24 +88,22 @@ stream_close(struct stream *stream)
 }
 
 static void
-append(struct stream *stream, const char *text, size_t len)
+say_lost(struct stream *stream, uint64_t count)
 {
-	CHECK(msgpack_sbuffer_write(&stream->results, text, len) == 0);
+	text_format(&stream->results.text, "lost %llu\n", (unsigned long long)count);
 }
 
 void
 stream_restore(struct fsd *fsd, struct handle *handle)
 {
 	struct stream *stream = stream_new(fsd, handle);
-	char text[64];
 
 	handle->stream = stream;
 	stream->broken = handle->flow.partial;
 	if (handle->flow.under_way != 0)
 		stream->flow.error = ETIMEDOUT;
 	if (stream->keeps && handle->flow.unread != 0)
-		append(stream, text,
-		    (size_t)snprintf(text, sizeof text, "lost %u\n", handle->flow.unread));
+		say_lost(stream, handle->flow.unread);
 	handle->flow.under_way = 0;
 	handle->flow.unread = stream->keeps && handle->flow.unread != 0;
 }
@@ -116,20 +111,16 @@ stream_restore(struct fsd *fsd, struct handle *handle)
 static void
 keep_result(struct stream *stream, const struct line *line)
 {
-	char text[64];
-
 	if (!stream->keeps || stream->closed)
 		return;
-	if (stream->results.size - stream->read + line->result.size > RESULTS_MAX) {
+	if (lines_unread(&stream->results) + line->result.size > RESULTS_MAX) {
 		stream->lost++;
 		return;
 	}
 	if (stream->lost != 0)
-		append(stream, text,
-		    (size_t)snprintf(
-			text, sizeof text, "lost %llu\n", (unsigned long long)stream->lost));
+		say_lost(stream, stream->lost);
 	stream->lost = 0;
-	append(stream, line->result.data, line->result.size);
+	text_put(&stream->results.text, line->result.data, line->result.size);
 }
 
 /* Results come in the order of the lines. */
@@ -138,16 +129,12 @@ gather(struct stream *stream)
 {
 	struct line *line;
 
-	while ((line = TAILQ_FIRST(&stream->lines)) != NULL && line->done) {
-		TAILQ_REMOVE(&stream->lines, line, next);
+	while ((line = TAILQ_FIRST(&stream->written)) != NULL && line->done) {
+		TAILQ_REMOVE(&stream->written, line, next);
 		keep_result(stream, line);
 		line_free(line);
 	}
-	if (stream->poll == NULL)
-		return;
-	fuse_lowlevel_notify_poll(stream->poll);
-	fuse_pollhandle_destroy(stream->poll);
-	stream->poll = NULL;
+	lines_wake(&stream->results);
 }
 
 static void
@@ -201,7 +188,7 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 		line_free(line);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&stream->lines, line, next);
+	TAILQ_INSERT_TAIL(&stream->written, line, next);
 	stream->kept->unread++;
 	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
 	if (call == NULL) {
@@ -264,12 +251,6 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
 }
 
-static size_t
-unread(const struct stream *stream)
-{
-	return stream->results.size - stream->read;
-}
-
 static void
 read_more(struct call *call)
 {
@@ -279,27 +260,13 @@ read_more(struct call *call)
 void
 stream_read(struct call *call, struct stream *stream)
 {
-	size_t len = unread(stream);
-
-	if (len == 0 && stream->flow.outstanding != 0) {
+	if (lines_unread(&stream->results) == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
 		return;
 	}
-	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);
-	if (stream->read != 0 && stream->results.data[stream->read - 1] == '\n' &&
-	    stream->kept->unread != 0)
+	if (lines_read(&stream->results, call) && stream->kept->unread != 0)
 		stream->kept->unread--;
-	if (stream->read == 0) {
-		call_free(call);
-		return;
-	}
-	if (unread(stream) == 0 || stream->read > READ_MAX) {
-		stream->results.size = unread(stream);
-		memmove(stream->results.data, stream->results.data + stream->read,
-		    stream->results.size);
-		stream->read = 0;
-	}
 	call_free(call);
 }
 
@@ -324,11 +291,8 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 {
 	unsigned events = 0;
 
-	if (handle != NULL && stream->poll != NULL)
-		fuse_pollhandle_destroy(stream->poll);
-	if (handle != NULL)
-		stream->poll = handle;
-	if (unread(stream) != 0 || stream->flow.outstanding == 0)
+	lines_poll(&stream->results, handle);
+	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
 	if (stream->flow.outstanding < FLOW_MAX)
 		events |= POLLOUT | POLLWRNORM;
