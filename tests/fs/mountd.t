@@ -271,18 +271,18 @@ ok $? "  and the mount table shows them"
 mountd=$(pgrep -f "mount.zabfs $T/zabfs.conf")
 kill -HUP "$mountd" "$(pgrep -P "$mountd")"
 is "$(cat place/f)" v "  SIGHUP does not end it"
-umount place
+wait_for 10 umount -q place
 wait_for 10 process_gone "$mountd"
 ok $? "  umount(8) ends it"
 refused 64 "a subtree as the mount's root is not offered" "a subtree" ./mount.zabfs "$T/zabfs.conf:/app" place
 ./mount.zabfs "$T/zabfs.conf" place -o timeout=1h
 is "$(grep ^timeout place/.zab/session)" "timeout_ms 600000" "an hour is the longest timeout, as far as the configuration allows"
-umount place
+wait_for 10 umount -q place
 ./mount.zabfs "$T/zabfs.conf" place -o ro
 ok $? "-o ro"
 is "$( (echo w >place/f) 2>&1 | grep -c 'Read-only file system')" 1 "  EROFS for a write"
 is "$(cat place/f)" v "  reads work"
-umount place
+wait_for 10 umount -q place
 
 cd /
 done_testing
