@@ -85,6 +85,7 @@ echo_new(
 	echo->mountpoint = mountpoint;
 	echo->handler = handler;
 	echo->arg = arg;
+	echo->root = FUSE_ROOT_ID;
 	echo->tree = -1;
 	echo->door = -1;
 	STAILQ_INIT(&echo->queue);
@@ -101,6 +102,12 @@ echo_new(
 		pthread_cond_wait(&echo->work, &echo->mutex);
 	pthread_mutex_unlock(&echo->mutex);
 	return echo;
+}
+
+void
+echo_root(struct echo *echo, uint64_t root)
+{
+	echo->root = root;
 }
 
 void

@@ -37,6 +37,9 @@ struct echo_handler {
 struct echo *echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
+/* What the mount's root is called (fsd.h), if not FUSE_ROOT_ID; before anything is pushed. */
+void echo_root(struct echo *echo, uint64_t root);
+
 /*
  * The mount is no longer in the mount table: the thread lets go of it (nobody else may use it),
  * and nothing is told any more.

@@ -97,7 +97,7 @@ inode_value_bytes(const struct fsd *fsd)
 static void
 release(struct fsd *fsd, struct inode *inode)
 {
-	if (inode->ino == FUSE_ROOT_ID || inode->nlookup != 0)
+	if (inode->ino == fsd->root.id || inode->nlookup != 0)
 		return;
 	if (inode->answers != 0)
 		link_forget(fsd->link, inode->ino, (uint32_t)inode->answers);
@@ -126,7 +126,7 @@ inode_known(const struct fsd *fsd, uint64_t ino)
 {
 	const struct inode *inode;
 
-	if (ino == FUSE_ROOT_ID)
+	if (ino == fsd->root.id)
 		return true;
 	inode = inode_find(fsd->inodes, ino);
 	return inode != NULL && inode->nlookup != 0;

@@ -2,6 +2,7 @@
 #include "fsd/kernel.h"
 
 #include "fsd/grace.h"
+#include "fsd/kernel_root.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -51,6 +52,7 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	bool ready = false;
 	ssize_t written;
 
+	kernel_root_out(fsd->root.id, iov, count);
 	if (header->unique != 0 && kernel != NULL && header->unique == kernel->init_unique &&
 	    header->error == 0 && count > 1) {
 		init = iov[1].iov_base;
@@ -96,6 +98,7 @@ process(struct kernel *kernel, size_t len)
 		log_error("a request of the kernel is too short bytes=%zu", len);
 		return;
 	}
+	kernel_root_in(kernel->fsd->root.id, kernel->buffer, len);
 	if (header->opcode == FUSE_INIT &&
 	    len >= sizeof *header + offsetof(struct fuse_init_in, flags2)) {
 		kernel->init_unique = header->unique;
@@ -188,9 +191,15 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 		return NULL;
 	}
 	kernel->event = event_new(fsd->base, fd, EV_READ | EV_PERSIST, on_readable, kernel);
-	CHECK(kernel->event != NULL && event_add(kernel->event, NULL) == 0);
+	CHECK(kernel->event != NULL);
 	fsd->kernel = kernel;
 	return kernel;
+}
+
+void
+kernel_start(struct kernel *kernel)
+{
+	CHECK(event_add(kernel->event, NULL) == 0);
 }
 
 void

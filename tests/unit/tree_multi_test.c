@@ -297,6 +297,10 @@ test_paths(void **state)
 	check("/s/deep", 0);
 	set("", "d's", -1);
 	done();
+	create("/", DIR);
+	fails(ERR_EXISTS, 1);
+	delete_("/", -1);
+	fails(ERR_BUSY, 1);
 	who.root = znode_id(node("d", "a"));
 	check("x", -1);
 	fails(ERR_NOTDIR, 1);
