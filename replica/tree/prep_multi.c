@@ -165,7 +165,7 @@ static int delete (struct prep_job *job, const struct wire_multi *msg, const str
 	    msg->uid != place->node.uid)
 		return ERR_PERM;
 	if (place->name.len == 0)
-		return ERR_BUSY;
+		return ERR_PERM;
 	return prep_delete(job, &delete);
 }
 

@@ -51,7 +51,11 @@ try:
     os.write(fd, sys.argv[2].encode())
 except OSError as e:
     print(errno.errorcode[e.errno], end=" ")
-print(os.read(fd, 100000).decode(), end="")
+while True:
+    text = os.read(fd, 100000)
+    if not text:
+        break
+    print(text.decode(), end="")
 END
 }
 
@@ -62,20 +66,19 @@ at A /app || exit 1
 ok 0 "the mount of a subtree"
 is "$(ls A; cat A/f)" $'deep\nf\nv' "  shows what is in it, and nothing else"
 is "$(find A -printf '%P %i %m %U %s\n' | sort)" "$(find W/app -printf '%P %i %m %U %s\n' | sort)" "  with the same numbers, modes and sizes, its root's too"
-is "$(ls -fi A | awk '$2 == "." || $2 == ".." { print $1 }' | sort -u)" "$(stat -c %i W/app)" "  above it is nothing"
-is "$(cd A/deep && cd .. && cd .. && pwd -P)" "$T" "  but what the mount point is in"
+is "$(cd A/deep && cd -P .. && cd -P .. && pwd -P)" "$T" "  and above it is what the mount point is in"
 is "$(cat A/.zab/self A/.zab/stat/f)" "$(cat W/.zab/stat/app W/app/.zab/stat/f)" "  with the same metadata"
 is "$(errno_of 'open("A/.zab/stat/other")')" ENOENT "  of nothing else"
 findmnt -n -o SOURCE,FSTYPE "$T/A" | grep -q '^zabfs:/app *fuse.zabfs'
 ok $? "  and the mount table says which"
 is "$(cd A/.zab && ls -d session sync txn stream events metrics cluster/members 2>/dev/null | wc -l):$(ls A/deep/.zab | grep -cx session)" 7:0 "its root has what a root has in .zab, and the directories below do not"
 ok "$([ "$(grep ^id A/.zab/session)" != "$(grep ^id W/.zab/session)" ]; echo $?)" "it has a session of its own"
-is "$(stat -f -c '%c %l' A)" "$(stat -f -c '%c %l' W)" "df tells what there is"
+is "$(stat -f -c '%S %l' A)" "$(stat -f -c '%S %l' W)" "df tells what there is"
 
 # Events: each way as between mounts of the whole tree.
 declare -A top=([A]=A [V]=V/app [W]=W/app)
 for name in A V W; do
-	(cd "${top[$name]}" && exec inotifywait -m --format '%w %e %f' . deep .zab 2>"$T/ev.$name.err" >>"$T/ev.$name") &
+	(cd "${top[$name]}" && exec inotifywait -m --format '%w %e %f' --exclude '/([.]echo|events)' . deep .zab 2>"$T/ev.$name.err" >>"$T/ev.$name") &
 	watch_pids+=($!)
 done
 for name in A V W; do
@@ -120,7 +123,7 @@ rm W/app/mark
 is "$(txn A $'create /t 1\nset /t 2\ncreate deep/t 3\n')" $'ok create /t\nok set /t version=1\nok create deep/t' "paths of .zab/txn begin at the mount's root"
 is "$(cat W/app/t W/app/deep/t)" 23 "  and lead there"
 is "$(txn A $'check /other\n' | cut -d ' ' -f 1):$(txn A $'check /../other\n' | cut -d ' ' -f 1):$(txn A $'check /app\n' | cut -d ' ' -f 1)" ENOENT:EINVAL:ENOENT "  and nowhere else"
-is "$(txn A $'delete /\n' | cut -d ' ' -f 1)" EBUSY "  the root itself can't be removed"
+is "$(txn A $'delete /\n' | cut -d ' ' -f 1)" EPERM "  the root itself can't be removed"
 echo 'create /t2 x ; delete /t ; delete /deep/t' >A/.zab/stream
 is "$?:$(cat W/app/t2)" 0:x "the stream's, too"
 rm A/t2
@@ -171,7 +174,7 @@ is "$(cat W/app/e; ls W/app/deep)" "mine
 $name" "modifiers work"
 is "$(grep ^owner W/app/.zab/stat/e | cut -d ' ' -f 2)" "$(grep ^id A/.zab/session | cut -d ' ' -f 2)" "  for its session"
 exec 9<&-
-is "$(ls W/app/deep)" "" "  and for its open files"
+ok "$(wait_for 10 test ! -e "W/app/deep/$name"; echo $?)" "  and for its open files"
 exec 8<A/f 9<W/app/f
 flock 8
 flock -n 9
