@@ -71,7 +71,7 @@ is "$(cat A/.zab/self A/.zab/stat/f)" "$(cat W/.zab/stat/app W/app/.zab/stat/f)"
 is "$(errno_of 'open("A/.zab/stat/other")')" ENOENT "  of nothing else"
 findmnt -n -o SOURCE,FSTYPE "$T/A" | grep -q '^zabfs:/app *fuse.zabfs'
 ok $? "  and the mount table says which"
-is "$(cd A/.zab && ls -d session sync txn stream events metrics cluster/members 2>/dev/null | wc -l):$(ls A/deep/.zab | grep -cx session)" 7:0 "its root has what a root has in .zab, and the directories below do not"
+is "$(cd A/.zab && ls -d session sync txn stream events metrics cluster/members 2>/dev/null | wc -l):$(ls -d A/deep/.zab/session 2>/dev/null)" 7: "its root has what a root has in .zab, and the directories below do not"
 ok "$([ "$(grep ^id A/.zab/session)" != "$(grep ^id W/.zab/session)" ]; echo $?)" "it has a session of its own"
 is "$(stat -f -c '%S %l' A)" "$(stat -f -c '%S %l' W)" "df tells what there is"
 
@@ -125,7 +125,7 @@ is "$(cat W/app/t W/app/deep/t)" 23 "  and lead there"
 is "$(txn A $'check /other\n' | cut -d ' ' -f 1):$(txn A $'check /../other\n' | cut -d ' ' -f 1):$(txn A $'check /app\n' | cut -d ' ' -f 1)" ENOENT:EINVAL:ENOENT "  and nowhere else"
 is "$(txn A $'delete /\n' | cut -d ' ' -f 1)" EPERM "  the root itself can't be removed"
 echo 'create /t2 x ; delete /t ; delete /deep/t' >A/.zab/stream
-is "$?:$(cat W/app/t2)" 0:x "the stream's, too"
+is "$(cat W/app/t2; ls W/app/deep)" x "the stream's, too"
 rm A/t2
 mkdir -m 700 W/up
 mkdir -m 755 W/up/u
@@ -241,6 +241,7 @@ mkdir W/other/app2/deep
 ok "$(gone 'import os; os.stat("D")'; echo $?)" "  and one of the same name is another"
 umount D
 ok $? "  umount(8)"
+# shellcheck disable=SC2154 # lib.sh sets it
 wait_for 20 process_gone "${mountd_pid[D]}"
 wait "${mountd_pid[D]}"
 is "$?" 0 "  ends it"
@@ -250,6 +251,7 @@ wait "$reader" 2>/dev/null
 
 # What isn't there, or is none.
 mkdir place
+# shellcheck disable=SC2154 # lib.sh sets it
 ln -s "$build/zabfs-mountd" mount.zabfs
 allow_error 'zabfs-(mountd|fsd)\[[0-9]*\] error: /'
 refused() {
