@@ -50,6 +50,7 @@ struct call {
 	int32_t tid;
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
+	bool locks;		/* of a RELEASE: there is a lock to be taken back */
 	bool listed, interrupted;
 	bool signalled; /* was interrupted, whatever it waited for then */
 	bool eager;	/* it ends as soon as it is interrupted */

@@ -65,7 +65,7 @@ of_root(struct fsd *fsd, const struct wire_change *change)
 }
 
 void
-change_apply(struct fsd *fsd, const struct wire_change *change)
+change_apply(struct fsd *fsd, const struct wire_change *change, bool tell)
 {
 	node_changed(fsd, change->id);
 	node_changed(fsd, change->id2);
@@ -73,6 +73,8 @@ change_apply(struct fsd *fsd, const struct wire_change *change)
 		node_changed(fsd, change->parent);
 		node_changed(fsd, change->parent2);
 	}
+	if (!tell)
+		return;
 	if (change->kind == WIRE_VALUE && S_ISDIR(change->mode)) {
 		echo_dir_value(fsd, change->id);
 		return;

@@ -10,7 +10,7 @@
 
 struct fsd;
 
-/* change: borrowed until return. */
-void change_apply(struct fsd *fsd, const struct wire_change *change);
+/* change: borrowed until return. tell: the echo has not been given it before. */
+void change_apply(struct fsd *fsd, const struct wire_change *change, bool tell);
 
 #endif

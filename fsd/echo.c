@@ -23,6 +23,69 @@ forget_waiting(struct echo *echo, struct echo_job *job)
 		HASH_DELETE(hh, echo->waiting, job);
 }
 
+void
+echo_keep(struct echo *echo, struct echo_kept *kept)
+{
+	pthread_mutex_lock(&echo->mutex);
+	kept->pid = getpid();
+	kept->tid = echo->tid;
+	kept->pending = false;
+	echo->come = kept->done;
+	echo->kept = kept;
+	pthread_mutex_unlock(&echo->mutex);
+}
+
+bool
+echo_change(struct echo *echo, uint64_t zxid)
+{
+	bool is_new;
+
+	if (echo->at.zxid == zxid)
+		echo->at.index++;
+	else
+		echo->at = (struct echo_mark){ zxid, 1 };
+	is_new = echo_mark_before(&echo->come, &echo->at);
+	if (is_new)
+		echo->come = echo->at;
+	return is_new;
+}
+
+void
+echo_again(struct echo *echo)
+{
+	echo->at = (struct echo_mark){ 0 };
+}
+
+void
+echo_grant(struct echo *echo)
+{
+	echo->answered = true;
+	echo_mark_set(&echo->kept->granted, echo->current->mark.zxid, echo->current->mark.index);
+}
+
+/* Under the mutex. */
+static void
+finished(struct echo *echo, const struct echo_job *job)
+{
+	if (echo_mark_before(&echo->kept->done, &job->mark))
+		echo_mark_set(&echo->kept->done, job->mark.zxid, job->mark.index);
+	if (STAILQ_EMPTY(&echo->queue))
+		echo->kept->pending = false;
+}
+
+/* Under the mutex: the first one that waits. */
+static void
+begin(struct echo *echo, const struct echo_job *job)
+{
+	struct echo_kept *kept = echo->kept;
+
+	if (kept->pending)
+		return;
+	if (echo_mark_before(&kept->done, &job->mark))
+		echo_mark_set(&kept->done, job->mark.zxid, job->mark.index - 1);
+	kept->pending = true;
+}
+
 /* The next job; NULL: it is to stop. Without any the thread sleeps, and off a mount that is gone. */
 static struct echo_job *
 take(struct echo *echo)
@@ -30,6 +93,9 @@ take(struct echo *echo)
 	struct echo_job *job;
 
 	pthread_mutex_lock(&echo->mutex);
+	if (echo->current != NULL)
+		finished(echo, echo->current);
+	free(echo->current);
 	echo->current = NULL;
 	while (!echo->stopping && STAILQ_EMPTY(&echo->queue)) {
 		if (echo->left)
@@ -53,6 +119,8 @@ thread_main(void *arg)
 	struct echo *echo = arg;
 	struct echo_job *job;
 
+	if (echo->handler != NULL && echo->handler->begins != NULL)
+		echo->handler->begins(echo->arg);
 	pthread_mutex_lock(&echo->mutex);
 	echo->tid = gettid();
 	echo->started = true;
@@ -62,7 +130,6 @@ thread_main(void *arg)
 	while ((job = take(echo)) != NULL) {
 		if (!job->cancelled && !echo->left)
 			echo_run(echo, job);
-		free(job);
 	}
 	echo_off(echo);
 	pthread_mutex_lock(&echo->mutex);
@@ -86,6 +153,7 @@ echo_new(
 	echo->handler = handler;
 	echo->arg = arg;
 	echo->root = FUSE_ROOT_ID;
+	echo->kept = &echo->own;
 	echo->tree = -1;
 	echo->door = -1;
 	STAILQ_INIT(&echo->queue);
@@ -185,6 +253,7 @@ enqueue(struct echo *echo, struct echo_job *job)
 	if (latest != NULL)
 		HASH_DELETE(hh, echo->waiting, latest);
 	HASH_ADD(hh, echo->waiting, ino, sizeof job->ino, job);
+	begin(echo, job);
 	STAILQ_INSERT_TAIL(&echo->queue, job, next);
 	echo->queued++;
 	pthread_cond_signal(&echo->work);
@@ -199,7 +268,9 @@ job_new(struct echo *echo)
 	if (job == NULL) {
 		echo->overflows++;
 		log_warn("no memory for an echo, an inotify event is lost");
+		return NULL;
 	}
+	job->mark = echo->at;
 	return job;
 }
 
@@ -261,6 +332,19 @@ echo_own(struct echo *echo, uint64_t ino)
 				job->cancelled = true;
 	}
 	pthread_mutex_unlock(&echo->mutex);
+}
+
+void
+echo_complaint(struct echo *echo)
+{
+	char text[sizeof echo->complaint];
+
+	pthread_mutex_lock(&echo->mutex);
+	memcpy(text, echo->complaint, sizeof text);
+	echo->complaint[0] = '\0';
+	pthread_mutex_unlock(&echo->mutex);
+	if (text[0] != '\0')
+		log_warn("an inotify event was not raised %s", text);
 }
 
 void

@@ -24,6 +24,22 @@
 
 struct echo;
 
+/* A change: its transaction, and which one of it, from 1 on. */
+struct echo_mark {
+	uint64_t zxid, index;
+};
+
+/*
+ * For a process that goes on after us (kept.h): what has been told, so that it tells the rest.
+ * `done`: all up to here has been. `granted`: the answer that raises this one's event has been
+ * given, or was about to be.
+ */
+struct echo_kept {
+	struct echo_mark done, granted;
+	int32_t pid, tid;
+	bool pending; /* something behind `done` has not been told */
+};
+
 /*
  * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
  * absolute, borrowed. NULL: errno says why.
@@ -33,12 +49,37 @@ struct echo_handler {
 	void (*ref)(void *arg, uint64_t ino);
 	/* How a znode was last seen; false: never. */
 	bool (*last)(void *arg, uint64_t id, struct wire_stat *stat);
+	/*
+	 * On the echo's thread: it begins. What it holds open must keep nobody from seeing that the
+	 * process is dead, for it may hang in the kernel until another one answers it.
+	 */
+	void (*begins)(void *arg);
+	/* On the echo's thread: echo_complaint has something. */
+	void (*complains)(void *arg);
 };
 struct echo *echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
 /* What the mount's root is called (fsd.h), if not FUSE_ROOT_ID; before anything is pushed. */
 void echo_root(struct echo *echo, uint64_t root);
+
+/* From now on it writes there what it does; what is in it is from a process before us. Borrowed. */
+void echo_keep(struct echo *echo, struct echo_kept *kept);
+/*
+ * Of a process that is dead, before echo_keep. hangs: its thread waits for the answer that would
+ * raise an event.
+ */
+void echo_settle(struct echo_kept *kept, bool hangs);
+
+/*
+ * A change comes, the next one of its transaction. False: it has been told. echo_again: they begin
+ * anew with the first one of a transaction.
+ */
+bool echo_change(struct echo *echo, uint64_t zxid);
+void echo_again(struct echo *echo);
+
+/* Logs which event could not be raised. */
+void echo_complaint(struct echo *echo);
 
 /*
  * The mount is no longer in the mount table: the thread lets go of it (nobody else may use it),

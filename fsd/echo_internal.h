@@ -50,6 +50,7 @@ struct echo_job {
 	uint64_t parent, parent2; /* as the kernel numbers directories */
 	char name[WIRE_NAME_MAX + 1];
 	char name2[WIRE_NAME_MAX + 1];
+	struct echo_mark mark;
 	bool has_stat;
 	struct wire_stat stat; /* of ino, after the change */
 	bool cancelled;
@@ -75,6 +76,13 @@ struct echo {
 	_Atomic bool left;
 	_Atomic uint64_t doubts;
 
+	/* Under the mutex. */
+	struct echo_kept *kept, own;
+	char complaint[512]; /* empty: none */
+
+	/* The loop's: the change that has come last, and the last one that has. */
+	struct echo_mark at, come;
+
 	struct echo_job *current;
 	bool wrong;	    /* the kernel knew another node by the name */
 	bool asked, asked2; /* it looked up the name, the second name, for this operation */
@@ -90,6 +98,11 @@ struct echo {
 	uint64_t doubts_met;
 	uint32_t patience_ms;
 };
+
+void echo_mark_set(struct echo_mark *mark, uint64_t zxid, uint64_t index);
+bool echo_mark_before(const struct echo_mark *one, const struct echo_mark *other);
+/* The event of the job that runs is raised by the answer that comes next. */
+void echo_grant(struct echo *echo);
 
 /* Runs one job on the echo thread. */
 void echo_run(struct echo *echo, struct echo_job *job);

@@ -148,7 +148,7 @@ echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_err(req, ENOENT);
 		return;
 	}
-	echo->answered = true;
+	echo_grant(echo);
 	attr_of(echo, ino, &attr);
 	fuse_reply_attr(req, &attr, 0);
 }
@@ -162,7 +162,7 @@ echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 		fuse_reply_err(req, EIO);
 		return;
 	}
-	echo->answered = true;
+	echo_grant(echo);
 	reply_entry(echo, req, job->ino);
 }
 
@@ -181,7 +181,7 @@ echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 		fuse_reply_err(req, EAGAIN);
 		return;
 	}
-	echo->answered = true;
+	echo_grant(echo);
 	fuse_reply_err(req, 0);
 }
 
@@ -199,7 +199,7 @@ echo_op_rename(struct echo *echo, fuse_req_t req)
 		fuse_reply_err(req, EAGAIN);
 		return;
 	}
-	echo->answered = true;
+	echo_grant(echo);
 	fuse_reply_err(req, 0);
 }
 
@@ -222,6 +222,6 @@ echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file
 void
 echo_op_write(struct echo *echo, fuse_req_t req, size_t size)
 {
-	echo->answered = true;
+	echo_grant(echo);
 	fuse_reply_write(req, size);
 }

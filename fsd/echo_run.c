@@ -10,8 +10,6 @@
  */
 #include "fsd/echo_internal.h"
 
-#include "replica/lib/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -213,14 +211,19 @@ begin(struct echo *echo)
 	echo->answered = false;
 }
 
+/* The log is the loop's: this thread's descriptors are its own. */
 static void
-give_up(const struct echo_job *job, int error)
+give_up(struct echo *echo, const struct echo_job *job, int error)
 {
 	if (error == ENOENT || error == ESTALE || error == ENODEV || error == ENOTCONN ||
 	    error == ECONNABORTED)
 		return; /* the place is gone, and with it whoever watched it; or the mount is */
-	log_warn("an inotify event was not raised kind=%d ino=%llu name=%s reason=\"%s\"",
+	pthread_mutex_lock(&echo->mutex);
+	snprintf(echo->complaint, sizeof echo->complaint, "kind=%d ino=%llu name=%s reason=\"%s\"",
 	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
+	pthread_mutex_unlock(&echo->mutex);
+	if (echo->handler != NULL && echo->handler->complains != NULL)
+		echo->handler->complains(echo->arg);
 }
 
 static void
@@ -231,7 +234,7 @@ run_at(struct echo *echo, struct echo_job *job,
 	int error, i;
 
 	if (!place_open(echo, &at, job->parent, job->name, ECHO_NOWHERE)) {
-		give_up(job, errno);
+		give_up(echo, job, errno);
 		return;
 	}
 	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
@@ -242,7 +245,7 @@ run_at(struct echo *echo, struct echo_job *job,
 		forget_name(echo, &at);
 	}
 	if (!echo->answered && error != 0)
-		give_up(job, error);
+		give_up(echo, job, error);
 	place_close(&at);
 }
 
@@ -255,7 +258,7 @@ run_move(struct echo *echo, struct echo_job *job)
 
 	if (!place_open(echo, &from, job->parent, job->name, ECHO_NOWHERE) ||
 	    !place_open(echo, &to, job->parent2, job->name2, ECHO_NOWHERE2)) {
-		give_up(job, errno);
+		give_up(echo, job, errno);
 		goto out;
 	}
 	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
@@ -275,7 +278,7 @@ run_move(struct echo *echo, struct echo_job *job)
 			break;
 	}
 	if (!echo->answered && error != 0)
-		give_up(job, error);
+		give_up(echo, job, error);
 out:
 	place_close(&from);
 	place_close(&to);
@@ -287,14 +290,14 @@ run_root(struct echo *echo, const struct echo_job *job)
 {
 	begin(echo);
 	if (fchmodat(echo->tree, ".", job->mode & 07777, 0) != 0)
-		give_up(job, errno);
+		give_up(echo, job, errno);
 }
 
 void
 echo_run(struct echo *echo, struct echo_job *job)
 {
 	if (!mount_open(echo)) {
-		give_up(job, errno);
+		give_up(echo, job, errno);
 		return;
 	}
 	switch (job->kind) {

@@ -2,10 +2,12 @@
 #include "fsd/events.h"
 
 #include "fsd/flow.h"
+#include "fsd/lines.h"
 #include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/text.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,28 +20,19 @@ struct events {
 	uint32_t ops; /* of the transaction behind the cursor that were told already */
 	int flags;
 	bool closed;
-	int code;	      /* why the last request failed; for the next reader */
-	struct flow flow;     /* its one request under way, and who waits for it */
-	msgpack_sbuffer text; /* lines that nobody has read yet */
-	size_t read;
-	struct fuse_pollhandle *poll; /* NULL: nobody polls */
+	int code;		  /* why the last request failed; for the next reader */
+	struct flow flow;	  /* its one request under way, and who waits for it */
+	struct lines lines;	  /* what was told and nobody has read */
+	struct handle_flow *kept; /* the handle's */
 	void (*opened)(struct call *call, struct handle *handle, int code);
 };
-
-static size_t
-unread(const struct events *events)
-{
-	return events->text.size - events->read;
-}
 
 static void
 maybe_free(struct events *events)
 {
 	if (!events->closed || !flow_idle(&events->flow))
 		return;
-	if (events->poll != NULL)
-		fuse_pollhandle_destroy(events->poll);
-	msgpack_sbuffer_destroy(&events->text);
+	lines_destroy(&events->lines);
 	free(events);
 }
 
@@ -65,9 +58,22 @@ told(struct events *events, const struct wire_reply *reply)
 		return;
 	events->cursor = reply->zxid;
 	events->ops = reply->more;
-	if (reply->data.len != 0)
-		CHECK(msgpack_sbuffer_write(
-			  &events->text, (const char *)reply->data.data, reply->data.len) == 0);
+	text_put(&events->lines.text, (const char *)reply->data.data, reply->data.len);
+}
+
+/* All that was told. */
+static void
+was_read(struct events *events)
+{
+	events->kept->cursor = events->cursor;
+	events->kept->ops = events->ops;
+}
+
+static void
+go_on(struct events *events)
+{
+	events->cursor = events->kept->cursor;
+	events->ops = events->kept->ops;
 }
 
 static void
@@ -77,11 +83,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 
 	(void)stat;
 	told(events, reply);
-	if (events->poll != NULL) {
-		fuse_lowlevel_notify_poll(events->poll);
-		fuse_pollhandle_destroy(events->poll);
-		events->poll = NULL;
-	}
+	lines_wake(&events->lines);
 	call_free(call);
 	flow_end(&events->flow, 0);
 	maybe_free(events);
@@ -113,7 +115,35 @@ first(struct call *call, const struct wire_reply *reply, const struct wire_stat 
 	(void)stat;
 	told(events, reply);
 	events->code = ERR_OK;
+	if (lines_unread(&events->lines) == 0)
+		was_read(events);
 	events->opened(call, handle, reply->code);
+}
+
+static struct events *
+make(struct fsd *fsd, struct handle *handle, uint64_t dir)
+{
+	struct events *events = calloc(1, sizeof *events);
+
+	CHECK(events != NULL);
+	events->fsd = fsd;
+	events->dir = dir;
+	events->stream = handle->fh;
+	events->flags = handle->flags;
+	events->kept = &handle->flow;
+	flow_init(&events->flow);
+	lines_init(&events->lines);
+	handle->events = events;
+	return events;
+}
+
+void
+events_restore(struct fsd *fsd, struct handle *handle)
+{
+	const struct qualified *found = qualified_find(fsd, handle->ino);
+
+	if (found != NULL)
+		go_on(make(fsd, handle, found->id));
 }
 
 void
@@ -127,17 +157,10 @@ events_open(struct call *call, struct handle *handle,
 		opened(call, handle, ERR_NONODE);
 		return;
 	}
-	events = calloc(1, sizeof *events);
-	CHECK(events != NULL);
-	events->fsd = call->fsd;
-	events->dir = found->id;
+	events = make(call->fsd, handle, found->id);
 	events->cursor = found->modifier.from;
-	events->stream = handle->fh;
-	events->flags = handle->flags;
+	was_read(events);
 	events->opened = opened;
-	flow_init(&events->flow);
-	msgpack_sbuffer_init(&events->text);
-	handle->events = events;
 	/* "From now on" is a zxid, which the replica tells; one that was given is asked for later. */
 	if (events->cursor == 0)
 		events_send(events, call, first);
@@ -177,11 +200,9 @@ read_again(struct call *call)
 static void
 hand_out(struct call *call, struct events *events)
 {
-	events->read += reply_line(call, events->text.data + events->read, unread(events));
-	if (unread(events) == 0) {
-		msgpack_sbuffer_clear(&events->text);
-		events->read = 0;
-	}
+	lines_read(&events->lines, call);
+	if (lines_unread(&events->lines) == 0)
+		was_read(events);
 	call_free(call);
 }
 
@@ -190,7 +211,7 @@ events_read(struct call *call, struct events *events)
 {
 	int code = events->code;
 
-	if (unread(events) != 0) {
+	if (lines_unread(&events->lines) != 0) {
 		hand_out(call, events);
 		return;
 	}
@@ -213,11 +234,8 @@ events_read(struct call *call, struct events *events)
 unsigned
 events_poll(struct events *events, struct fuse_pollhandle *handle)
 {
-	if (handle != NULL && events->poll != NULL)
-		fuse_pollhandle_destroy(events->poll);
-	if (handle != NULL)
-		events->poll = handle;
-	if (unread(events) != 0 || events->code != ERR_OK)
+	lines_poll(&events->lines, handle);
+	if (lines_unread(&events->lines) != 0 || events->code != ERR_OK)
 		return POLLIN | POLLRDNORM;
 	ask(events);
 	return 0;

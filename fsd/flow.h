@@ -1,7 +1,7 @@
 /*
  * Writes that were answered when they were queued (`.zab/stream`, `.zab/async`):
  * how many are under way, what was the first that failed, and who waits for room
- * or for all of them. Used by zabstream.c and op_file.c.
+ * or for all of them. Used by zabstream.c and op_write.c.
  */
 #ifndef ZABFS_FSD_FLOW_H
 #define ZABFS_FSD_FLOW_H

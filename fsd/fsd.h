@@ -11,6 +11,7 @@
 struct fsd {
 	struct event_base *base;
 	struct fuse_session *se;
+	struct kept *kept;	       /* kept.h */
 	struct kernel *kernel;	       /* kernel.h */
 	struct link *link;	       /* link.h */
 	struct echo *echo;	       /* echo.h; NULL until the mount answers */

@@ -1,5 +1,5 @@
 /*
- * Lookups that run again. See grace.h; used by op_entry.c, op_attr.c, op_file.c, op_create.c,
+ * Lookups that run again. See grace.h; used by op_entry.c, op_attr.c, op_open.c, op_create.c,
  * zabdir.c.
  */
 #include "fsd/grace.h"

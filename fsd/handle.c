@@ -1,23 +1,26 @@
-/* Open files. See handle.h; called by op_file.c, op_read.c, op_dir.c and op_create.c. */
+/* Open files. See handle.h; called by the handlers of open files. */
 #include "fsd/handle.h"
 
 #include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/ino.h"
+#include "fsd/kept.h"
+#include "fsd/kernel.h"
 #include "fsd/multi.h"
+#include "fsd/stray.h"
 #include "replica/lib/check.h"
 
 #include <Judy.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 struct handles {
 	Pvoid_t table; /* JudyL: fh -> struct handle * */
-	uint64_t next;
 };
 
 struct handles *
@@ -26,12 +29,11 @@ handles_new(void)
 	struct handles *handles = calloc(1, sizeof *handles);
 
 	CHECK(handles != NULL);
-	handles->next = ((uint64_t)time(NULL) << 32) + 1;
 	return handles;
 }
 
 static void
-drop(struct handle *handle)
+drop(struct fsd *fsd, struct handle *handle)
 {
 	value_unref(handle->value);
 	free(handle->answer);
@@ -41,12 +43,13 @@ drop(struct handle *handle)
 		events_close(handle->events);
 	if (handle->async != NULL)
 		flow_close(handle->async, ino_node(handle->ino));
-	free(handle);
+	kept_slot_free(&fsd->kept->handles, handle);
 }
 
 void
-handles_free(struct handles *handles)
+handles_free(struct fsd *fsd)
 {
+	struct handles *handles = fsd->handles;
 	Word_t fh = 0;
 	PPvoid_t slot;
 
@@ -54,31 +57,46 @@ handles_free(struct handles *handles)
 		return;
 	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
 	     slot = JudyLNext(handles->table, &fh, PJE0))
-		drop(*slot);
+		drop(fsd, *slot);
 	JudyLFreeArray(&handles->table, PJE0);
 	free(handles);
 }
 
-static struct handle *
-insert(struct handles *handles, uint64_t fh, uint64_t ino, int flags)
+static void
+enter(struct handles *handles, struct handle *handle)
 {
-	struct handle *handle = calloc(1, sizeof *handle);
-	PPvoid_t slot = JudyLIns(&handles->table, fh, PJE0);
+	PPvoid_t slot = JudyLIns(&handles->table, handle->fh, PJE0);
 
-	CHECK(handle != NULL && slot != NULL && slot != PPJERR && *slot == NULL);
-	handle->fh = fh;
+	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
+	*slot = handle;
+}
+
+static struct handle *
+insert(struct fsd *fsd, uint64_t fh, uint64_t ino, int flags)
+{
+	struct handle *handle = kept_slot_new(&fsd->kept->handles, fh);
+
 	handle->ino = ino;
 	handle->flags = flags;
 	handle->expect = -1;
-	*slot = handle;
+	enter(fsd->handles, handle);
 	return handle;
 }
 
+/*
+ * One that is there already is that of the same request: an earlier process had begun it, and the
+ * kernel has no answer.
+ */
 struct handle *
 handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid)
 {
-	struct handle *handle = insert(fsd->handles, fsd->handles->next++, ino, flags);
+	uint64_t unique = kernel_unique(fsd->kernel), fh = fsd->kept->head->fh_base + unique / 2;
+	struct handle *handle = handle_find(fsd, fh);
 
+	if (handle != NULL)
+		handle_free(fsd, handle);
+	handle = insert(fsd, fh, ino, flags);
+	handle->rid = unique;
 	handle->tid = tid;
 	handle->trunc = (flags & O_TRUNC) != 0;
 	return handle;
@@ -103,9 +121,105 @@ handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi)
 	 * Whether an O_TRUNC is still due is lost with the old process: destroying a value is the
 	 * worse guess.
 	 */
-	handle = insert(fsd->handles, fi->fh, ino, fi->flags);
+	handle = insert(fsd, fi->fh, ino, fi->flags);
 	handle->adopted = true;
 	return handle;
+}
+
+static void
+set_answer(struct handle *handle, size_t len)
+{
+	handle->answer = malloc(len + 1);
+	CHECK(handle->answer != NULL);
+	handle->answer[len] = '\0';
+}
+
+/* What was taken and has no result: nobody knows. */
+static void
+adopt_flow(struct fsd *fsd, struct handle *handle)
+{
+	if (handle->is_async) {
+		handle_async(handle);
+		handle->async->error = handle->flow.under_way != 0 ? ETIMEDOUT : 0;
+		handle->flow.under_way = 0;
+	}
+	if (ino_kind(handle->ino) == INO_STREAM && handle->given)
+		stream_restore(fsd, handle);
+	if (ino_kind(handle->ino) == INO_EVENTS && handle->given)
+		events_restore(fsd, handle);
+}
+
+static void
+adopt(void *arg, void *slot)
+{
+	struct fsd *fsd = arg;
+	struct handle *handle = slot;
+	size_t len = handle->answer_len == 0 ? 0 : handle->answer_len - 1;
+
+	handle->value = NULL;
+	handle->answer = NULL;
+	handle->stream = NULL;
+	handle->events = NULL;
+	handle->async = NULL;
+	handle->fresh = false;
+	if (handle->answer_len != 0) {
+		set_answer(handle, len);
+		if (len != 0 && !kept_bytes_load(fsd->kept, handle, handle->answer, len))
+			handle->answer[0] = '\0';
+	}
+	enter(fsd->handles, handle);
+	adopt_flow(fsd, handle);
+}
+
+void
+handle_adopt_all(struct fsd *fsd)
+{
+	kept_slots_each(&fsd->kept->handles, adopt, fsd);
+}
+
+/* Who asked for a lock and was told that he has left the queue, or was to be. */
+static void
+forget_waiter(struct fsd *fsd, const struct handle *handle,
+    bool (*comes_again)(void *arg, uint64_t unique), void *arg)
+{
+	if (handle->given && handle->claim != 0 && !handle->locked &&
+	    !comes_again(arg, handle->claim / KERNEL_RIDS))
+		stray_lock(fsd, ino_node(handle->ino), handle->fh);
+}
+
+void
+handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg)
+{
+	const struct handle *handle;
+	Word_t fh = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
+		handle = *slot;
+		if (handle->poll != 0)
+			with(arg, handle->poll);
+	}
+}
+
+/* Nobody waits for it any more, and what it would have held nobody holds. */
+void
+handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
+{
+	struct handle *handle;
+	Word_t fh = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
+	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
+		handle = *slot;
+		forget_waiter(fsd, handle, comes_again, arg);
+		if (handle->given || comes_again(arg, handle->rid))
+			continue;
+		if (handle->held)
+			stray_doubt(fsd, handle->rid * KERNEL_RIDS, fh);
+		handle_free(fsd, handle);
+	}
 }
 
 static bool
@@ -134,38 +248,96 @@ handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid)
 	return NULL;
 }
 
+/* What is known of the old snapshot goes with it. */
+static void
+forget_read(struct fsd *fsd, struct handle *handle)
+{
+	if (handle->read.known)
+		kept_bytes_drop(fsd->kept, handle);
+	memset(&handle->read, 0, sizeof handle->read);
+}
+
+static void
+forget_answer(struct fsd *fsd, struct handle *handle)
+{
+	if (handle->answer_len > 1)
+		kept_bytes_drop(fsd->kept, handle);
+	handle->answer_len = 0;
+	free(handle->answer);
+	handle->answer = NULL;
+}
+
 void
 handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
-	drop(handle);
+	forget_read(fsd, handle);
+	forget_answer(fsd, handle);
+	drop(fsd, handle);
 }
 
 void
 handle_async(struct handle *handle)
 {
+	handle->is_async = true;
 	handle->async = flow_new();
 }
 
 void
-handle_answer(struct handle *handle, const char *text, size_t len)
+handle_answer(struct fsd *fsd, struct handle *handle, const char *text, size_t len)
 {
-	free(handle->answer);
-	handle->answer = malloc(len + 1);
-	CHECK(handle->answer != NULL);
+	forget_answer(fsd, handle);
+	set_answer(handle, len);
 	if (len != 0)
 		memcpy(handle->answer, text, len);
-	handle->answer[len] = '\0';
 	handle->answer_at = 0;
+	if (len == 0 || (len <= WIRE_VALUE_MAX && kept_bytes_save(fsd->kept, handle, text, len)))
+		handle->answer_len = (uint32_t)len + 1;
 }
 
 void
-handle_pin(struct handle *handle, struct value *value)
+handle_pin(struct fsd *fsd, struct handle *handle, struct value *value)
 {
 	value_unref(handle->value);
+	forget_read(fsd, handle);
 	handle->value = value;
 	if (value != NULL)
 		handle->stat = value->stat;
+}
+
+/* Who has read all of it wants to know at most what comes behind it. */
+void
+handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end)
+{
+	const struct value *value = handle->value;
+	struct handle_read read = { .len = value->len };
+
+	if (handle->read.known || (handle->read.hashed && end >= value->len))
+		return;
+	if (end >= value->len) {
+		read.hashed = true;
+		read.hash = XXH64(value->data, value->len, 0);
+	} else {
+		read.known = kept_bytes_save(fsd->kept, handle, value->data, value->len);
+	}
+	handle->read = read;
+}
+
+bool
+handle_restore(struct fsd *fsd, struct handle *handle)
+{
+	struct value *value;
+	uint8_t *data;
+
+	if (!handle->read.known)
+		return false;
+	data = malloc((size_t)handle->read.len + 1);
+	if (data != NULL && kept_bytes_load(fsd->kept, handle, data, handle->read.len)) {
+		value = value_new(&handle->stat, (struct blob){ data, handle->read.len });
+		handle->value = value;
+	}
+	free(data);
+	return handle->value != NULL;
 }
 
 bool

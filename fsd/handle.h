@@ -1,9 +1,11 @@
 /*
  * Open files and directories. A handle's number is unique on every mount that
- * ever was (seconds since 1970 of this process's start, and a counter): the
- * replica keeps it for held nodes. A number that is not in the table (it was
- * given out by this mount's earlier process) gets a handle made from the node's
- * number and the open flags.
+ * ever was (seconds since 1970 of the mount's beginning, and the kernel's number
+ * of the request that opened it): the replica keeps it for held nodes, and a
+ * request that is sent again after the death of a process gets the same one.
+ * Handles are slots of kept.h, for the processes that follow. A number that is
+ * not in the table for want of a slot gets a handle made from the node's number
+ * and the open flags.
  */
 #ifndef ZABFS_FSD_HANDLE_H
 #define ZABFS_FSD_HANDLE_H
@@ -11,38 +13,70 @@
 #include "fsd/fsd.h"
 #include "fsd/value.h"
 
+/* What was read through it, so that a process after us goes on with the same version. */
+struct handle_read {
+	bool known;  /* the value's bytes are in kept.h, or: */
+	bool hashed; /* all of it was read, and this is its hash */
+	uint32_t len;
+	uint64_t hash;
+};
+
+/* What a stream, an asynchronous file, or one of events had under way. */
+struct handle_flow {
+	uint32_t under_way; /* that the process was told of as taken, and not of the result */
+	uint32_t unread;    /* a stream's lines without a result that was read */
+	bool partial;	    /* a stream has the beginning of a line */
+	uint64_t cursor;    /* all events up to here were read, */
+	uint32_t ops;	    /* and these of the next transaction */
+};
+
 struct handle {
-	uint64_t fh;
+	uint64_t fh; /* first */
 	uint64_t ino;
 	int flags;	       /* open(2)'s */
 	int32_t tid;	       /* who opened it; 0: not known */
 	bool adopted;	       /* made from an unknown number */
+	bool given;	       /* the kernel has it, or is about to */
 	bool trunc;	       /* O_TRUNC waits for the first write */
 	bool wrote;	       /* a write was tried: RELEASE doesn't truncate */
 	bool fresh;	       /* value was pinned by OPEN and not read yet */
 	bool held;	       /* its node goes with it */
+	bool is_async;	       /* it has `async` */
+	uint64_t rid;	       /* the kernel's id of the request that opened it */
 	uint64_t session;      /* of a held one */
 	uint64_t claim;	       /* the last request for a lock that may be there; 0: none */
 	bool locked;	       /* it is, */
 	uint64_t lock_session; /* of this session */
 	struct value *value;   /* the snapshot that is read; NULL: none yet */
+	struct handle_read read;
 	struct wire_stat stat; /* as last seen; id 0: never. A directory's at OPENDIR */
 	int64_t expect;	       /* the only version that a write may find; -1: any */
 	bool versioned;	       /* opened through version=N: `expect` was said, not read */
 	char *answer;	       /* what is read through it: a name, results; NULL: its value */
+	uint32_t answer_len;   /* in kept.h, and 1 more; 0: it isn't there */
 	struct stream *stream; /* multi.h; owned */
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
-	size_t answer_at;      /* the next byte to read of it */
-	uint64_t write_at;     /* and where its next write goes (fact 17) */
+	struct handle_flow flow;
+	size_t answer_at;   /* the next byte to read of it */
+	uint64_t write_at;  /* and where its next write goes (fact 17) */
+	uint64_t write_rid; /* the last one that counts there */
+	uint64_t poll;	    /* the kernel's number of who polls; 0: nobody has */
 };
 
 struct handles;
 
 /* Aborts without memory. */
 struct handles *handles_new(void);
-void handles_free(struct handles *handles);
+void handles_free(struct fsd *fsd);
+/* All that are open since the time of a process before us. */
+void handle_adopt_all(struct fsd *fsd);
+/* Those that the kernel has not been given, and whose request does not come again, go. */
+void handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg);
+/* The kernel's number of each who polls. */
+void handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg);
 
+/* For the request that is being handled. */
 struct handle *handle_new(struct fsd *fsd, uint64_t ino, int flags, int32_t tid);
 struct handle *handle_get(struct fsd *fsd, uint64_t ino, const struct fuse_file_info *fi);
 /* NULL: not in the table. */
@@ -55,11 +89,15 @@ const struct handle *handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid)
 void handle_free(struct fsd *fsd, struct handle *handle);
 
 /* What is read through it is this text (copied, without a NUL in it), from its beginning. */
-void handle_answer(struct handle *handle, const char *text, size_t len);
+void handle_answer(struct fsd *fsd, struct handle *handle, const char *text, size_t len);
 /* Its writes are answered when they are queued. */
 void handle_async(struct handle *handle);
 /* Takes the reference over. */
-void handle_pin(struct handle *handle, struct value *value);
+void handle_pin(struct fsd *fsd, struct handle *handle, struct value *value);
+/* The reader has got what is before `end`. */
+void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end);
+/* The snapshot that a process before us had pinned; false: there is none, or it is not kept. */
+bool handle_restore(struct fsd *fsd, struct handle *handle);
 /* A held node, or a lock, whose session may be gone: its descriptor answers ESTALE. */
 bool handle_expired(const struct fsd *fsd, const struct handle *handle);
 

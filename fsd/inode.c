@@ -2,8 +2,10 @@
 #include "fsd/inode_internal.h"
 
 #include "fsd/ino.h"
+#include "fsd/kept.h"
 #include "fsd/kernel.h"
 #include "fsd/qualified.h"
+#include "fsd/zab.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -34,20 +36,41 @@ inode_find(const struct inodes *inodes, uint64_t ino)
 	return slot == NULL ? NULL : *slot;
 }
 
+/* Takes the slot into the table. */
+static struct inode *
+insert(struct inodes *inodes, struct inode_kept *kept)
+{
+	PPvoid_t slot = JudyLIns(&inodes->table, kept->ino, PJE0);
+	struct inode *inode = calloc(1, sizeof *inode);
+
+	CHECK(inode != NULL && slot != NULL && slot != PPJERR && *slot == NULL);
+	inode->kept = kept;
+	*slot = inode;
+	inodes->count++;
+	return inode;
+}
+
+static bool
+is_qualified(uint64_t ino)
+{
+	return ino_kind(ino) == INO_MODIFIER || ino_kind(ino) == INO_REACHED ||
+	       ino_kind(ino) == INO_EVENTS;
+}
+
 static struct inode *
 get(struct inodes *inodes, uint64_t ino)
 {
-	PPvoid_t slot = JudyLIns(&inodes->table, ino, PJE0);
-	struct inode *inode;
+	struct inode *inode = inode_find(inodes, ino);
+	const struct qualified *is;
 
-	CHECK(slot != NULL && slot != PPJERR);
-	if (*slot != NULL)
-		return *slot;
-	inode = calloc(1, sizeof *inode);
-	CHECK(inode != NULL);
-	inode->ino = ino;
-	*slot = inode;
-	inodes->count++;
+	if (inode != NULL)
+		return inode;
+	inode = insert(inodes, kept_slot_new(&inodes->fsd->kept->inodes, ino));
+	if (is_qualified(ino)) {
+		is = qualified_find(inodes->fsd, ino);
+		if (is != NULL)
+			inode->kept->is = *is;
+	}
 	return inode;
 }
 
@@ -56,9 +79,10 @@ drop(struct inodes *inodes, struct inode *inode)
 {
 	inode_name_forget(inodes, inode);
 	inode_value_forget(inodes, inode);
-	qualified_drop(inodes->fsd, inode->ino);
-	JudyLDel(&inodes->table, inode->ino, PJE0);
+	qualified_drop(inodes->fsd, inode->kept->ino);
+	JudyLDel(&inodes->table, inode->kept->ino, PJE0);
 	inodes->count--;
+	kept_slot_free(&inodes->fsd->kept->inodes, inode->kept);
 	free(inode);
 }
 
@@ -97,17 +121,18 @@ inode_value_bytes(const struct fsd *fsd)
 static void
 release(struct fsd *fsd, struct inode *inode)
 {
-	if (inode->ino == fsd->root.id || inode->nlookup != 0)
+	if (inode->kept->ino == fsd->root.id || inode->kept->nlookup != 0 || inode->holds != 0)
 		return;
 	if (inode->answers != 0)
-		link_forget(fsd->link, inode->ino, (uint32_t)inode->answers);
+		link_forget(fsd->link, inode->kept->ino, (uint32_t)inode->answers);
 	drop(fsd->inodes, inode);
 }
 
 void
 inode_ref(struct fsd *fsd, uint64_t ino)
 {
-	get(fsd->inodes, ino)->nlookup++;
+	get(fsd->inodes, ino)->kept->nlookup++;
+	kept_given(fsd->kept, ino);
 }
 
 void
@@ -117,7 +142,22 @@ inode_forget(struct fsd *fsd, uint64_t ino, uint64_t nlookup)
 
 	if (inode == NULL)
 		return;
-	inode->nlookup -= nlookup < inode->nlookup ? nlookup : inode->nlookup;
+	inode->kept->nlookup -= nlookup < inode->kept->nlookup ? nlookup : inode->kept->nlookup;
+	release(fsd, inode);
+}
+
+void
+inode_hold(struct fsd *fsd, uint64_t ino)
+{
+	get(fsd->inodes, ino)->holds++;
+}
+
+void
+inode_let_go(struct fsd *fsd, uint64_t ino)
+{
+	struct inode *inode = inode_find(fsd->inodes, ino);
+
+	inode->holds--;
 	release(fsd, inode);
 }
 
@@ -129,7 +169,7 @@ inode_known(const struct fsd *fsd, uint64_t ino)
 	if (ino == fsd->root.id)
 		return true;
 	inode = inode_find(fsd->inodes, ino);
-	return inode != NULL && inode->nlookup != 0;
+	return inode != NULL && inode->kept->nlookup != 0;
 }
 
 void
@@ -138,9 +178,9 @@ inode_answered(struct fsd *fsd, uint64_t id)
 	struct inode *inode = get(fsd->inodes, id);
 
 	inode->answers++;
-	inode->gone = false;
-	inode->unnamed = false;
-	inode->unsure = false;
+	inode->kept->gone = false;
+	inode->kept->unnamed = false;
+	inode->kept->unsure = false;
 	if (inode->answers > ANSWERS_MAX) {
 		link_forget(fsd->link, id, (uint32_t)(inode->answers - 1));
 		inode->answers = 1;
@@ -163,8 +203,8 @@ inode_seen(struct fsd *fsd, const struct wire_stat *stat)
 
 	if (inode == NULL)
 		return;
-	inode->unsure = false;
-	inode->last = (struct inode_last){ .mode = stat->mode,
+	inode->kept->unsure = false;
+	inode->kept->last = (struct inode_last){ .mode = stat->mode,
 		.uid = stat->uid,
 		.gid = stat->gid,
 		.size = stat->size,
@@ -177,15 +217,15 @@ inode_last(const struct fsd *fsd, uint64_t id, struct wire_stat *stat)
 {
 	const struct inode *inode = inode_find(fsd->inodes, id);
 
-	if (inode == NULL || inode->last.mode == 0)
+	if (inode == NULL || inode->kept->last.mode == 0)
 		return false;
 	*stat = (struct wire_stat){ .id = id,
-		.mode = inode->last.mode,
-		.uid = inode->last.uid,
-		.gid = inode->last.gid,
-		.size = inode->last.size,
-		.mtime_ns = inode->last.mtime_ns,
-		.ctime_ns = inode->last.ctime_ns };
+		.mode = inode->kept->last.mode,
+		.uid = inode->kept->last.uid,
+		.gid = inode->kept->last.gid,
+		.size = inode->kept->last.size,
+		.mtime_ns = inode->kept->last.mtime_ns,
+		.ctime_ns = inode->kept->last.ctime_ns };
 	return true;
 }
 
@@ -212,7 +252,7 @@ inode_gone(struct fsd *fsd, uint64_t id)
 
 	if (inode == NULL)
 		return;
-	inode->gone = true;
+	inode->kept->gone = true;
 	inode_value_forget(fsd->inodes, inode);
 }
 
@@ -221,7 +261,7 @@ inode_is_gone(const struct fsd *fsd, uint64_t id)
 {
 	const struct inode *inode = inode_find(fsd->inodes, id);
 
-	return inode != NULL && inode->gone;
+	return inode != NULL && inode->kept->gone;
 }
 
 void
@@ -231,7 +271,7 @@ inode_unnamed(struct fsd *fsd, uint64_t id)
 
 	inode_gone(fsd, id);
 	if (inode != NULL)
-		inode->unnamed = true;
+		inode->kept->unnamed = true;
 }
 
 bool
@@ -239,7 +279,7 @@ inode_is_unnamed(const struct fsd *fsd, uint64_t id)
 {
 	const struct inode *inode = inode_find(fsd->inodes, id);
 
-	return inode != NULL && inode->unnamed;
+	return inode != NULL && inode->kept->unnamed;
 }
 
 /* What was cached may be used: the session's deadline has not passed. */
@@ -255,7 +295,7 @@ trusted(const struct fsd *fsd)
 static bool
 live(const struct fsd *fsd, const struct inode *inode)
 {
-	return inode != NULL && inode->answers != 0 && !inode->gone && !inode->unsure &&
+	return inode != NULL && inode->answers != 0 && !inode->kept->gone && !inode->kept->unsure &&
 	       trusted(fsd);
 }
 
@@ -283,7 +323,7 @@ inode_value_keep(struct fsd *fsd, uint64_t id, struct value *value)
 	struct inodes *inodes = fsd->inodes;
 	struct inode *inode = inode_find(inodes, id);
 
-	if (inode == NULL || inode->nlookup == 0 || !live(fsd, inode))
+	if (inode == NULL || inode->kept->nlookup == 0 || !live(fsd, inode))
 		return;
 	inode_value_forget(inodes, inode);
 	inode->value = value_ref(value);
@@ -310,7 +350,7 @@ inode_distrust(struct fsd *fsd)
 
 	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0)) {
-		((struct inode *)*slot)->unsure = true;
+		((struct inode *)*slot)->kept->unsure = true;
 		inode_value_forget(fsd->inodes, *slot);
 	}
 	inode_invalidate_all(fsd);
@@ -319,4 +359,35 @@ inode_distrust(struct fsd *fsd)
 	if (!kernel_names_doubt(fsd->kernel))
 		log_warn("names that were moved meanwhile may show once more reason=\"%s\"",
 		    strerror(errno));
+}
+
+static void
+adopt(void *arg, void *slot)
+{
+	struct fsd *fsd = arg;
+	struct inode_kept *kept = slot;
+	struct inode *inode;
+
+	/* It lived only while its answer was handled. */
+	if (kept->nlookup == 0 && kept->ino != fsd->root.id) {
+		kept_slot_free(&fsd->kept->inodes, slot);
+		return;
+	}
+	inode = insert(fsd->inodes, kept);
+	if (ino_kind(kept->ino) == INO_ZNODE)
+		inode->answers = 1;
+	else if (is_qualified(kept->ino))
+		qualified_adopt(fsd, kept->ino, &kept->is);
+	else if (zab_talks(kept->ino) && ino_node(kept->ino) > fsd->talks)
+		fsd->talks = ino_node(kept->ino);
+	if (kept->name != 0)
+		inode_name_adopt(fsd->inodes, inode);
+	if (kept->untold)
+		inode_invalidate(fsd, kept->ino);
+}
+
+void
+inode_adopt_all(struct fsd *fsd)
+{
+	kept_slots_each(&fsd->kept->inodes, adopt, fsd);
 }

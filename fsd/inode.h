@@ -4,15 +4,38 @@
  * back on FORGET), its cached value, and the name it was last found by.
  *
  * An entry without references from the kernel lives only while an answer is
- * handled: inode_answered, the handler, inode_settle.
+ * handled: inode_answered, the handler, inode_settle; or while it is held.
+ *
+ * What another process of fsd would have to know is in a slot of kept.h.
  */
 #ifndef ZABFS_FSD_INODE_H
 #define ZABFS_FSD_INODE_H
 
 #include "fsd/fsd.h"
+#include "fsd/qualified.h"
 #include "fsd/value.h"
 
 #define INODE_VALUES_MAX (64u << 20) /* bytes of cached values */
+
+/* Of a znode's stat what fstat(2) shows. */
+struct inode_last {
+	uint32_t mode, uid, gid, size; /* mode 0: never seen */
+	int64_t mtime_ns, ctime_ns;
+};
+
+/* A slot of kept.h. */
+struct inode_kept {
+	uint64_t ino; /* first */
+	uint64_t nlookup;
+	uint64_t name;	    /* key in inodes.names; 0: none */
+	bool gone, unnamed; /* the znode was removed; and the kernel knows */
+	bool unsure;	    /* changes of it may have been missed */
+	bool untold;	    /* an invalidation waits for the kernel to know the number */
+	union {
+		struct inode_last last;
+		struct qualified is; /* of a number of qualified.h */
+	};
+};
 
 struct inodes;
 
@@ -25,6 +48,11 @@ uint64_t inode_value_bytes(const struct fsd *fsd); /* of cached values */
 /* An entry for ino was given to the kernel; `arg` of echo_new's ref is the fsd. */
 void inode_ref(struct fsd *fsd, uint64_t ino);
 void inode_forget(struct fsd *fsd, uint64_t ino, uint64_t nlookup);
+/* A reference of our own. */
+void inode_hold(struct fsd *fsd, uint64_t ino);
+void inode_let_go(struct fsd *fsd, uint64_t ino);
+/* All that the kernel knows from a process before us. */
+void inode_adopt_all(struct fsd *fsd);
 /* The root always is. */
 bool inode_known(const struct fsd *fsd, uint64_t ino);
 

@@ -10,23 +10,13 @@
 #include <Judy.h>
 #include <bsd/sys/queue.h>
 
-/* Of a znode's stat what fstat(2) shows. */
-struct inode_last {
-	uint32_t mode, uid, gid, size; /* mode 0: never seen */
-	int64_t mtime_ns, ctime_ns;
-};
-
 struct inode {
 	TAILQ_ENTRY(inode) lru; /* while it has a value */
-	uint64_t ino;
-	uint64_t nlookup;
+	struct inode_kept *kept;
 	uint64_t answers;
-	uint64_t name; /* key in inodes.names; 0: none */
+	uint32_t holds; /* of our own */
+	uint32_t tries; /* to make the kernel ask again */
 	struct value *value;
-	struct inode_last last;
-	bool gone;
-	bool unnamed;
-	bool unsure;
 };
 
 struct inodes {
@@ -43,6 +33,7 @@ struct inodes {
 struct inode *inode_find(const struct inodes *inodes, uint64_t ino);
 void inode_notify_init(struct inodes *inodes);
 void inode_notify_free(struct inodes *inodes);
+void inode_name_adopt(struct inodes *inodes, struct inode *inode);
 void inode_name_forget(struct inodes *inodes, struct inode *inode);
 void inode_value_forget(struct inodes *inodes, struct inode *inode);
 

@@ -8,6 +8,7 @@
 #include "fsd/inode_internal.h"
 
 #include "fsd/ino.h"
+#include "fsd/kernel.h"
 #include "fsd/qualified.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
@@ -16,6 +17,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A number that the kernel never learns: its answer was lost with the process that gave it. */
+#define TRIES_MAX 10000
 
 static const struct timeval retry_after = { .tv_usec = 1000 };
 
@@ -26,19 +30,39 @@ tell(struct fsd *fsd, uint64_t ino)
 	return fuse_lowlevel_notify_inval_inode(fsd->se, ino, -1, 0) != -ENOENT;
 }
 
+static bool
+given_up(struct inode *inode)
+{
+	return inode->tries++ == TRIES_MAX;
+}
+
+static void
+done(struct inodes *inodes, struct inode *inode, uint64_t ino)
+{
+	Judy1Unset(&inodes->retry, ino, PJE0);
+	if (inode == NULL)
+		return;
+	inode->tries = 0;
+	inode->kept->untold = false;
+}
+
 static void
 on_retry(evutil_socket_t fd, short events, void *arg)
 {
 	struct inodes *inodes = arg;
+	struct inode *inode;
 	Word_t ino = 0;
 	int found;
 
 	(void)fd;
 	(void)events;
 	for (found = Judy1First(inodes->retry, &ino, PJE0); found == 1;
-	     found = Judy1Next(inodes->retry, &ino, PJE0))
-		if (!inode_known(inodes->fsd, ino) || tell(inodes->fsd, ino))
-			Judy1Unset(&inodes->retry, ino, PJE0);
+	     found = Judy1Next(inodes->retry, &ino, PJE0)) {
+		inode = inode_find(inodes, ino);
+		if (!inode_known(inodes->fsd, ino) || tell(inodes->fsd, ino) ||
+		    (inode != NULL && given_up(inode)))
+			done(inodes, inode, ino);
+	}
 	if (Judy1Count(inodes->retry, 0, (Word_t)-1, PJE0) != 0)
 		event_add(inodes->retry_timer, &retry_after);
 }
@@ -60,8 +84,12 @@ inode_notify_free(struct inodes *inodes)
 void
 inode_invalidate(struct fsd *fsd, uint64_t ino)
 {
+	struct inode *inode = inode_find(fsd->inodes, ino);
+
 	if (!inode_known(fsd, ino) || tell(fsd, ino))
 		return;
+	if (inode != NULL)
+		inode->kept->untold = true;
 	CHECK(Judy1Set(&fsd->inodes->retry, ino, PJE0) != JERR);
 	if (!event_pending(fsd->inodes->retry_timer, EV_TIMEOUT, NULL))
 		event_add(fsd->inodes->retry_timer, &retry_after);
@@ -91,7 +119,7 @@ inode_invalidate_zab(struct fsd *fsd, uint64_t dir)
 }
 
 struct entry_drop {
-	struct fuse_session *se;
+	struct fsd *fsd;
 	uint64_t parent;
 	char name[WIRE_NAME_MAX + 1];
 };
@@ -101,7 +129,10 @@ entry_drop_main(void *arg)
 {
 	struct entry_drop *drop = arg;
 
-	fuse_lowlevel_notify_inval_entry(drop->se, drop->parent, drop->name, strlen(drop->name));
+	/* It may have to wait for who waits for us. */
+	kernel_apart(drop->fsd->kernel);
+	fuse_lowlevel_notify_inval_entry(
+	    drop->fsd->se, drop->parent, drop->name, strlen(drop->name));
 	free(drop);
 	return NULL;
 }
@@ -113,7 +144,7 @@ inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
 	pthread_t thread;
 
 	CHECK(drop != NULL && strlen(name) <= WIRE_NAME_MAX);
-	drop->se = fsd->se;
+	drop->fsd = fsd;
 	drop->parent = parent;
 	memcpy(drop->name, name, strlen(name));
 	if (pthread_create(&thread, NULL, entry_drop_main, drop) != 0) {

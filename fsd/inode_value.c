@@ -31,27 +31,36 @@ inode_name_forget(struct inodes *inodes, struct inode *inode)
 {
 	PPvoid_t slot;
 
-	if (inode->name == 0)
+	if (inode->kept->name == 0)
 		return;
-	slot = JudyLGet(inodes->names, inode->name, PJE0);
-	if (slot != NULL && (uint64_t)(uintptr_t)*slot == inode->ino)
-		JudyLDel(&inodes->names, inode->name, PJE0);
-	inode->name = 0;
+	slot = JudyLGet(inodes->names, inode->kept->name, PJE0);
+	if (slot != NULL && (uint64_t)(uintptr_t)*slot == inode->kept->ino)
+		JudyLDel(&inodes->names, inode->kept->name, PJE0);
+	inode->kept->name = 0;
+}
+
+void
+inode_name_adopt(struct inodes *inodes, struct inode *inode)
+{
+	PPvoid_t slot = JudyLIns(&inodes->names, inode->kept->name, PJE0);
+
+	CHECK(slot != NULL && slot != PPJERR);
+	*slot = (void *)(uintptr_t)inode->kept->ino;
 }
 
 void
 inode_name_set(struct fsd *fsd, uint64_t parent, const char *name, uint64_t id)
 {
-	struct inode *inode = inode_find(fsd->inodes, id);
-	PPvoid_t slot;
+	struct inode *inode = inode_find(fsd->inodes, id), *other;
 
 	if (inode == NULL)
 		return;
+	other = inode_find(fsd->inodes, inode_name_get(fsd, parent, name));
+	if (other != NULL)
+		inode_name_forget(fsd->inodes, other);
 	inode_name_forget(fsd->inodes, inode);
-	inode->name = name_key(parent, name);
-	slot = JudyLIns(&fsd->inodes->names, inode->name, PJE0);
-	CHECK(slot != NULL && slot != PPJERR);
-	*slot = (void *)(uintptr_t)id;
+	inode->kept->name = name_key(parent, name);
+	inode_name_adopt(fsd->inodes, inode);
 }
 
 uint64_t

@@ -1,38 +1,26 @@
 /* The /dev/fuse side. See kernel.h; made by main.c. */
-#include "fsd/kernel.h"
+#include "fsd/kernel_internal.h"
 
 #include "fsd/grace.h"
 #include "fsd/kernel_root.h"
+#include "fsd/kept.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define MAX_WRITE (1u << 20) /* fact 16 */
-#define BUFFER_SIZE (MAX_WRITE + 4096)
-#define BATCH 32 /* requests of one turn of the loop: the link is to be heard, too */
-#define RESEND_BIT (UINT64_C(1) << 63) /* FUSE_UNIQUE_RESEND; fact 11 */
-#define NOTIFY_INC_EPOCH 8	       /* FUSE_NOTIFY_INC_EPOCH, since Linux 6.16; fact 25 */
-#define BACKGROUND_MAX 256	       /* RELEASEs that wait for the replica are among them */
-
-struct kernel {
-	struct fsd *fsd;
-	int fd;
-	struct event *event;
-	const struct kernel_handler *handler;
-	void *arg;
-	char *buffer;
-	uint64_t unique;
-	uint64_t init_unique; /* of the INIT that is unanswered; 0: none */
-	uint32_t init_flags;  /* what the kernel offered in it */
-	bool gone;
-};
+#define BATCH 32	     /* requests of one turn of the loop: the link is to be heard, too */
+#define NOTIFY_INC_EPOCH 8   /* FUSE_NOTIFY_INC_EPOCH, since Linux 6.16; fact 25 */
+#define BACKGROUND_MAX 256   /* RELEASEs that wait for the replica are among them */
 
 static ssize_t
 io_read(int fd, void *buffer, size_t len, void *userdata)
@@ -41,7 +29,26 @@ io_read(int fd, void *buffer, size_t len, void *userdata)
 	return read(fd, buffer, len);
 }
 
-/* Also called by the echo's thread, for notifications; those have no unique. */
+/*
+ * What other threads have to tell. The device is open in the loop's table alone: a thread that
+ * hangs doesn't keep it open when the process is dead.
+ */
+static ssize_t
+write_apart(const struct kernel *kernel, struct iovec *iov, int count)
+{
+	int fd = pidfd_getfd(kernel->pidfd, kernel->fd, 0), error;
+	ssize_t written;
+
+	if (fd < 0)
+		return -1;
+	written = writev(fd, iov, count);
+	error = errno;
+	close(fd);
+	errno = error;
+	return written;
+}
+
+/* Also called by other threads, for notifications; those have no unique. */
 static ssize_t
 io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
@@ -53,6 +60,11 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	ssize_t written;
 
 	kernel_root_out(fsd->root.id, iov, count);
+	if (kernel != NULL && kernel->tid != gettid())
+		return write_apart(kernel, iov, count);
+	/* The kernel has had this answer from a process before us. */
+	if (kernel != NULL && kernel->initiating)
+		return (ssize_t)header->len;
 	if (header->unique != 0 && kernel != NULL && header->unique == kernel->init_unique &&
 	    header->error == 0 && count > 1) {
 		init = iov[1].iov_base;
@@ -66,6 +78,8 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 		fuse_session_exit(fsd->se);
 		errno = ENODEV;
 	}
+	if (ready && written >= 0)
+		fsd->kept->head->init_len = kernel->init_len;
 	if (ready && written >= 0 && kernel->handler->ready != NULL)
 		kernel->handler->ready(kernel->arg);
 	return written;
@@ -87,23 +101,32 @@ kernel_init(void *userdata, struct fuse_conn_info *conn)
 	conn->time_gran = 1;
 }
 
+/* The first words of the kernel, for the processes after us. */
 static void
-process(struct kernel *kernel, size_t len)
+remember_init(struct kernel *kernel, const struct fuse_in_header *header, size_t len)
 {
-	const struct fuse_in_header *header =
-	    (const struct fuse_in_header *)(const void *)kernel->buffer;
-	struct fuse_buf buf = { .size = len, .mem = kernel->buffer };
+	struct kept_head *head = kernel->fsd->kept->head;
+
+	kernel->init_unique = header->unique;
+	kernel->init_flags = ((const struct fuse_init_in *)(header + 1))->flags;
+	kernel->init_len = len <= KEPT_INIT_MAX ? (uint32_t)len : 0;
+	memcpy(head->init, header, kernel->init_len);
+}
+
+void
+kernel_process(struct kernel *kernel, void *bytes, size_t len)
+{
+	const struct fuse_in_header *header = bytes;
+	struct fuse_buf buf = { .size = len, .mem = bytes };
 
 	if (len < sizeof *header) {
 		log_error("a request of the kernel is too short bytes=%zu", len);
 		return;
 	}
-	kernel_root_in(kernel->fsd->root.id, kernel->buffer, len);
+	kernel_root_in(kernel->fsd->root.id, bytes, len);
 	if (header->opcode == FUSE_INIT &&
-	    len >= sizeof *header + offsetof(struct fuse_init_in, flags2)) {
-		kernel->init_unique = header->unique;
-		kernel->init_flags = ((const struct fuse_init_in *)(header + 1))->flags;
-	}
+	    len >= sizeof *header + offsetof(struct fuse_init_in, flags2))
+		remember_init(kernel, header, len);
 	/*
 	 * Ids are given out in the order of the queue; only these get theirs when they are
 	 * read.
@@ -111,6 +134,13 @@ process(struct kernel *kernel, size_t len)
 	if (header->opcode != FUSE_INTERRUPT && header->opcode != FUSE_FORGET &&
 	    header->opcode != FUSE_BATCH_FORGET)
 		kernel->unique = header->unique & ~RESEND_BIT;
+	if (kernel->unique > kernel->fsd->kept->head->unique)
+		kernel->fsd->kept->head->unique = kernel->unique;
+	kernel->resent = (header->unique & RESEND_BIT) != 0;
+	if (header->opcode == FUSE_POLL && len >= sizeof *header + sizeof(struct fuse_poll_in))
+		kernel->poll = ((const struct fuse_poll_in *)(header + 1))->kh;
+	if (kernel_is_dead(kernel, header))
+		return;
 	grace_request(kernel->fsd, (int32_t)header->pid, header->opcode, header->nodeid);
 	fuse_session_process_buf(kernel->fsd->se, &buf);
 }
@@ -135,9 +165,9 @@ on_readable(evutil_socket_t fd, short events, void *arg)
 	(void)fd;
 	(void)events;
 	for (i = 0; i < BATCH && !kernel->gone; i++) {
-		len = read(kernel->fd, kernel->buffer, BUFFER_SIZE);
+		len = read(kernel->fd, kernel->buffer, KERNEL_BUFFER);
 		if (len > 0) {
-			process(kernel, (size_t)len);
+			kernel_process(kernel, kernel->buffer, (size_t)len);
 			continue;
 		}
 		/* ENOENT: the request was taken back between being queued and being read. */
@@ -181,11 +211,17 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 	void *buffer = NULL;
 	int flags = fcntl(fd, F_GETFL);
 
-	CHECK(kernel != NULL && posix_memalign(&buffer, 4096, BUFFER_SIZE) == 0);
+	CHECK(kernel != NULL && posix_memalign(&buffer, 4096, KERNEL_BUFFER) == 0);
 	*kernel = (struct kernel){
 		.fsd = fsd, .fd = fd, .handler = handler, .arg = arg, .buffer = buffer
 	};
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || !session_make(kernel)) {
+	kernel->unique = fsd->kept->head->unique;
+	kernel->tid = gettid();
+	kernel->pidfd = pidfd_open(getpid(), 0);
+	if (kernel->pidfd < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    !session_make(kernel)) {
+		if (kernel->pidfd >= 0)
+			close(kernel->pidfd);
 		free(buffer);
 		free(kernel);
 		return NULL;
@@ -209,6 +245,7 @@ kernel_free(struct kernel *kernel)
 		return;
 	event_free(kernel->event);
 	fuse_session_destroy(kernel->fsd->se); /* closes the descriptor */
+	close(kernel->pidfd);
 	kernel->fsd->se = NULL;
 	kernel->fsd->kernel = NULL;
 	free(kernel->buffer);
@@ -222,6 +259,32 @@ kernel_names_doubt(struct kernel *kernel)
 	struct iovec iov = { .iov_base = &header, .iov_len = sizeof header };
 
 	return writev(kernel->fd, &iov, 1) == (ssize_t)sizeof header;
+}
+
+void
+kernel_apart(const struct kernel *kernel)
+{
+	if (unshare(CLONE_FILES) == 0)
+		close(kernel->fd);
+}
+
+void
+kernel_stop(struct kernel *kernel)
+{
+	kernel->gone = true;
+	event_del(kernel->event);
+}
+
+bool
+kernel_is_resent(const struct kernel *kernel)
+{
+	return kernel->resent;
+}
+
+uint64_t
+kernel_poll_id(const struct kernel *kernel)
+{
+	return kernel->poll;
 }
 
 uint64_t

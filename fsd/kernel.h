@@ -4,6 +4,7 @@
  * What libfuse hides or forgets is known here: the request's id (its `unique`),
  * and FUSE_PARALLEL_DIROPS in the INIT answer (fsd/README.md, fact 19). So is what
  * the kernel calls the mount's root (kernel_root.h).
+ * kernel_adopt.c is the beginning of a process that is not the mount's first.
  */
 #ifndef ZABFS_FSD_KERNEL_H
 #define ZABFS_FSD_KERNEL_H
@@ -27,6 +28,22 @@ struct kernel *kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *
 /* Begins to read: fsd->root.id is known. */
 void kernel_start(struct kernel *kernel);
 void kernel_free(struct kernel *kernel);
+
+/*
+ * Goes on where a process before us ended (fsd/README.md, fact 11): its INIT, the requests that it
+ * has not answered, in the order in which they came. All rooms of fsd are there, and none has begun.
+ * False: errno says why; EINVAL: this kernel can't send requests again.
+ */
+bool kernel_adopt(struct kernel *kernel);
+/* Nothing is read any more; what has no answer is for the next process. */
+void kernel_stop(struct kernel *kernel);
+/* The calling thread, not the loop's, gets descriptors of its own, and lets go of the device. */
+void kernel_apart(const struct kernel *kernel);
+
+/* Whether a process before us has read that one, too. */
+bool kernel_is_resent(const struct kernel *kernel);
+/* The kernel's number of whoever polls, of a POLL that is being handled. */
+uint64_t kernel_poll_id(const struct kernel *kernel);
 
 /* The id of the request that is being handled, resend bit cleared; or of the last one. */
 uint64_t kernel_unique(const struct kernel *kernel);

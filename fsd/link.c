@@ -5,6 +5,7 @@
 #include "replica/lib/err.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -30,6 +31,21 @@ on_again(evutil_socket_t fd, short events, void *arg)
 	link_pump(link);
 }
 
+static void
+go_on(struct link *link)
+{
+	const struct link_kept *kept = link->kept;
+
+	link->session = kept->session;
+	memcpy(link->secret, kept->secret, sizeof link->secret);
+	link->timeout_ms = kept->timeout_ms;
+	link->seen = kept->seen;
+	link->seen_known = true;
+	link->deadline_ns = kept->deadline_ns;
+	link->rid_last = kept->rid_last;
+	link->doubt = kept->abandoned != 0;
+}
+
 struct link *
 link_new(struct event_base *base, const struct link_options *options,
     const struct link_handler *handler, void *arg)
@@ -44,6 +60,9 @@ link_new(struct event_base *base, const struct link_options *options,
 	link->handler = handler;
 	link->arg = arg;
 	link->timeout_ms = options->timeout_ms;
+	link->kept = options->kept != NULL ? options->kept : &link->own;
+	if (link->kept->session != 0)
+		go_on(link);
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->wired);
 	TAILQ_INIT(&link->barriers);
@@ -95,6 +114,13 @@ link_saw(struct link *link, uint64_t zxid)
 {
 	if (zxid > link->seen)
 		link->seen = zxid;
+	link->kept->seen = link->seen;
+}
+
+uint64_t
+link_replay(const struct link *link)
+{
+	return link->kept->replay != 0 ? link->kept->replay : link->seen;
 }
 
 void

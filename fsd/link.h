@@ -18,6 +18,9 @@
  * At most WIRE_OUTSTANDING_MAX writes are on the wire, and 32 MiB in each
  * direction; others wait here. A REPORT needs a replica, and no session: it waits up to the
  * timeout from its own start, whatever the deadline.
+ *
+ * A session that another process began is told all changes since kept.replay, and
+ * goes to no replica that has not seen what kept.seen says.
  */
 #ifndef ZABFS_FSD_LINK_H
 #define ZABFS_FSD_LINK_H
@@ -44,8 +47,23 @@ struct link_handler {
 	 * to be gone (its held nodes and ephemerals too); then a new one is made: CONNECTED.
 	 */
 	void (*state)(void *arg, enum link_state state);
-	/* For a reattach: call link_interest for each node that the kernel knows. */
+	/*
+	 * For a reattach: call link_interest for each node that the kernel knows. The changes
+	 * begin with the first that may not have been seen, or told.
+	 */
 	void (*interests)(void *arg, struct link *link);
+};
+
+/* What another process needs to go on with the session (kept.h). */
+struct link_kept {
+	uint64_t session; /* 0: none */
+	uint8_t secret[WIRE_SECRET_LEN];
+	uint32_t timeout_ms;
+	uint32_t abandoned; /* writes that were given up, and may yet be executed */
+	uint64_t seen;
+	uint64_t replay; /* changes since then may not have been told; 0: all have been */
+	uint64_t deadline_ns;
+	uint64_t rid_last;
 };
 
 struct link_address {
@@ -60,6 +78,8 @@ struct link_options {
 	uint32_t timeout_ms;
 	const char *identity;
 	bool stale; /* reads go on after the deadline, as long as a replica answers */
+	/* Written as it changes; begun with, if there is a session in it. Borrowed; NULL: none. */
+	struct link_kept *kept;
 };
 
 struct link *link_new(struct event_base *base, const struct link_options *options,

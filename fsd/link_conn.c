@@ -8,6 +8,7 @@
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -49,24 +50,35 @@ of_old_session(struct link *link, const struct link_request *request)
 	return request->bound ? ERR_EXPIRED : 0;
 }
 
+static void
+forget_abandoned(struct link *link)
+{
+	Judy1FreeArray(&link->abandoned, PJE0);
+	link->kept->abandoned = 0;
+	link->doubt = false;
+}
+
 void
 link_expire(struct link *link)
 {
 	log_warn("session expired session=0x%llx", (unsigned long long)link->session);
 	link->session = 0;
+	link->kept->session = 0;
+	link->kept->replay = 0;
 	disconnect(link);
 	link_seek_again(link);
 	link_set_state(link, LINK_EXPIRED);
 	link_fail(link, of_old_session);
 	/* What became of those the new session is told: for it they are another's changes. */
-	Judy1FreeArray(&link->abandoned, PJE0);
+	forget_abandoned(link);
 }
 
 /* What the old connection left open is settled by now: everything since `seen` has been told. */
 static void
 resumed(struct link *link, const struct wire_resumed *message)
 {
-	bool doubt = !message->complete || Judy1Count(link->abandoned, 0, (Word_t)-1, PJE0) != 0;
+	bool doubt = !message->complete || link->doubt ||
+		     Judy1Count(link->abandoned, 0, (Word_t)-1, PJE0) != 0;
 
 	if (link->resumed) {
 		link_drop(link, "RESUMED out of order");
@@ -74,7 +86,8 @@ resumed(struct link *link, const struct wire_resumed *message)
 	}
 	link->resumed = true;
 	link_saw(link, message->zxid);
-	Judy1FreeArray(&link->abandoned, PJE0);
+	link->kept->replay = 0;
+	forget_abandoned(link);
 	if (doubt && link->handler->lost != NULL)
 		link->handler->lost(link->arg);
 	if (link->state != LINK_CONNECTED)
@@ -87,7 +100,7 @@ resumed(struct link *link, const struct wire_resumed *message)
 static void
 changed(struct link *link, const struct wire_change *change)
 {
-	if (change->zxid <= link->seen)
+	if (change->zxid <= link_replay(link))
 		return; /* from before this mount */
 	if (link->handler->change != NULL)
 		link->handler->change(link->arg, change);
@@ -106,7 +119,7 @@ ponged(struct link *link, const struct wire_pong *pong)
 	}
 	link_saw(link, pong->zxid);
 	if (pong->alive && deadline_ns > link->deadline_ns)
-		link->deadline_ns = deadline_ns;
+		link->deadline_ns = link->kept->deadline_ns = deadline_ns;
 	if (link->resumed && link->state == LINK_SUSPENDED && fsd_now_ns() < link->deadline_ns) {
 		link_set_state(link, LINK_CONNECTED);
 		link_pump(link);
@@ -167,6 +180,19 @@ on_closed(void *arg, int code, const char *why)
 	link_drop(arg, why);
 }
 
+/* The session last: without it the rest means nothing. */
+static void
+keep(struct link *link)
+{
+	struct link_kept *kept = link->kept;
+
+	memcpy(kept->secret, link->secret, sizeof kept->secret);
+	kept->timeout_ms = link->timeout_ms;
+	kept->seen = link->seen;
+	atomic_signal_fence(memory_order_seq_cst);
+	kept->session = link->session;
+}
+
 void
 link_attach(struct link *link, const struct wire_welcome *welcome)
 {
@@ -192,7 +218,9 @@ link_attach(struct link *link, const struct wire_welcome *welcome)
 	if (!link->seen_known)
 		link->seen = welcome->zxid;
 	link->seen_known = true;
-	link->deadline_ns = opening->hello_ns + link->timeout_ms * NS_PER_MS;
+	keep(link);
+	link->deadline_ns = link->kept->deadline_ns =
+	    opening->hello_ns + link->timeout_ms * NS_PER_MS;
 	link->ping_ns = opening->hello_ns;
 	link->heard_ns = fsd_now_ns();
 	if (link->handler->interests != NULL)

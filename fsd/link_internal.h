@@ -83,7 +83,9 @@ struct link {
 	uint32_t timeout_ms;
 	uint32_t replica;
 	uint64_t seen;
-	bool seen_known; /* before the first WELCOME there is nothing to have seen */
+	bool seen_known;	     /* before the first WELCOME there is nothing to have seen */
+	bool doubt;		     /* what another process gave up may have been executed */
+	struct link_kept *kept, own; /* the options', or else our own */
 
 	uint64_t deadline_ns;
 	uint64_t ping_ns; /* sent */
@@ -110,6 +112,8 @@ struct link {
 
 void link_set_state(struct link *link, enum link_state state);
 void link_saw(struct link *link, uint64_t zxid);
+/* From which on the changes are wanted. */
+uint64_t link_replay(const struct link *link);
 void link_finished(struct link *link); /* link_close's callback, once */
 void link_again(struct link *link);    /* what was refused for now is asked for once more */
 

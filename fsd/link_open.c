@@ -160,6 +160,8 @@ welcomed(struct link *link, const struct wire_welcome *welcome)
 	} else if (welcome->secret.len != WIRE_SECRET_LEN || welcome->session == 0 ||
 		   welcome->timeout_ms == 0) {
 		failed(link, "a broken WELCOME");
+	} else if (link->conn == NULL && link->seen_known && welcome->zxid < link->seen) {
+		failed(link, "it is behind");
 	} else if (link->seen_known && welcome->zxid < link->seen) {
 		/* The old connection has brought more since the HELLO, and serves no more. */
 		forget(link);
@@ -201,7 +203,7 @@ hello(struct link *link)
 		.hello = { .proto = WIRE_PROTO,
 		    .session = link->session,
 		    .serial = fsd_now_ns(),
-		    .seen = link->seen,
+		    .seen = link_replay(link),
 		    .timeout_ms = link->options.timeout_ms } };
 
 	if (link->session != 0)

@@ -147,6 +147,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	set_rid(&request->msg, request->rid);
 	if (request->write && request->rid > link->rid_last)
 		link->rid_last = request->rid;
+	link->kept->rid_last = link->rid_last;
 	request->order = ++link->orders;
 	request->started_ns = fsd_now_ns();
 	request->done = done;
@@ -369,7 +370,10 @@ link_unwire(struct link *link)
 static void
 late(struct link *link, uint64_t rid)
 {
-	if (Judy1Unset(&link->abandoned, rid, PJE0) == 1 && link->handler->lost != NULL)
+	if (Judy1Unset(&link->abandoned, rid, PJE0) != 1)
+		return;
+	link->kept->abandoned--;
+	if (link->handler->lost != NULL)
 		link->handler->lost(link->arg);
 }
 
@@ -435,6 +439,14 @@ link_reply(struct link *link, const struct wire_reply *reply)
 		link_pump(link);
 }
 
+/* Before anybody is told. */
+static void
+give_up(struct link *link, uint64_t rid)
+{
+	link->kept->abandoned++;
+	CHECK(Judy1Set(&link->abandoned, rid, PJE0) == 1);
+}
+
 void
 link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request))
 {
@@ -458,7 +470,7 @@ link_fail(struct link *link, int (*dead)(struct link *link, const struct link_re
 		TAILQ_REMOVE(&all, request, next);
 		reply.code = request->code;
 		if (reply.code == ERR_UNKNOWN)
-			CHECK(Judy1Set(&link->abandoned, request->rid, PJE0) != JERR);
+			give_up(link, request->rid);
 		request->done(request->arg, &reply);
 		free(request);
 	}

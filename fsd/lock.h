@@ -6,10 +6,12 @@
 #ifndef ZABFS_FSD_LOCK_H
 #define ZABFS_FSD_LOCK_H
 
-#include "fsd/handle.h"
+#include "fsd/call.h"
 
-/* A file is closed: its lock goes. NULL: a handle that nobody knows. */
-void lock_release(
-    struct fsd *fsd, const struct handle *handle, uint64_t ino, const struct fuse_file_info *fi);
+/* A file is closed: whether it may have a lock. NULL: a handle that nobody knows. */
+bool lock_is_due(
+    const struct fsd *fsd, const struct handle *handle, const struct fuse_file_info *fi);
+/* The lock of call->fh goes; then(call). */
+void lock_release(struct call *call, void (*then)(struct call *call));
 
 #endif

@@ -4,15 +4,22 @@
  *
  * ready: INIT is answered and the session stands; mountd is told. Where the root is a
  * subtree's it is found in between (subtree.h), and the kernel is served from then on.
+ * A process that goes on for another one (kept.h) is ready as soon as it serves the kernel.
  * ending: SIGTERM, unmounted, or mountd is gone. The echo's thread stops first
  * (its system calls need us), then the session is closed, so that its
  * ephemerals go at once.
+ * leaving: mountd says so, another process goes on: session, open files and
+ * requests without an answer are left to it.
+ *
+ * mountd says "go", "ping" and "leave"; we say "standby" (go may come), "ready",
+ * "pong", "left", "ended", and "failed: WHY". One word is one datagram.
  */
 #include "fsd/call.h"
 #include "fsd/clock.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
+#include "fsd/kept.h"
 #include "fsd/kernel.h"
 #include "fsd/mounted.h"
 #include "fsd/options.h"
@@ -33,6 +40,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -40,14 +48,17 @@
 
 #define CLOSE_MS 2000	  /* for the session's end, if the replica answers at all */
 #define ECHO_STOP_MS 2000 /* a system call of the echo that never ends doesn't keep us */
+#define LEAVE_MS 500	  /* likewise, where somebody waits to go on */
 
 struct life {
 	struct fsd fsd;
 	struct options options;
 	struct conf *conf;
 	struct mounted *mounted;
-	struct event *term, *interrupt, *control, *ending;
+	struct event *term, *interrupt, *control, *ending, *complaint;
+	int complaint_fd;   /* the echo's thread wakes the loop */
 	uint64_t ending_ns; /* 0: not yet */
+	bool leaving;	    /* and not ending */
 	bool initialised, connected, told;
 	bool searching; /* for the root */
 	int status;	/* of the process's end */
@@ -80,14 +91,20 @@ hopeless(const struct life *life, int code, const char *format, ...)
 }
 
 static void
-maybe_ready(struct life *life)
+ready(struct life *life)
 {
-	if (!life->initialised || !life->connected || life->told)
-		return;
 	life->told = true;
+	kept_begin(life->fsd.kept);
 	tell(life, "ready");
 	log_info("ready mountpoint=%s session=0x%llx", life->options.mountpoint,
 	    (unsigned long long)link_session(life->fsd.link));
+}
+
+static void
+maybe_ready(struct life *life)
+{
+	if (life->initialised && life->connected && !life->told)
+		ready(life);
 }
 
 static void
@@ -102,13 +119,49 @@ on_init(void *arg)
 static void
 on_echo_ref(void *arg, uint64_t ino)
 {
-	inode_ref(arg, ino);
+	struct life *life = arg;
+
+	kept_give(life->fsd.kept, kernel_unique(life->fsd.kernel));
+	inode_ref(&life->fsd, ino);
+}
+
+static void
+on_echo_begins(void *arg)
+{
+	const struct life *life = arg;
+
+	kernel_apart(life->fsd.kernel);
+	if (life->options.control_fd >= 0)
+		close(life->options.control_fd);
+}
+
+static void
+on_echo_complains(void *arg)
+{
+	static const uint64_t one = 1;
+	const struct life *life = arg;
+
+	if (write(life->complaint_fd, &one, sizeof one) < 0)
+		return; /* it is full: the loop is about to look */
+}
+
+static void
+on_complaint(evutil_socket_t fd, short events, void *arg)
+{
+	struct life *life = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof count) == sizeof count)
+		echo_complaint(life->fsd.echo);
 }
 
 static bool
 on_echo_last(void *arg, uint64_t id, struct wire_stat *stat)
 {
-	return inode_last(arg, id, stat);
+	const struct life *life = arg;
+
+	return inode_last(&life->fsd, id, stat);
 }
 
 static void
@@ -117,6 +170,23 @@ on_closed(void *arg)
 	struct life *life = arg;
 
 	event_base_loopbreak(life->fsd.base);
+}
+
+/* Until the echo has stopped; without its answers it can't. Then there is nothing to be freed. */
+static void
+on_leaving(struct life *life)
+{
+	static const struct timeval again = { .tv_usec = 1000 };
+	bool patient = fsd_now_ns() - life->ending_ns < LEAVE_MS * UINT64_C(1000000);
+
+	if (!echo_stopped(life->fsd.echo) && patient) {
+		event_add(life->ending, &again);
+		return;
+	}
+	kernel_stop(life->fsd.kernel);
+	tell(life, "left");
+	log_info("left to another process");
+	_exit(0);
 }
 
 /* Until the echo has stopped, then the session's end. */
@@ -129,7 +199,9 @@ on_ending(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
-	if (!echo_stopped(life->fsd.echo) && patient)
+	if (life->leaving)
+		on_leaving(life);
+	else if (!echo_stopped(life->fsd.echo) && patient)
 		event_add(life->ending, &again);
 	else
 		link_close(life->fsd.link, CLOSE_MS, on_closed, life);
@@ -138,8 +210,9 @@ on_ending(evutil_socket_t fd, short events, void *arg)
 static void
 end(struct life *life, const char *why)
 {
-	if (life->ending_ns != 0)
+	if (life->ending_ns != 0 && !life->leaving)
 		return;
+	life->leaving = false;
 	log_info("ending reason=\"%s\"", why);
 	life->ending_ns = fsd_now_ns();
 	echo_stop(life->fsd.echo);
@@ -187,6 +260,7 @@ refuse(struct life *life, const char *why)
 static void
 serve(struct fsd *fsd)
 {
+	fsd->kept->head->root = fsd->root.id;
 	echo_root(fsd->echo, fsd->root.id);
 	kernel_start(fsd->kernel);
 }
@@ -223,18 +297,54 @@ on_connected(void *arg)
 	}
 }
 
-/* mountd says nothing; only its end is of interest. */
+static void
+leave(struct life *life)
+{
+	if (life->ending_ns != 0 || !life->told)
+		return;
+	life->leaving = true;
+	life->ending_ns = fsd_now_ns();
+	echo_stop(life->fsd.echo);
+	event_active(life->ending, EV_TIMEOUT, 1);
+}
+
 static void
 on_control(evutil_socket_t fd, short events, void *arg)
 {
 	struct life *life = arg;
-	char ignored[64];
+	char text[64];
+	ssize_t n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
 
 	(void)events;
-	if (recv(fd, ignored, sizeof ignored, MSG_DONTWAIT) > 0)
+	if (n <= 0) {
+		event_del(life->control);
+		end(life, "mountd is gone");
 		return;
-	event_del(life->control);
-	end(life, "mountd is gone");
+	}
+	text[n] = '\0';
+	if (strcmp(text, "ping") == 0)
+		tell(life, "pong");
+	else if (strcmp(text, "leave") == 0)
+		leave(life);
+}
+
+/* Another process may have to leave first. */
+static void
+wait_for_go(const struct life *life)
+{
+	char text[64];
+	ssize_t n;
+
+	if (life->options.control_fd < 0)
+		return;
+	tell(life, "standby");
+	for (;;) {
+		n = recv(life->options.control_fd, text, sizeof text - 1, 0);
+		if (n == 0 || (n < 0 && errno != EINTR))
+			exit(0);
+		if (n == 2 && memcmp(text, "go", 2) == 0)
+			return;
+	}
 }
 
 static void
@@ -247,6 +357,10 @@ events_make(struct life *life)
 	life->ending = evtimer_new(base, on_ending, life);
 	CHECK(life->term != NULL && life->interrupt != NULL && life->ending != NULL);
 	CHECK(event_add(life->term, NULL) == 0 && event_add(life->interrupt, NULL) == 0);
+	life->complaint_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	life->complaint =
+	    event_new(base, life->complaint_fd, EV_READ | EV_PERSIST, on_complaint, life);
+	CHECK(life->complaint != NULL && event_add(life->complaint, NULL) == 0);
 	if (life->options.control_fd < 0)
 		return;
 	/* No program that we start, none that a crash handler starts, keeps mountd waiting. */
@@ -281,7 +395,9 @@ static void
 rooms_make(struct life *life)
 {
 	static const struct echo_handler echo_handler = { .ref = on_echo_ref,
-		.last = on_echo_last };
+		.last = on_echo_last,
+		.begins = on_echo_begins,
+		.complains = on_echo_complains };
 	static const struct kernel_handler kernel_handler = { .ready = on_init, .gone = on_gone };
 	static char identity[WIRE_IDENTITY_MAX];
 	static struct link_address addresses[1 + CONF_MEMBERS_MAX];
@@ -289,7 +405,8 @@ rooms_make(struct life *life)
 		.naddresses = addresses_find(life, addresses),
 		.identity = identity,
 		.timeout_ms = life->options.timeout_ms,
-		.stale = life->options.stale };
+		.stale = life->options.stale,
+		.kept = &life->fsd.kept->head->link };
 	struct fsd *fsd = &life->fsd;
 	char host[256] = "";
 
@@ -297,8 +414,11 @@ rooms_make(struct life *life)
 	snprintf(identity, sizeof identity, "%s:%s", host, life->options.mountpoint);
 
 	fsd->stale = life->options.stale;
+	fsd->root.mode = S_IFDIR | 0755;
 	if (life->options.subtree == NULL)
-		fsd->root = (struct wire_stat){ .id = FUSE_ROOT_ID, .mode = S_IFDIR | 0755 };
+		fsd->root.id = FUSE_ROOT_ID;
+	else if (fsd->kept->takes_over)
+		fsd->root.id = fsd->kept->head->root;
 	fsd->connected = on_connected;
 	fsd->connected_arg = life;
 	fsd->inodes = inodes_new(fsd);
@@ -309,16 +429,33 @@ rooms_make(struct life *life)
 	fsd->strays = strays_new(fsd);
 	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)
 		hopeless(life, EX_OSERR, "/dev/fuse: %s", strerror(errno));
-	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, fsd);
+	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, life);
 	if (fsd->echo == NULL)
 		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
-	life->mounted = mounted_watch(fsd->base, life->options.mountpoint, on_unmounted, life);
+	life->mounted = mounted_watch(
+	    fsd->base, life->options.mountpoint, &fsd->kept->head->mounted, on_unmounted, life);
 	if (life->mounted == NULL)
 		hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);
 	CHECK(fsd->link != NULL);
 	if (fsd->root.id != 0)
 		serve(fsd);
+}
+
+/* Where a process before us ended, or anew. */
+static void
+begin(struct life *life)
+{
+	struct fsd *fsd = &life->fsd;
+	struct kept_head *head = fsd->kept->head;
+
+	if (fsd->kept->takes_over && !kernel_adopt(fsd->kernel))
+		hopeless(life, EX_OSERR, "taking over: %s", strerror(errno));
+	if (head->echo.pending && head->link.replay == 0)
+		head->link.replay = head->echo.done.zxid - 1;
+	echo_keep(fsd->echo, &head->echo);
+	if (fsd->kept->takes_over)
+		ready(life);
 }
 
 /* The answers to what is still open go to the kernel before its descriptor is closed. */
@@ -337,10 +474,11 @@ rooms_free(struct life *life)
 	echo_free(fsd->echo);
 	strays_free(fsd->strays);
 	waits_free(fsd->waits);
-	handles_free(fsd->handles);
+	handles_free(fsd);
 	graces_free(fsd->graces);
 	inodes_free(fsd->inodes);
 	qualifieds_free(fsd->qualifieds);
+	kept_close(fsd->kept);
 }
 
 int
@@ -355,18 +493,28 @@ main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN); /* mountd decides */
 	if (conf_load(life.options.conf, &life.conf, err, sizeof err) != 0)
 		hopeless(&life, EX_CONFIG, "%s", err);
+	life.fsd.kept = kept_open(life.options.kept_fd);
+	if (life.fsd.kept == NULL)
+		hopeless(&life, EX_SOFTWARE, "what the last fsd has left: %s",
+		    errno == EPROTO ? "another layout" : strerror(errno));
+	wait_for_go(&life);
+	kept_enter(life.fsd.kept);
 	life.fsd.base = event_base_new();
 	if (life.fsd.base == NULL)
 		hopeless(&life, EX_OSERR, "no event loop");
 	events_make(&life);
 	rooms_make(&life);
+	begin(&life);
 
 	event_base_dispatch(life.fsd.base);
+	tell(&life, "ended");
 
 	rooms_free(&life);
 	event_free(life.term);
 	event_free(life.interrupt);
 	event_free(life.ending);
+	event_free(life.complaint);
+	close(life.complaint_fd);
 	if (life.control != NULL)
 		event_free(life.control);
 	event_base_free(life.fsd.base);

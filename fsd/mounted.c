@@ -12,8 +12,7 @@
 struct mounted {
 	FILE *table;
 	struct event *event;
-	uint64_t id;	       /* the kernel's, of the mount; used again when it is gone */
-	uint32_t major, minor; /* of the file system: not used again while the echo has it open */
+	const struct mounted_id *is;
 	void (*gone)(void *arg);
 	void *arg;
 };
@@ -31,7 +30,8 @@ is_mounted(struct mounted *mounted)
 	while (!found && getline(&line, &size, mounted->table) > 0)
 		found = sscanf(line, "%" SCNu64 " %*u %" SCNu32 ":%" SCNu32, &id, &major, &minor) ==
 			    3 &&
-			id == mounted->id && major == mounted->major && minor == mounted->minor;
+			id == mounted->is->id && major == mounted->is->major &&
+			minor == mounted->is->minor;
 	free(line);
 	return found;
 }
@@ -49,23 +49,31 @@ on_change(evutil_socket_t fd, short events, void *arg)
 	mounted->gone(mounted->arg);
 }
 
+static bool
+look(const char *mountpoint, struct mounted_id *id)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &stx) != 0)
+		return false;
+	*id = (struct mounted_id){ stx.stx_mnt_id, stx.stx_dev_major, stx.stx_dev_minor };
+	return true;
+}
+
 struct mounted *
-mounted_watch(struct event_base *base, const char *mountpoint, void (*gone)(void *arg), void *arg)
+mounted_watch(struct event_base *base, const char *mountpoint, struct mounted_id *id,
+    void (*gone)(void *arg), void *arg)
 {
 	struct mounted *mounted = calloc(1, sizeof *mounted);
-	struct statx stx;
 
 	if (mounted == NULL)
 		return NULL;
 	mounted->gone = gone;
 	mounted->arg = arg;
+	mounted->is = id;
 	mounted->table = fopen("/proc/self/mountinfo", "re");
-	if (mounted->table == NULL ||
-	    statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &stx) != 0)
+	if (mounted->table == NULL || (id->id == 0 && !look(mountpoint, id)))
 		goto failed;
-	mounted->id = stx.stx_mnt_id;
-	mounted->major = stx.stx_dev_major;
-	mounted->minor = stx.stx_dev_minor;
 	/* The table can always be read: its changes are edges. The first one is the beginning. */
 	mounted->event = event_new(
 	    base, fileno(mounted->table), EV_READ | EV_PERSIST | EV_ET, on_change, mounted);

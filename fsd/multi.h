@@ -1,7 +1,7 @@
 /*
  * `.zab/txn` and `.zab/stream`: text to MULTI and back (steps.h). multi.c is what both share;
  * zabtxn.c: one write is one transaction; zabstream.c: each line is one, and nobody
- * waits for it. Called by op_file.c, op_read.c and zabfile.c.
+ * waits for it. Called by op_write.c, op_read.c and zabfile.c.
  */
 #ifndef ZABFS_FSD_MULTI_H
 #define ZABFS_FSD_MULTI_H
@@ -26,7 +26,10 @@ void multi_send(
 void zabtxn_write(struct call *call, struct handle *handle, const char *data);
 
 struct stream;
-struct stream *stream_new(struct fsd *fsd, bool keeps_results);
+/* The handle: whose counts it keeps, borrowed until stream_close. */
+struct stream *stream_new(struct fsd *fsd, struct handle *handle);
+/* That of a process before us: what it had taken and not done is an error, its results are lost. */
+void stream_restore(struct fsd *fsd, struct handle *handle);
 /* The file is closed: what is under way goes on. */
 void stream_close(struct stream *stream);
 void stream_write(struct call *call, struct stream *stream, const char *data);

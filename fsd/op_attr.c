@@ -16,9 +16,11 @@
 #define STATFS_NODE 256 /* bytes of disk that a small node takes, for the free ones */
 
 static double
-timeout_of(const struct call *call)
+timeout_of(const struct call *call, const struct wire_stat *stat)
 {
-	return ino_kind(call->ino) == INO_ZNODE ? reply_forever(call->fsd) : 0;
+	if (ino_kind(call->ino) != INO_ZNODE || reply_attr_timeout(call->fsd, stat) == 0)
+		return 0;
+	return reply_forever(call->fsd);
 }
 
 static bool
@@ -126,7 +128,7 @@ got(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		reply_code(call, call_code(reply, stat));
 	} else {
 		zab_attr(call->ino, stat, &attr);
-		reply_attr(call, &attr, timeout_of(call));
+		reply_attr(call, &attr, timeout_of(call, stat));
 	}
 	call_free(call);
 }
@@ -219,7 +221,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	if ((call->mode & WIRE_SET_SIZE) != 0) {
 		inode_value_drop(fsd, id);
 		if (handle != NULL && call->req != NULL)
-			handle_pin(handle, NULL);
+			handle_pin(fsd, handle, NULL);
 	}
 	if (handle != NULL && handle->expect >= 0 && call_code(reply, stat) == ERR_OK)
 		handle->expect = stat->version;
@@ -233,7 +235,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (ino_kind(call->ino) != INO_ZNODE)
 			inode_invalidate(fsd, ino_make(INO_ZNODE, id));
 		zab_attr(call->ino, stat, &attr);
-		if (!reply_attr(call, &attr, timeout_of(call)))
+		if (!reply_attr(call, &attr, timeout_of(call, stat)))
 			inode_invalidate(fsd, call->ino);
 	}
 	call_free(call);

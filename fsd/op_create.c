@@ -229,12 +229,12 @@ exists(struct call *call, struct handle *handle)
 
 /* A line with the name that the sequence has given. */
 static void
-answer_name(struct handle *handle, struct blob name)
+answer_name(struct call *call, struct handle *handle, struct blob name)
 {
 	char line[WIRE_NAME_MAX + 2];
 	int len = snprintf(line, sizeof line, "%.*s\n", (int)name.len, (const char *)name.data);
 
-	handle_answer(handle, line, (size_t)len);
+	handle_answer(call->fsd, handle, line, (size_t)len);
 }
 
 static void
@@ -260,7 +260,7 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (call->target.modifier.async)
 		handle_async(handle);
 	if (call->target.modifier.sequence)
-		answer_name(handle, reply->data);
+		answer_name(call, handle, reply->data);
 	/* Before the kernel can ask. */
 	grace_created(call->fsd, call->tid, handle->ino);
 	if (reply_create(call, stat, number(call, stat->id), handle)) {

@@ -6,6 +6,8 @@
  * exactly once, whatever else changes meanwhile.
  */
 #include "fsd/inode.h"
+#include "fsd/kept.h"
+#include "fsd/kernel.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -104,7 +106,8 @@ page_add_dots(struct page *page, int64_t offset, const struct wire_stat *dir)
 
 /* With a stat, the entry is one that the kernel will know: a reference. */
 static bool
-page_add_entry(struct page *page, const struct wire_entry *entry, struct wire_stat *stat)
+page_add_entry(const struct fsd *fsd, struct page *page, const struct wire_entry *entry,
+    const struct wire_stat *stat)
 {
 	struct fuse_entry_param param;
 	char name[WIRE_NAME_MAX + 1];
@@ -118,7 +121,7 @@ page_add_entry(struct page *page, const struct wire_entry *entry, struct wire_st
 		reply_stat(stat, &param.attr);
 		param.ino = entry->id;
 		param.entry_timeout = REPLY_FOREVER;
-		param.attr_timeout = REPLY_FOREVER;
+		param.attr_timeout = reply_attr_timeout(fsd, stat);
 	}
 	return page_add(page, name, &param, (off_t)(entry->id + OFFSET_IDS));
 }
@@ -151,10 +154,11 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 	struct wire_stat stat;
 	int more;
 
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	while ((more = wire_entry_next(&data, &entry)) == 1) {
 		if (entry.name.len == 0 || (call->plus && wire_stat_unpack(entry.stat, &stat) != 0))
 			return false;
-		if (!page_add_entry(page, &entry, call->plus ? &stat : NULL))
+		if (!page_add_entry(call->fsd, page, &entry, call->plus ? &stat : NULL))
 			return true;
 		if (!call->plus)
 			continue;

@@ -42,7 +42,7 @@ value_found(struct call *call, const struct wire_reply *reply, const struct wire
 		value_unref(value);
 		entry_found(call, stat);
 	}
-	inode_forget(fsd, id, 1);
+	inode_let_go(fsd, id);
 }
 
 /*
@@ -81,7 +81,7 @@ looked_up(struct call *call, const struct wire_reply *reply, const struct wire_s
 		 * A reference of our own: the interest that this answer has begun must not end
 		 * meanwhile.
 		 */
-		inode_ref(call->fsd, stat->id);
+		inode_hold(call->fsd, stat->id);
 		call->ino = stat->id;
 		call_read(call, stat->id, value_found);
 	} else {

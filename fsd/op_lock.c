@@ -5,11 +5,11 @@
  */
 #include "fsd/lock.h"
 
+#include "fsd/kernel.h"
 #include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/stray.h"
 #include "replica/lib/err.h"
-#include "replica/lib/log.h"
 
 #include <sys/file.h>
 
@@ -191,7 +191,8 @@ static bool
 at_once(fuse_req_t req, struct handle *handle, int op)
 {
 	struct fsd *fsd = call_fsd(req);
-	bool lost = is_lost(fsd, handle), had = may_have(handle);
+	/* (a LOCK_UN that a process before us was about to carry out comes again) */
+	bool lost = is_lost(fsd, handle), had = may_have(handle) || kernel_is_resent(fsd->kernel);
 
 	if ((op & LOCK_UN) == 0) {
 		if (!handle_expired(fsd, handle))
@@ -239,28 +240,37 @@ op_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 	}
 }
 
+bool
+lock_is_due(const struct fsd *fsd, const struct handle *handle, const struct fuse_file_info *fi)
+{
+	if (handle == NULL || handle->adopted)
+		return fi->flock_release;
+	return handle->claim != 0 && !is_lost(fsd, handle);
+}
+
+static void
+left(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)stat;
+	if (reply->code != ERR_OK)
+		stray_lock(call->fsd, ino_node(call->ino), call->fh);
+	call->go(call);
+}
+
 /*
  * Its own id is the RELEASE's second one: what else the close does has the first, and is done
  * before.
  */
 void
-lock_release(
-    struct fsd *fsd, const struct handle *handle, uint64_t ino, const struct fuse_file_info *fi)
+lock_release(struct call *call, void (*then)(struct call *call))
 {
-	bool unknown = (handle == NULL || handle->adopted) && fi->flock_release;
-	struct call *call;
+	struct wire_msg msg = { .type = WIRE_T_UNLOCK,
+		.unlock = { .id = ino_node(call->ino), .owner = call->fh } };
 
-	if (!unknown && (handle == NULL || handle->claim == 0 || is_lost(fsd, handle)))
-		return;
-	call = call_new(fsd, NULL);
-	if (call == NULL) {
-		log_warn("no memory for an unlock");
-		return;
-	}
 	call->rid++;
-	call->ino = ino;
-	call->fh = fi->fh;
-	unlock(call);
+	call->go = then;
+	stray_lock_forget(call->fsd, call->fh);
+	call_send(call, &msg, left);
 }
 
 /* Byte ranges. Without these the kernel would lock them locally and silently. */

@@ -3,18 +3,21 @@
  * sees half of two (fsd/README.md, fact 5). The snapshot is changed by a read
  * at offset 0, by a write through the same file, and by a read behind its end
  * if the new value only goes on where the old one ended (tail -f of an
- * appended file). See fsd.h.
+ * appended file). POLL: of what makes its reader wait. See fsd.h.
  */
 #include "fsd/events.h"
 #include "fsd/flow.h"
 #include "fsd/inode.h"
+#include "fsd/kernel.h"
 #include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <xxhash.h>
 
 /*
  * Whether `later` begins with all of `earlier`: who has read that far has read a part of
@@ -26,12 +29,37 @@ goes_on(const struct value *earlier, const struct value *later)
 	return later->len >= earlier->len && memcmp(earlier->data, later->data, earlier->len) == 0;
 }
 
+/* The same, where a process before us knew what was read, all of it. */
+static bool
+goes_on_unseen(const struct handle *handle, const struct value *later)
+{
+	const struct handle_read *read = &handle->read;
+
+	if (!read->hashed || handle->stat.version == later->stat.version)
+		return true;
+	return later->len >= read->len && XXH64(later->data, read->len, 0) == read->hash;
+}
+
 /* Makes `value` (borrowed) the snapshot, if a reader at this offset may change it. */
 static void
-adopt(struct handle *handle, struct value *value, int64_t offset)
+adopt(struct fsd *fsd, struct handle *handle, struct value *value, int64_t offset)
 {
-	if (handle->value == NULL || offset == 0 || goes_on(handle->value, value))
-		handle_pin(handle, value_ref(value));
+	if (offset == 0 ||
+	    (handle->value == NULL ? goes_on_unseen(handle, value) : goes_on(handle->value, value)))
+		handle_pin(fsd, handle, value_ref(value));
+}
+
+/* Of a snapshot that went with a process before us all was read. */
+static void
+reply_snapshot(struct call *call, struct handle *handle)
+{
+	if (handle->value == NULL) {
+		reply_line(call, "", 0);
+	} else {
+		handle_was_read(call->fsd, handle, (uint64_t)call->offset + call->size);
+		reply_value(call, handle->value, call->offset, call->size);
+	}
+	call_free(call);
 }
 
 /*
@@ -41,8 +69,8 @@ adopt(struct handle *handle, struct value *value, int64_t offset)
 static void
 expect(struct handle *handle)
 {
-	if ((handle->flags & O_ACCMODE) == O_RDWR && (handle->flags & O_APPEND) == 0 &&
-	    !handle->versioned && !handle->trunc)
+	if (handle->value != NULL && (handle->flags & O_ACCMODE) == O_RDWR &&
+	    (handle->flags & O_APPEND) == 0 && !handle->versioned && !handle->trunc)
 		handle->expect = handle->value->stat.version;
 }
 
@@ -53,9 +81,9 @@ fetched(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	struct value *value;
 
 	/* A deleted file goes on to be what it was, for those who have it open. */
-	if (handle != NULL && reply->code == ERR_NONODE && handle->value != NULL) {
-		reply_value(call, handle->value, call->offset, call->size);
-		call_free(call);
+	if (handle != NULL && reply->code == ERR_NONODE &&
+	    (handle->value != NULL || handle->read.hashed)) {
+		reply_snapshot(call, handle);
 		return;
 	}
 	if (handle == NULL || call_code(reply, stat) != ERR_OK) {
@@ -70,11 +98,10 @@ fetched(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		return;
 	}
 	inode_value_keep(call->fsd, stat->id, value);
-	adopt(handle, value, call->offset);
+	adopt(call->fsd, handle, value, call->offset);
 	value_unref(value);
 	expect(handle);
-	reply_value(call, handle->value, call->offset, call->size);
-	call_free(call);
+	reply_snapshot(call, handle);
 }
 
 /* Whether the snapshot answers; otherwise the replica is asked. */
@@ -86,11 +113,13 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 	bool fresh = handle->fresh, told = inode_known(fsd, ino_make(INO_ZNODE, id));
 
 	handle->fresh = false;
+	if (handle->value == NULL)
+		handle_restore(fsd, handle);
 	if (handle->value != NULL && offset > 0 && (uint64_t)offset < handle->value->len)
 		return true;
 	if (cached != NULL) {
 		if (cached != handle->value)
-			adopt(handle, cached, offset);
+			adopt(fsd, handle, cached, offset);
 		return true;
 	}
 	if (handle->value == NULL)
@@ -152,9 +181,26 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 		zab_read(call, handle);
 	} else if (from_snapshot(fsd, handle, offset)) {
 		expect(handle);
-		reply_value(call, handle->value, offset, size);
-		call_free(call);
+		reply_snapshot(call, handle);
 	} else {
 		call_read(call, ino_node(handle->ino), fetched);
 	}
+}
+
+void
+op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+	struct handle *handle = handle_find(call_fsd(req), fi->fh);
+	unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+	(void)ino;
+	if (handle != NULL && ph != NULL)
+		handle->poll = kernel_poll_id(call_fsd(req)->kernel);
+	if (handle != NULL && handle->stream != NULL)
+		events = stream_poll(handle->stream, ph);
+	else if (handle != NULL && handle->events != NULL)
+		events = events_poll(handle->events, ph);
+	else if (ph != NULL)
+		fuse_pollhandle_destroy(ph);
+	fuse_reply_poll(req, events);
 }

@@ -15,6 +15,7 @@ usage(void)
 {
 	fprintf(stderr,
 	    "usage: zabfs-fsd -f CONF [-s SOCKET] [-r SUBTREE] -m MOUNTPOINT -F FUSEFD [-C CTLFD]"
+	    " [-K KEPTFD]"
 	    " [-o timeout=10s,stale,ro] [-dv]\n");
 	exit(EX_USAGE);
 }
@@ -73,9 +74,10 @@ options_parse(int argc, char **argv, struct options *options)
 {
 	int c;
 
-	*options =
-	    (struct options){ .fuse_fd = -1, .control_fd = -1, .timeout_ms = TIMEOUT_MS_DEFAULT };
-	while ((c = getopt(argc, argv, "f:s:r:m:F:C:o:dv")) != -1) {
+	*options = (struct options){
+		.fuse_fd = -1, .control_fd = -1, .kept_fd = -1, .timeout_ms = TIMEOUT_MS_DEFAULT
+	};
+	while ((c = getopt(argc, argv, "f:s:r:m:F:C:K:o:dv")) != -1) {
 		switch (c) {
 		case 'f':
 			options->conf = optarg;
@@ -94,6 +96,9 @@ options_parse(int argc, char **argv, struct options *options)
 			break;
 		case 'C':
 			options->control_fd = descriptor(optarg);
+			break;
+		case 'K':
+			options->kept_fd = descriptor(optarg);
 			break;
 		case 'o':
 			mount_options(optarg, options);

@@ -79,37 +79,62 @@ qualifieds_free(struct qualifieds *all)
 	free(all);
 }
 
+static struct key
+key_of(enum ino_kind kind, const struct qualified *is)
+{
+	return (struct key){ .kind = kind,
+		.id = is->id,
+		.ttl_ms = is->modifier.ttl_ms,
+		.from = is->modifier.from,
+		.sequence = is->modifier.sequence,
+		.versioned = is->modifier.versioned,
+		.version = is->modifier.version,
+		.owner = is->modifier.owner,
+		.async = is->modifier.async };
+}
+
+static uint64_t
+add(struct qualifieds *all, const struct key *key, uint64_t ino, const struct qualified *is)
+{
+	struct entry *entry = calloc(1, sizeof *entry);
+	PPvoid_t slot;
+
+	CHECK(entry != NULL);
+	entry->key = *key;
+	entry->is = *is;
+	entry->ino = ino;
+	HASH_ADD(hh, all->by_key, key, sizeof entry->key, entry);
+	slot = JudyLIns(&all->by_ino, ino, PJE0);
+	CHECK(slot != NULL && slot != PPJERR);
+	*slot = entry;
+	if (ino_kind(ino) == INO_MODIFIER)
+		dir_add(all, entry);
+	return ino;
+}
+
 uint64_t
 qualified_ino(struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier)
 {
+	struct qualified is = { .id = id, .modifier = *modifier };
 	struct qualifieds *all = fsd->qualifieds;
-	struct key key = { .kind = kind,
-		.id = id,
-		.ttl_ms = modifier->ttl_ms,
-		.from = modifier->from,
-		.sequence = modifier->sequence,
-		.versioned = modifier->versioned,
-		.version = modifier->version,
-		.owner = modifier->owner,
-		.async = modifier->async };
+	struct key key = key_of(kind, &is);
 	struct entry *entry;
-	PPvoid_t slot;
 
 	HASH_FIND(hh, all->by_key, &key, sizeof key, entry);
 	if (entry != NULL)
 		return entry->ino;
-	entry = calloc(1, sizeof *entry);
-	CHECK(entry != NULL);
-	entry->key = key;
-	entry->is = (struct qualified){ .id = id, .modifier = *modifier };
-	entry->ino = ino_make(kind, all->next++);
-	HASH_ADD(hh, all->by_key, key, sizeof key, entry);
-	slot = JudyLIns(&all->by_ino, entry->ino, PJE0);
-	CHECK(slot != NULL && slot != PPJERR);
-	*slot = entry;
-	if (kind == INO_MODIFIER)
-		dir_add(all, entry);
-	return entry->ino;
+	return add(all, &key, ino_make(kind, all->next++), &is);
+}
+
+void
+qualified_adopt(struct fsd *fsd, uint64_t ino, const struct qualified *is)
+{
+	struct qualifieds *all = fsd->qualifieds;
+	struct key key = key_of(ino_kind(ino), is);
+
+	if (ino_node(ino) >= all->next)
+		all->next = ino_node(ino) + 1;
+	add(all, &key, ino, is);
 }
 
 static struct entry *

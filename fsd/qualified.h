@@ -26,6 +26,8 @@ void qualifieds_free(struct qualifieds *all);
 /* kind: INO_MODIFIER, INO_REACHED or INO_EVENTS. */
 uint64_t qualified_ino(
     struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier);
+/* One that a process before us gave out. */
+void qualified_adopt(struct fsd *fsd, uint64_t ino, const struct qualified *is);
 /* Of any of these kinds. Borrowed until the kernel forgets it. NULL: not known. */
 const struct qualified *qualified_find(const struct fsd *fsd, uint64_t ino);
 /* Of a node found through a modifier *ino becomes its alias. False: not known. */

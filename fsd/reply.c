@@ -4,6 +4,8 @@
 #include "fsd/grace.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
+#include "fsd/kept.h"
+#include "fsd/kernel.h"
 #include "replica/lib/err.h"
 
 #include <string.h>
@@ -41,6 +43,14 @@ reply_forever(const struct fsd *fsd)
 	return link_get_state(fsd->link) == LINK_SUSPENDED ? 0 : REPLY_FOREVER;
 }
 
+double
+reply_attr_timeout(const struct fsd *fsd, const struct wire_stat *stat)
+{
+	bool held_here = stat->handle != 0 && stat->owner == link_session(fsd->link);
+
+	return held_here ? 0 : REPLY_FOREVER;
+}
+
 /* The request, for the one answer that it gets. */
 static fuse_req_t
 take(struct call *call)
@@ -76,6 +86,7 @@ entry(struct call *call, struct fuse_entry_param *param)
 
 	if (req == NULL)
 		return false;
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	inode_ref(call->fsd, param->ino);
 	if (fuse_reply_entry(req, param) == 0)
 		return true;
@@ -89,7 +100,7 @@ reply_entry(struct call *call, const struct wire_stat *stat)
 	struct fuse_entry_param param = {
 		.ino = stat->id,
 		.entry_timeout = REPLY_FOREVER,
-		.attr_timeout = REPLY_FOREVER,
+		.attr_timeout = reply_attr_timeout(call->fsd, stat),
 	};
 
 	reply_stat(stat, &param.attr);
@@ -108,8 +119,9 @@ reply_entry_zab(struct call *call, uint64_t ino, const struct stat *attr, double
 
 /* Direct I/O from a snapshot (fact 5); nothing depends on FLUSH (fact 15). */
 static void
-file_info(const struct handle *handle, struct fuse_file_info *fi)
+file_info(struct handle *handle, struct fuse_file_info *fi)
 {
+	handle->given = true;
 	memset(fi, 0, sizeof *fi);
 	fi->fh = handle->fh;
 	fi->direct_io = 1;
@@ -130,6 +142,7 @@ reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, stru
 		return false;
 	reply_stat(stat, &param.attr);
 	file_info(handle, &fi);
+	kept_give(call->fsd->kept, call->rid / KERNEL_RIDS);
 	inode_ref(call->fsd, ino);
 	if (fuse_reply_create(req, &param, &fi) == 0)
 		return true;

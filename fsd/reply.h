@@ -15,6 +15,11 @@
 
 /* For attributes: REPLY_FOREVER, or 0 while they may be old because no replica answers. */
 double reply_forever(const struct fsd *fsd);
+/*
+ * How long the attributes that a process of this mount sees may be used: not at all where they end
+ * with a close(2), which nobody waits for.
+ */
+double reply_attr_timeout(const struct fsd *fsd, const struct wire_stat *stat);
 void reply_stat(const struct wire_stat *stat, struct stat *out);
 
 /* Each answers call->req, if anybody still waits, and ends the wait. */

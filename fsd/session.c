@@ -19,6 +19,7 @@ static void
 on_change(void *arg, const struct wire_change *change)
 {
 	struct fsd *fsd = arg;
+	bool is_new = echo_change(fsd->echo, change->zxid);
 
 	if (!is_served(fsd))
 		return;
@@ -26,7 +27,7 @@ on_change(void *arg, const struct wire_change *change)
 		inode_gone(fsd, change->id);
 	else if (change->kind == WIRE_MOVE && change->id2 != 0)
 		inode_gone(fsd, change->id2);
-	change_apply(fsd, change);
+	change_apply(fsd, change, is_new);
 	if (change->kind == WIRE_ATTR && S_ISDIR(change->mode))
 		inode_invalidate_zab(fsd, change->id);
 }
@@ -73,7 +74,10 @@ on_state(void *arg, enum link_state state)
 static void
 on_interests(void *arg, struct link *link)
 {
-	inode_interests(arg, link);
+	struct fsd *fsd = arg;
+
+	echo_again(fsd->echo);
+	inode_interests(fsd, link);
 }
 
 const struct link_handler session_handler = {

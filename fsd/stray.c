@@ -1,5 +1,5 @@
 /*
- * Takes back what nobody holds. See stray.h; called by op_create.c, op_file.c and op_lock.c.
+ * Takes back what nobody holds. See stray.h; called by op_create.c, op_release.c and op_lock.c.
  *
  * A write's id must be above all that were promised never to come again
  * (link.h), and below those that the kernel's next request will have. Of the ids

@@ -1,4 +1,4 @@
-/* Shared values. See value.h; used by inode.c, op_file.c, op_read.c, zabfile.c. */
+/* Shared values. See value.h; used by inode.c, op_open.c, op_read.c, zabfile.c. */
 #include "fsd/value.h"
 
 #include <stdlib.h>

@@ -129,7 +129,8 @@ zab_writable(uint64_t ino)
 
 /* Pins the text; stat is that of the znode, or nothing. */
 static bool
-pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_t len)
+pin(struct fsd *fsd, struct handle *handle, const struct wire_stat *stat, const char *text,
+    size_t len)
 {
 	static const struct wire_stat none;
 	struct value *value;
@@ -138,12 +139,12 @@ pin(struct handle *handle, const struct wire_stat *stat, const char *text, size_
 	    stat != NULL ? stat : &none, (struct blob){ (const uint8_t *)text, (uint32_t)len });
 	if (value == NULL)
 		return false;
-	handle_pin(handle, value);
+	handle_pin(fsd, handle, value);
 	return true;
 }
 
 static int
-make_report(const struct fsd *fsd, struct handle *handle, struct blob text)
+make_report(struct fsd *fsd, struct handle *handle, struct blob text)
 {
 	msgpack_sbuffer out;
 	bool pinned;
@@ -153,7 +154,7 @@ make_report(const struct fsd *fsd, struct handle *handle, struct blob text)
 		CHECK(msgpack_sbuffer_write(&out, (const char *)text.data, text.len) == 0);
 	if (ino_kind(handle->ino) == INO_METRICS)
 		figures_text(fsd, &out);
-	pinned = pin(handle, NULL, out.data, out.size);
+	pinned = pin(fsd, handle, NULL, out.data, out.size);
 	msgpack_sbuffer_destroy(&out);
 	return pinned ? ERR_OK : ERR_NOMEM;
 }
@@ -165,7 +166,7 @@ make_sync(struct fsd *fsd, struct handle *handle, uint64_t zxid)
 	int len = snprintf(text, sizeof text, "0x%" PRIx64 "\n", zxid);
 
 	grace_synced(fsd);
-	return pin(handle, NULL, text, (size_t)len) ? ERR_OK : ERR_NOMEM;
+	return pin(fsd, handle, NULL, text, (size_t)len) ? ERR_OK : ERR_NOMEM;
 }
 
 /* ERR_OK, or why there is no content. */
@@ -183,7 +184,9 @@ make(struct call *call, struct handle *handle, const struct wire_reply *reply,
 		return make_sync(call->fsd, handle, reply->zxid);
 	if (stat == NULL)
 		return ERR_PROTO;
-	return pin(handle, stat, text, zab_stat_text(stat, text, sizeof text)) ? ERR_OK : ERR_NOMEM;
+	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text))
+		   ? ERR_OK
+		   : ERR_NOMEM;
 }
 
 static int
@@ -191,8 +194,9 @@ make_session(struct call *call, struct handle *handle)
 {
 	char text[ZAB_TEXT_MAX];
 
-	return pin(handle, NULL, text, zab_session_text(call->fsd, text, sizeof text)) ? ERR_OK
-										       : ERR_NOMEM;
+	return pin(call->fsd, handle, NULL, text, zab_session_text(call->fsd, text, sizeof text))
+		   ? ERR_OK
+		   : ERR_NOMEM;
 }
 
 static void
@@ -221,9 +225,9 @@ static bool
 open_commands(struct call *call, struct handle *handle)
 {
 	if (ino_kind(handle->ino) == INO_TXN)
-		handle_answer(handle, "", 0);
+		handle_answer(call->fsd, handle, "", 0);
 	else if (ino_kind(handle->ino) == INO_STREAM)
-		handle->stream = stream_new(call->fsd, (handle->flags & O_ACCMODE) != O_WRONLY);
+		handle->stream = stream_new(call->fsd, handle);
 	else
 		return false;
 	opened(call, handle, ERR_OK);

@@ -6,18 +6,21 @@
  */
 #include "fsd/flow.h"
 #include "fsd/kernel.h"
+#include "fsd/lines.h"
 #include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
+#include "replica/lib/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RESULTS_MAX (16u << 20)
-#define READ_MAX (1u << 20) /* bytes that were read and are not forgotten yet */
 
 /* A line that was written; gone when its result is among the others. */
 struct line {
@@ -32,26 +35,27 @@ struct stream {
 	struct fsd *fsd;
 	struct flow flow;
 	bool keeps, closed;
-	TAILQ_HEAD(, line) lines;
+	struct handle_flow *kept, own; /* the handle's, while it is open */
+	bool broken;		       /* the beginning of the next line is lost */
+	TAILQ_HEAD(, line) written;
 	char *partial; /* the beginning of a line */
 	size_t partial_len;
-	msgpack_sbuffer results;
-	size_t read; /* of them */
+	struct lines results;
 	uint64_t lost;
-	struct fuse_pollhandle *poll; /* NULL: nobody polls */
 };
 
 struct stream *
-stream_new(struct fsd *fsd, bool keeps_results)
+stream_new(struct fsd *fsd, struct handle *handle)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 
 	CHECK(stream != NULL);
 	stream->fsd = fsd;
-	stream->keeps = keeps_results;
+	stream->keeps = (handle->flags & O_ACCMODE) != O_WRONLY;
+	stream->kept = &handle->flow;
 	flow_init(&stream->flow);
-	TAILQ_INIT(&stream->lines);
-	msgpack_sbuffer_init(&stream->results);
+	TAILQ_INIT(&stream->written);
+	lines_init(&stream->results);
 	return stream;
 }
 
@@ -68,10 +72,8 @@ maybe_free(struct stream *stream)
 {
 	if (!stream->closed || !flow_idle(&stream->flow))
 		return;
-	CHECK(TAILQ_EMPTY(&stream->lines));
-	if (stream->poll != NULL)
-		fuse_pollhandle_destroy(stream->poll);
-	msgpack_sbuffer_destroy(&stream->results);
+	CHECK(TAILQ_EMPTY(&stream->written));
+	lines_destroy(&stream->results);
 	free(stream->partial);
 	free(stream);
 }
@@ -80,32 +82,45 @@ void
 stream_close(struct stream *stream)
 {
 	stream->closed = true;
+	stream->own = *stream->kept;
+	stream->kept = &stream->own;
 	maybe_free(stream);
 }
 
 static void
-append(struct stream *stream, const char *text, size_t len)
+say_lost(struct stream *stream, uint64_t count)
 {
-	CHECK(msgpack_sbuffer_write(&stream->results, text, len) == 0);
+	text_format(&stream->results.text, "lost %llu\n", (unsigned long long)count);
+}
+
+void
+stream_restore(struct fsd *fsd, struct handle *handle)
+{
+	struct stream *stream = stream_new(fsd, handle);
+
+	handle->stream = stream;
+	stream->broken = handle->flow.partial;
+	if (handle->flow.under_way != 0)
+		stream->flow.error = ETIMEDOUT;
+	if (stream->keeps && handle->flow.unread != 0)
+		say_lost(stream, handle->flow.unread);
+	handle->flow.under_way = 0;
+	handle->flow.unread = stream->keeps && handle->flow.unread != 0;
 }
 
 static void
 keep_result(struct stream *stream, const struct line *line)
 {
-	char text[64];
-
 	if (!stream->keeps || stream->closed)
 		return;
-	if (stream->results.size - stream->read + line->result.size > RESULTS_MAX) {
+	if (lines_unread(&stream->results) + line->result.size > RESULTS_MAX) {
 		stream->lost++;
 		return;
 	}
 	if (stream->lost != 0)
-		append(stream, text,
-		    (size_t)snprintf(
-			text, sizeof text, "lost %llu\n", (unsigned long long)stream->lost));
+		say_lost(stream, stream->lost);
 	stream->lost = 0;
-	append(stream, line->result.data, line->result.size);
+	text_put(&stream->results.text, line->result.data, line->result.size);
 }
 
 /* Results come in the order of the lines. */
@@ -114,16 +129,12 @@ gather(struct stream *stream)
 {
 	struct line *line;
 
-	while ((line = TAILQ_FIRST(&stream->lines)) != NULL && line->done) {
-		TAILQ_REMOVE(&stream->lines, line, next);
+	while ((line = TAILQ_FIRST(&stream->written)) != NULL && line->done) {
+		TAILQ_REMOVE(&stream->written, line, next);
 		keep_result(stream, line);
 		line_free(line);
 	}
-	if (stream->poll == NULL)
-		return;
-	fuse_lowlevel_notify_poll(stream->poll);
-	fuse_pollhandle_destroy(stream->poll);
-	stream->poll = NULL;
+	lines_wake(&stream->results);
 }
 
 static void
@@ -138,6 +149,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	call_free(call);
 	gather(stream);
 	flow_end(&stream->flow, err_errno(reply->code));
+	stream->kept->under_way = stream->flow.outstanding;
 	maybe_free(stream);
 }
 
@@ -167,11 +179,17 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 	steps_init(&line->steps, who->umask);
 	msgpack_sbuffer_init(&line->result);
 	errnum = steps_line(&line->steps, text, len, why);
+	if (stream->broken) {
+		errnum = ETIMEDOUT;
+		snprintf(why, sizeof why, "the beginning of the line is lost");
+	}
+	stream->broken = false;
 	if (errnum == 0 && line->steps.count == 0) {
 		line_free(line);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&stream->lines, line, next);
+	TAILQ_INSERT_TAIL(&stream->written, line, next);
+	stream->kept->unread++;
 	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
 	if (call == NULL) {
 		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
@@ -180,6 +198,7 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 	call->rid = rid;
 	call->arg = line;
 	flow_begin(&stream->flow);
+	stream->kept->under_way = stream->flow.outstanding;
 	multi_send(call, who, &line->steps, answered);
 }
 
@@ -228,13 +247,8 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 		call_free(call);
 		return;
 	}
+	stream->kept->partial = stream->partial_len != 0 || stream->broken;
 	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
-}
-
-static size_t
-unread(const struct stream *stream)
-{
-	return stream->results.size - stream->read;
 }
 
 static void
@@ -246,24 +260,13 @@ read_more(struct call *call)
 void
 stream_read(struct call *call, struct stream *stream)
 {
-	size_t len = unread(stream);
-
-	if (len == 0 && stream->flow.outstanding != 0) {
+	if (lines_unread(&stream->results) == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
 		return;
 	}
-	stream->read += reply_line(call, len == 0 ? "" : stream->results.data + stream->read, len);
-	if (stream->read == 0) {
-		call_free(call);
-		return;
-	}
-	if (unread(stream) == 0 || stream->read > READ_MAX) {
-		stream->results.size = unread(stream);
-		memmove(stream->results.data, stream->results.data + stream->read,
-		    stream->results.size);
-		stream->read = 0;
-	}
+	if (lines_read(&stream->results, call) && stream->kept->unread != 0)
+		stream->kept->unread--;
 	call_free(call);
 }
 
@@ -288,11 +291,8 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 {
 	unsigned events = 0;
 
-	if (handle != NULL && stream->poll != NULL)
-		fuse_pollhandle_destroy(stream->poll);
-	if (handle != NULL)
-		stream->poll = handle;
-	if (unread(stream) != 0 || stream->flow.outstanding == 0)
+	lines_poll(&stream->results, handle);
+	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
 	if (stream->flow.outstanding < FLOW_MAX)
 		events |= POLLOUT | POLLWRNORM;

@@ -22,7 +22,7 @@ refuse(struct call *call, struct handle *handle, int errnum, const char *why)
 
 	msgpack_sbuffer_init(&text);
 	steps_error(errnum, why, &text);
-	handle_answer(handle, text.data, text.size);
+	handle_answer(call->fsd, handle, text.data, text.size);
 	msgpack_sbuffer_destroy(&text);
 	reply_err(call, errnum);
 	call_free(call);
@@ -39,7 +39,7 @@ done(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	msgpack_sbuffer_init(&text);
 	steps_results(steps_packed(steps), reply, BETWEEN, &text);
 	if (handle != NULL)
-		handle_answer(handle, text.data, text.size);
+		handle_answer(call->fsd, handle, text.data, text.size);
 	msgpack_sbuffer_destroy(&text);
 	steps_destroy(steps);
 	free(steps);

@@ -14,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static struct mountd mountd = { .timeout_ms = TIMEOUT_MS_DEFAULT, .fuse_fd = -1 };
+static struct mountd mountd = { .timeout_ms = TIMEOUT_MS_DEFAULT, .fuse_fd = -1, .kept_fd = -1 };
 
 static _Noreturn void
 usage(void)

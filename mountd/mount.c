@@ -6,25 +6,91 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. */
+#define MNT_ID_UNIQUE 0x4000 /* STATX_MNT_ID_UNIQUE, since Linux 6.8 */
+#define LOOK_MS 10000	     /* a mountd that lives has replaced an fsd that hangs by then */
+
+int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The type of what is mounted there last, by the kernel's table: nobody is asked. */
+static bool
+is_zabfs(const char *mountpoint)
+{
+	char *line = NULL, path[PATH_MAX], type[64];
+	FILE *table = fopen("/proc/self/mountinfo", "re");
+	size_t size = 0;
+	bool ours = false;
+
+	while (table != NULL && getline(&line, &size, table) > 0) {
+		const char *rest = strstr(line, " - ");
+
+		if (sscanf(line, "%*u %*u %*s %*s %4095s", path) == 1 &&
+		    strcmp(path, mountpoint) == 0)
+			ours = rest != NULL && sscanf(rest, " - %63s", type) == 1 &&
+			       strcmp(type, "fuse.zabfs") == 0;
+	}
+	free(line);
+	if (table != NULL)
+		fclose(table);
+	return ours;
+}
+
+/* By a process of its own, which may hang. */
+static pid_t
+look(const char *mountpoint)
+{
+	struct statfs st;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(statfs(mountpoint, &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED));
+	return pid;
+}
+
+/*
+ * A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. One whose
+ * mountd is dead, and whose fsd hangs, answers nobody.
+ */
 static void
 stale_remove(const char *mountpoint)
 {
-	struct statfs st;
+	pid_t pid = look(mountpoint);
+	int64_t until_ms = now_ms() + LOOK_MS;
+	bool hangs = pid > 0, dead;
+	int status = 0;
 
-	if (statfs(mountpoint, &st) == 0 || errno != ENOTCONN)
-		return;
-	if (umount2(mountpoint, MNT_DETACH) == 0)
+	while (hangs && now_ms() < until_ms) {
+		hangs = waitpid(pid, &status, WNOHANG) == 0;
+		if (hangs)
+			usleep(1000);
+	}
+	dead = !hangs && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	if (hangs)
+		kill(pid, SIGKILL);
+	if ((dead || (hangs && is_zabfs(mountpoint))) &&
+	    umount2(mountpoint, MNT_FORCE | MNT_DETACH) == 0)
 		log_info("stale mount removed mountpoint=%s", mountpoint);
+	if (hangs)
+		waitpid(pid, NULL, WNOHANG);
 }
 
 int
@@ -45,14 +111,19 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 	return 0;
 }
 
-/* The device of what is mounted there, without asking its daemon, which may be dead. 0: unknown. */
+/*
+ * What is mounted there, without asking its daemon, which may be dead. 0: unknown. A device's number
+ * is given out again at once, to whom a mount follows: only an older kernel has no better one.
+ */
 static uint64_t
-device_at(const char *mountpoint)
+mount_at(const char *mountpoint)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, STATX_TYPE, &stx) != 0)
+	if (statx(AT_FDCWD, mountpoint, AT_STATX_DONT_SYNC, MNT_ID_UNIQUE, &stx) != 0)
 		return 0;
+	if ((stx.stx_mask & MNT_ID_UNIQUE) != 0)
+		return stx.stx_mnt_id;
 	return (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
 }
 
@@ -62,6 +133,11 @@ mount_make(struct mountd *mountd)
 	char data[128], source[PATH_MAX];
 	int error;
 
+	mountd->kept_fd = memfd_create("zabfs-kept", MFD_CLOEXEC);
+	if (mountd->kept_fd < 0) {
+		log_error("memory: %s", strerror(errno));
+		return EX_OSERR;
+	}
 	mountd->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (mountd->fuse_fd < 0) {
 		error = errno;
@@ -75,7 +151,7 @@ mount_make(struct mountd *mountd)
 	    mountd->subtree != NULL ? mountd->subtree : "");
 	if (mount(source, mountd->mountpoint, "fuse.zabfs",
 		mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
-		mountd->device = device_at(mountd->mountpoint);
+		mountd->mounted = mount_at(mountd->mountpoint);
 		return 0;
 	}
 	error = errno;
@@ -85,10 +161,10 @@ mount_make(struct mountd *mountd)
 }
 
 /* Until umount(8), or an abort through /sys/fs/fuse: then the device's number may be another's. */
-static bool
-connected(int fuse_fd)
+bool
+mount_connected(const struct mountd *mountd)
 {
-	struct pollfd fd = { .fd = fuse_fd };
+	struct pollfd fd = { .fd = mountd->fuse_fd };
 
 	return poll(&fd, 1, 0) == 0 || (fd.revents & POLLERR) == 0;
 }
@@ -96,15 +172,15 @@ connected(int fuse_fd)
 void
 mount_remove(struct mountd *mountd)
 {
-	bool mounted = connected(mountd->fuse_fd);
+	bool mounted = mount_connected(mountd);
 
 	/* Closing our descriptor aborts what still hangs on it: nobody waits for a dead fsd. */
 	close(mountd->fuse_fd);
 	/* Only what is ours: after umount(8) another file system may be mounted here. */
-	if (mountd->device == 0 || device_at(mountd->mountpoint) != mountd->device)
+	if (mountd->mounted == 0 || mount_at(mountd->mountpoint) != mountd->mounted)
 		return;
 	if (!mounted)
 		stale_remove(mountd->mountpoint);
-	else if (umount2(mountd->mountpoint, MNT_DETACH) != 0 && errno != EINVAL)
+	else if (umount2(mountd->mountpoint, MNT_FORCE | MNT_DETACH) != 0 && errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
 }

@@ -1,7 +1,12 @@
 /*
- * fsd's process: started with /dev/fuse and a control socket, told to end by
- * our signals, waited for. The control socket carries one datagram each way in
- * a life: fsd says "ready" or "failed: WHY"; its end tells fsd that we are
+ * The life of a mount: fsd after fsd. One that dies, hangs, or is to be replaced
+ * by what was installed since, is followed by another, which goes on with what
+ * is open (fsd/kept.h). Processes wait meanwhile; nothing they asked for is lost.
+ *
+ * We say "go" (the device is yours), "ping" and "leave"; fsd says "standby",
+ * "ready", "pong", "left" (another may go on), "ended" (the mount did), "failed:
+ * WHY". Its end of the socket closes when it is dead, even where a thread of it
+ * hangs in the kernel until the next one answers. Our end tells it that we are
  * gone. See mountd.h.
  */
 #include "mountd/mountd.h"
@@ -9,255 +14,411 @@
 #include "replica/lib/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
-#define FAILED "failed: " /* before what a datagram says of a failed start */
-#define SLACK_MS 5000	  /* beyond the session timeout, until the mount must answer */
+#define SLACK_MS 5000	/* beyond the session timeout, until the mount must answer */
+#define TAKE_MS 5000	/* until one that goes on must say so */
+#define LEAVE_MS 2000	/* until one that is to leave must have */
+#define KILLED_MS 1000	/* until one that was killed is dead for us, whatever holds it up */
+#define REAP_MS 5	/* for what it ended with, which only the log wants to know */
+#define PING_MS 1000	/* between two */
+#define PINGS_MAX 5	/* without an answer: it hangs */
+#define QUICK_MS 1000	/* a life as short as that */
+#define QUICK_MAX 10	/* in a row: something is wrong that does not go away */
+#define QUICK_FREE 3	/* that many need no pause */
+#define PAUSE_MS_MIN 20 /* then, doubled each time */
+#define PAUSE_MS_MAX 500
 
-struct child {
-	pid_t pid;
-	int control;
-	bool ready, ending, failed;
-	int64_t deadline_ms; /* INT64_MAX: none */
+struct supervisor {
+	struct mountd *mountd;
+	void (*ready)(void);
+	int signals;
+	struct child now, next; /* next: it is to take over from one that lives */
+	bool mounted;		/* it has answered once: from now on a death is no end */
+	bool ending, failed;
+	unsigned quick;	  /* deaths in a row */
+	int64_t again_ms; /* when the next one is started; INT64_MAX: there is one */
+	int64_t ping_ms;  /* the next one */
+	int64_t gone_ms;  /* since when nobody serves */
+	bool over;
+	int code;
 };
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* fsd lies beside us, before and after installation. */
 static void
-fsd_path(char *path, size_t len)
+over(struct supervisor *super, int code)
 {
-	ssize_t n = readlink("/proc/self/exe", path, len - 1);
-	char *slash;
-
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		snprintf(slash + 1, len - (size_t)(slash + 1 - path), "zabfs-fsd");
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, len, "zabfs-fsd");
+	super->over = true;
+	super->code = code;
 }
 
-/* As fsd does it: in the background the child has no stderr that anybody reads. */
-static _Noreturn void
-child_fails(int control, int code, const char *what)
+static void
+go(struct child *child)
 {
-	char text[PATH_MAX + 64];
+	child->going = true;
+	child->started_ms = now_ms();
+	child_say(child, "go");
+}
 
-	snprintf(text, sizeof text, "%s%s: %s", FAILED, what, strerror(errno));
-	send(control, text, strlen(text), MSG_NOSIGNAL);
-	_exit(code);
+static void
+start(struct supervisor *super)
+{
+	int code = child_start(super->mountd, &super->now);
+
+	super->again_ms = INT64_MAX;
+	if (code != 0)
+		over(super, code);
+	super->now.started_ms = now_ms();
+	super->now.deadline_ms =
+	    now_ms() + (super->mounted ? TAKE_MS : (int64_t)super->mountd->timeout_ms + SLACK_MS);
+}
+
+/* The one that stands by begins. */
+static void
+promote(struct supervisor *super)
+{
+	super->now = super->next;
+	super->next = (struct child){ .control = -1, .deadline_ms = INT64_MAX };
+	super->now.deadline_ms = now_ms() + TAKE_MS;
+	go(&super->now);
+}
+
+static int64_t
+pause_ms(unsigned quick)
+{
+	int64_t ms = PAUSE_MS_MIN;
+
+	if (quick <= QUICK_FREE)
+		return 0;
+	while (--quick > QUICK_FREE)
+		ms *= 2;
+	return ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX;
+}
+
+/* Another one goes on, unless that has been tried too often. */
+static void
+restart(struct supervisor *super, const char *how)
+{
+	bool quick = now_ms() - super->now.started_ms < QUICK_MS;
+
+	super->quick = quick ? super->quick + 1 : 0;
+	if (super->quick >= QUICK_MAX) {
+		log_error("fsd died %u times in a row, each within %d ms: unmounting", super->quick,
+		    QUICK_MS);
+		over(super, 1);
+		return;
+	}
+	log_warn("fsd died %s pid=%d", how, (int)super->now.pid);
+	super->gone_ms = now_ms();
+	child_forget(&super->now);
+	if (super->next.standby)
+		promote(super);
+	else
+		super->again_ms = now_ms() + pause_ms(super->quick);
+}
+
+/* Of one that has not served: what it ended with says why. */
+static void
+never_mounted(struct supervisor *super)
+{
+	const struct child *child = &super->now;
+	char how[CHILD_END_MAX];
+
+	if (child->reaped && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0) {
+		over(super, super->failed ? EX_UNAVAILABLE : 0);
+		return;
+	}
+	if (!super->failed)
+		log_error("fsd ended %s", child_end_text(child, how));
+	over(super, child->reaped && WIFEXITED(child->status) ? WEXITSTATUS(child->status)
+							      : EX_UNAVAILABLE);
+}
+
+static void
+gone(struct supervisor *super)
+{
+	struct child *child = &super->now;
+	char how[CHILD_END_MAX];
+
+	if (!super->mounted)
+		never_mounted(super);
+	else if (super->ending || child->ended || !mount_connected(super->mountd))
+		over(super, 0);
+	else if (child->left && super->next.standby) {
+		child_forget(child);
+		super->gone_ms = now_ms();
+		promote(super);
+	} else
+		restart(super, child_end_text(child, how));
+}
+
+static void
+end(struct supervisor *super)
+{
+	if (super->ending)
+		return;
+	super->ending = true;
+	child_kill(&super->next);
+	if (super->now.pid == 0) {
+		over(super, 0);
+		return;
+	}
+	super->now.deadline_ms = now_ms() + ENDING_MS;
+	kill(super->now.pid, SIGTERM);
+}
+
+/* What was installed since takes over. */
+static void
+upgrade(struct supervisor *super)
+{
+	if (!super->now.ready || super->ending || super->next.pid != 0) {
+		log_warn("SIGHUP: not now");
+		return;
+	}
+	if (child_start(super->mountd, &super->next) == 0)
+		super->next.deadline_ms = now_ms() + TAKE_MS;
+}
+
+static void
+next_failed(struct supervisor *super)
+{
+	log_warn("the new fsd can't take over, the old one goes on");
+	child_kill(&super->next);
+	child_forget(&super->next);
+}
+
+static void
+served(struct supervisor *super)
+{
+	struct child *child = &super->now;
+
+	child->ready = true;
+	if (!super->ending)
+		child->deadline_ms = INT64_MAX;
+	super->ping_ms = now_ms() + PING_MS;
+	if (super->mounted) {
+		log_info("fsd goes on pid=%d after_ms=%lld", (int)child->pid,
+		    (long long)(now_ms() - super->gone_ms));
+		return;
+	}
+	super->mounted = true;
+	log_info("mounted");
+	super->ready();
 }
 
 /*
- * In the background fsd keeps nothing of whoever started us: he may wait for the end of a pipe.
- * What it has to say until it is ready comes through the control socket.
+ * The socket closes before the process can be waited for, and that may never be: of one that is
+ * dead a thread may wait in the kernel.
  */
 static void
-fsd_stdio(const struct mountd *mountd, int control)
+hung_up(struct child *child, int patience_ms)
 {
-	int null, log;
+	int i;
 
-	if (!mountd->foreground) {
-		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-		    dup2(null, STDERR_FILENO) < 0)
-			child_fails(control, EX_OSERR, "/dev/null");
+	close(child->control);
+	child->control = -1;
+	for (i = 0; i < patience_ms * 2 && !child->reaped; i++) {
+		child_reap(child);
+		if (!child->reaped)
+			usleep(500);
 	}
-	if (mountd->fsd_log == NULL)
-		return;
-	log = open(mountd->fsd_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
-		child_fails(control, EX_CANTCREAT, mountd->fsd_log);
-}
-
-static _Noreturn void
-fsd_exec(struct mountd *mountd, int control)
-{
-	char path[PATH_MAX], fuse[16], ctl[16], options[64];
-	const char *argv[24];
-	sigset_t none;
-	int argc = 0;
-
-	fsd_path(path, sizeof path);
-	snprintf(fuse, sizeof fuse, "%d", mountd->fuse_fd);
-	snprintf(ctl, sizeof ctl, "%d", control);
-	snprintf(options, sizeof options, "timeout=%ums%s", (unsigned)mountd->timeout_ms,
-	    mountd->stale ? ",stale" : "");
-	argv[argc++] = path;
-	argv[argc++] = "-f";
-	argv[argc++] = mountd->conf;
-	if (mountd->socket != NULL) {
-		argv[argc++] = "-s";
-		argv[argc++] = mountd->socket;
-	}
-	if (mountd->subtree != NULL) {
-		argv[argc++] = "-r";
-		argv[argc++] = mountd->subtree;
-	}
-	argv[argc++] = "-m";
-	argv[argc++] = mountd->mountpoint;
-	argv[argc++] = "-F";
-	argv[argc++] = fuse;
-	argv[argc++] = "-C";
-	argv[argc++] = ctl;
-	argv[argc++] = "-o";
-	argv[argc++] = options;
-	if (mountd->foreground || mountd->fsd_log != NULL)
-		argv[argc++] = "-d";
-	if (mountd->verbose > 0)
-		argv[argc++] = "-v";
-	argv[argc] = NULL;
-	fcntl(mountd->fuse_fd, F_SETFD, 0);
-	fcntl(control, F_SETFD, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	fsd_stdio(mountd, control);
-	execvp(path, (char **)(uintptr_t)argv);
-	child_fails(control, EX_UNAVAILABLE, path);
-}
-
-static int
-start(struct mountd *mountd, struct child *child)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		log_error("control socket: %s", strerror(errno));
-		return EX_OSERR;
-	}
-	child->pid = fork();
-	if (child->pid == 0)
-		fsd_exec(mountd, pair[1]);
-	close(pair[1]);
-	if (child->pid < 0) {
-		log_error("starting fsd: %s", strerror(errno));
-		close(pair[0]);
-		return EX_OSERR;
-	}
-	child->control = pair[0];
-	child->deadline_ms = now_ms() + mountd->timeout_ms + SLACK_MS;
-	log_info("fsd started pid=%d mountpoint=%s", (int)child->pid, mountd->mountpoint);
-	return 0;
+	child_kill(child);
 }
 
 static void
-end(struct child *child)
+hear_now(struct supervisor *super)
 {
-	if (child->ending)
-		return;
-	child->ending = true;
-	child->deadline_ms = now_ms() + ENDING_MS;
-	kill(child->pid, SIGTERM);
-}
+	struct child *child = &super->now;
 
-static void
-on_control(struct child *child, void (*ready)(void))
-{
-	char text[512];
-	ssize_t n = recv(child->control, text, sizeof text - 1, MSG_DONTWAIT);
-
-	if (n <= 0) {
-		/* It closed its end: it is about to end, and waitpid tells how. */
-		close(child->control);
-		child->control = -1;
-		return;
-	}
-	text[n] = '\0';
-	if (strcmp(text, "ready") == 0 && !child->ready) {
-		child->ready = true;
-		child->deadline_ms = child->ending ? child->deadline_ms : INT64_MAX;
-		log_info("mounted");
-		ready();
-	} else {
-		child->failed = true;
-		log_error(
-		    "%s", text + (strncmp(text, FAILED, strlen(FAILED)) == 0 ? strlen(FAILED) : 0));
+	switch (child_hear(child)) {
+	case CHILD_STANDBY:
+		go(child);
+		break;
+	case CHILD_READY:
+		served(super);
+		break;
+	case CHILD_PONG:
+		child->unanswered = 0;
+		break;
+	case CHILD_LEFT:
+		child->left = true;
+		break;
+	case CHILD_ENDED:
+		child->ended = true;
+		break;
+	case CHILD_FAILED:
+		super->failed = true;
+		break;
+	case CHILD_GONE:
+		hung_up(child, super->mounted ? REAP_MS : ENDING_MS);
+		gone(super);
+		break;
+	case CHILD_NOTHING:
+		break;
 	}
 }
 
-/* A hangup means the terminal; in the background there is none. */
 static void
-on_signal(const struct mountd *mountd, struct child *child, int fd)
+hear_next(struct supervisor *super)
+{
+	switch (child_hear(&super->next)) {
+	case CHILD_STANDBY:
+		super->next.standby = true;
+		super->next.deadline_ms = INT64_MAX;
+		super->now.leaving = true;
+		super->now.deadline_ms = now_ms() + LEAVE_MS;
+		child_say(&super->now, "leave");
+		break;
+	case CHILD_FAILED:
+	case CHILD_GONE:
+		next_failed(super);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Those that nobody remembers were given up before they were quite dead. */
+static void
+reap(struct supervisor *super)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+		if (info.si_pid == super->now.pid)
+			child_reap(&super->now);
+		else if (info.si_pid == super->next.pid)
+			child_reap(&super->next);
+		else
+			waitpid(info.si_pid, NULL, WNOHANG);
+		info.si_pid = 0;
+	}
+}
+
+/* A hangup of the terminal is meant for who runs in the foreground. */
+static void
+on_signal(struct supervisor *super)
 {
 	struct signalfd_siginfo info;
 
-	if (read(fd, &info, sizeof info) != sizeof info)
+	if (read(super->signals, &info, sizeof info) != sizeof info)
 		return;
-	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT ||
-	    (info.ssi_signo == SIGHUP && mountd->foreground))
-		end(child);
+	switch (info.ssi_signo) {
+	case SIGCHLD:
+		reap(super);
+		break;
+	case SIGHUP:
+		if (info.ssi_code == SI_USER)
+			upgrade(super);
+		else if (super->mountd->foreground)
+			end(super);
+		break;
+	default:
+		end(super);
+		break;
+	}
 }
 
 static void
-on_deadline(const struct mountd *mountd, struct child *child)
+on_deadline(struct supervisor *super)
 {
-	if (child->ending) {
-		log_warn("fsd does not end, killed pid=%d", (int)child->pid);
-		kill(child->pid, SIGKILL);
-		child->deadline_ms = INT64_MAX;
+	struct child *child = &super->now;
+
+	if (child->killed) {
+		gone(super);
 		return;
 	}
-	log_error("no replica answers at %s%s within the session timeout",
-	    mountd->socket != NULL ? mountd->socket : "the socket of ",
-	    mountd->socket != NULL ? "" : mountd->conf);
-	child->failed = true;
-	end(child);
-}
-
-/* Until fsd is gone; its wait status. */
-static int
-wait_for_end(const struct mountd *mountd, struct child *child, int signals, void (*ready)(void))
-{
-	struct pollfd fds[2];
-	int64_t left;
-	int status;
-
-	for (;;) {
-		if (waitpid(child->pid, &status, WNOHANG) == child->pid)
-			return status;
-		left = child->deadline_ms == INT64_MAX ? -1 : child->deadline_ms - now_ms();
-		if (child->deadline_ms != INT64_MAX && left <= 0) {
-			on_deadline(mountd, child);
-			continue;
-		}
-		fds[0] = (struct pollfd){ .fd = signals, .events = POLLIN };
-		fds[1] = (struct pollfd){ .fd = child->control, .events = POLLIN };
-		if (poll(fds, 2, left > INT_MAX ? INT_MAX : (int)left) <= 0)
-			continue;
-		if (fds[1].revents != 0)
-			on_control(child, ready);
-		if (fds[0].revents != 0)
-			on_signal(mountd, child, signals);
+	if (!super->mounted && !super->ending) {
+		log_error("no replica answers at %s%s within the session timeout",
+		    super->mountd->socket != NULL ? super->mountd->socket : "the socket of ",
+		    super->mountd->socket != NULL ? "" : super->mountd->conf);
+		super->failed = true;
+		end(super);
+		return;
 	}
+	log_warn("fsd does not %s, killed pid=%d",
+	    super->ending    ? "end"
+	    : child->leaving ? "leave"
+			     : "take over",
+	    (int)child->pid);
+	child_kill(child);
+	child->killed = true;
+	child->deadline_ms = now_ms() + KILLED_MS;
 }
 
-int
-supervise(struct mountd *mountd, void (*ready)(void))
+/* By their number, not by time: while we stand still nobody is asked. */
+static void
+ping(struct supervisor *super)
 {
-	struct child child = { .control = -1 };
+	struct child *child = &super->now;
+
+	super->ping_ms = now_ms() + PING_MS;
+	if (!child->ready || child->killed || child->leaving || super->ending)
+		return;
+	if (child->unanswered++ < PINGS_MAX) {
+		child_say(child, "ping");
+		return;
+	}
+	log_warn("fsd does not answer, killed pid=%d", (int)child->pid);
+	child_kill(child);
+	child->killed = true;
+	child->deadline_ms = now_ms() + KILLED_MS;
+}
+
+static int64_t
+least(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+static int
+patience(const struct supervisor *super)
+{
+	int64_t at = least(least(super->now.deadline_ms, super->next.deadline_ms),
+		    least(super->again_ms, super->ping_ms)),
+		left = at - now_ms();
+
+	return left < 0 ? 0 : left > PING_MS ? PING_MS : (int)left;
+}
+
+static void
+turn(struct supervisor *super)
+{
+	struct pollfd fds[] = { { .fd = super->signals, .events = POLLIN },
+		{ .fd = super->now.control, .events = POLLIN },
+		{ .fd = super->next.control, .events = POLLIN } };
+
+	if (poll(fds, 3, patience(super)) > 0) {
+		/* Who has left says so first. */
+		if (fds[1].revents != 0)
+			hear_now(super);
+		if (fds[2].revents != 0 && super->next.control == fds[2].fd)
+			hear_next(super);
+		if (fds[0].revents != 0)
+			on_signal(super);
+	}
+	if (super->over)
+		return;
+	if (now_ms() >= super->now.deadline_ms)
+		on_deadline(super);
+	if (now_ms() >= super->next.deadline_ms)
+		next_failed(super);
+	if (now_ms() >= super->ping_ms)
+		ping(super);
+	if (!super->over && now_ms() >= super->again_ms)
+		start(super);
+}
+
+static int
+signals_take(void)
+{
 	sigset_t set;
-	int signals, status, code;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -265,24 +426,28 @@ supervise(struct mountd *mountd, void (*ready)(void))
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = signalfd(-1, &set, SFD_CLOEXEC);
-	if (signals < 0) {
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int
+supervise(struct mountd *mountd, void (*ready)(void))
+{
+	struct supervisor super = { .mountd = mountd,
+		.ready = ready,
+		.now = { .control = -1, .deadline_ms = INT64_MAX },
+		.next = { .control = -1, .deadline_ms = INT64_MAX },
+		.again_ms = INT64_MAX,
+		.ping_ms = INT64_MAX };
+
+	super.signals = signals_take();
+	if (super.signals < 0) {
 		log_error("signalfd: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	code = start(mountd, &child);
-	if (code != 0)
-		return code;
-	status = wait_for_end(mountd, &child, signals, ready);
-	/* fsd may have said why it failed just before it ended. */
-	if (child.control >= 0)
-		on_control(&child, ready);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return child.failed ? EX_UNAVAILABLE : 0;
-	if (child.ready || !child.failed)
-		log_error("fsd ended %s=%d", WIFEXITED(status) ? "code" : "signal",
-		    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-	if (child.ready)
-		return child.ending ? 0 : 1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_UNAVAILABLE;
+	start(&super);
+	while (!super.over)
+		turn(&super);
+	child_kill(&super.now);
+	child_kill(&super.next);
+	return super.code;
 }

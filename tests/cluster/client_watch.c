@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -20,6 +18,7 @@
 #include <unistd.h>
 
 #define BUFFER (1 << 20)
+#define BEHIND (1 << 16) /* bytes of events that wait, about a thousand: that is far */
 #define MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE)
 #define LAST_MS 60000
 
@@ -30,6 +29,8 @@ struct watcher {
 	struct worker *worker;
 	int fd;
 	int watches[DIRS];
+	char *raised;		  /* what was taken from the kernel, */
+	size_t at, len, room;	  /* and is gone through up to here */
 	uint32_t ends;		  /* names that were seen */
 	bool finished[REGISTERS]; /* the last value was seen */
 };
@@ -53,18 +54,25 @@ event_name(uint32_t mask)
 	return "OTHER";
 }
 
-/* When an event is there, reading shows the change that it stands for, or a later one. */
+/*
+ * When an event is there, reading shows the change that it stands for, or a later one. The clients
+ * together change more than one can look at: who is far behind looks at registers only, whose last
+ * value has to be seen.
+ */
 static void
 look(struct watcher *watcher, const char *dir, const char *name)
 {
 	struct worker *worker = watcher->worker;
 	char path[PATH_LEN], value[VALUE_LEN + 2];
+	bool is_register = strcmp(dir, "reg") == 0;
 	uint64_t begun = now_ns();
 	struct stat st;
 	int error;
 
+	if (!is_register && watcher->len - watcher->at > BEHIND)
+		return;
 	worker_path(worker, path, "%s/%s", dir, name);
-	if (strcmp(dir, "reg") != 0) {
+	if (!is_register) {
 		record(worker, begun, "look", name, "-", lstat(path, &st) == 0 ? 0 : errno);
 		return;
 	}
@@ -95,16 +103,39 @@ on_event(struct watcher *watcher, const struct inotify_event *event)
 		look(watcher, dir, name);
 }
 
+/*
+ * The kernel keeps 16,384 events, and a look takes as long as fsd and a replica need: all that there
+ * are is taken from it before each.
+ */
 static void
-read_events(struct watcher *watcher, char *buffer)
+take_events(struct watcher *watcher)
+{
+	ssize_t n;
+
+	do {
+		if (watcher->room - watcher->len < BUFFER) {
+			watcher->room += BUFFER;
+			watcher->raised = realloc(watcher->raised, watcher->room);
+			if (watcher->raised == NULL)
+				errx(1, "no memory");
+		}
+		n = read(watcher->fd, watcher->raised + watcher->len, BUFFER);
+		watcher->len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+}
+
+static void
+read_events(struct watcher *watcher)
 {
 	const struct inotify_event *event;
-	ssize_t len = read(watcher->fd, buffer, BUFFER), at;
 
-	for (at = 0; at < len; at += (ssize_t)(sizeof *event + event->len)) {
-		event = (const struct inotify_event *)(const void *)(buffer + at);
+	take_events(watcher);
+	for (watcher->at = 0; watcher->at < watcher->len; take_events(watcher)) {
+		event = (const struct inotify_event *)(const void *)(watcher->raised + watcher->at);
+		watcher->at += sizeof *event + event->len;
 		on_event(watcher, event);
 	}
+	watcher->len = 0;
 }
 
 static bool
@@ -131,30 +162,16 @@ ready(const struct client *client)
 	close(fd);
 }
 
-/*
- * The kernel keeps 16,384 events. On a machine that has more to do than it can, a thread may wait for
- * longer than those take to come: this one goes first.
- */
-static void
-soon(void)
-{
-	struct sched_param first = { .sched_priority = 1 };
-
-	if (pthread_setschedparam(pthread_self(), SCHED_RR, &first) != 0)
-		warnx("the watcher has no priority");
-}
-
 void
 watch(struct worker *worker)
 {
 	struct watcher watcher = { .worker = worker,
 		.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
 	struct pollfd pollfd = { .fd = watcher.fd, .events = POLLIN };
-	char path[PATH_LEN], *buffer = malloc(BUFFER);
+	char path[PATH_LEN];
 	uint64_t stopped = 0;
 	size_t i;
 
-	soon();
 	for (i = 0; i < DIRS; i++) {
 		worker_path(worker, path, "%s", dirs[i]);
 		watcher.watches[i] = inotify_add_watch(watcher.fd, path, MASK);
@@ -164,7 +181,7 @@ watch(struct worker *worker)
 	ready(worker->client);
 	while (!seen_all(&watcher)) {
 		if (poll(&pollfd, 1, 100) > 0)
-			read_events(&watcher, buffer);
+			read_events(&watcher);
 		if (!worker->client->stop)
 			continue;
 		if (stopped == 0)
@@ -175,7 +192,7 @@ watch(struct worker *worker)
 		}
 	}
 	/* What else has been raised by now. */
-	read_events(&watcher, buffer);
+	read_events(&watcher);
 	close(watcher.fd);
-	free(buffer);
+	free(watcher.raised);
 }

@@ -228,7 +228,7 @@ mounted() {
 mount_start() {
 	local name=$1
 	shift
-	mkdir -p "$T/$name" 2>/dev/null # a dead mount is no directory
+	timeout 5 mkdir -p "$T/$name" 2>/dev/null # a dead mount is no directory, and may answer nobody
 	"$build/zabfs-mountd" -f "$T/zabfs.conf" -d "$@" "$T/$name" >>"$T/mount-$name.log" 2>&1 </dev/null 8>&- 9>&- &
 	mountd_pid[$name]=$!
 	wait_for 20 mounted "$T/$name" && return 0
@@ -237,8 +237,9 @@ mount_start() {
 	return 1
 }
 
+# The last one: of one that was killed a thread may hang until it is answered.
 fsd_pid() {
-	pgrep -P "${mountd_pid[$1]}" -x zabfs-fsd
+	pgrep -n -P "${mountd_pid[$1]}" -x zabfs-fsd
 }
 
 # kill -9 of mountd and fsd: the mount point stays, dead.

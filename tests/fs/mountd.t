@@ -57,12 +57,49 @@ ok $? "  the mount is gone"
 is "$(cd B && ls)" "" "  and the session"
 exec 9>&-
 
+# Another process of fsd serves NAME than PID.
+other_fsd() {
+	local now
+	now=$(fsd_pid "$1") && [ "$now" != "$2" ] && [ "$(grep -c 'fsd goes on' "mount-$1.log")" -eq "$3" ]
+}
+
 mount_start A -o timeout=20s || exit 1
+leave_traces A "SIGHUP"
+session=$(grep ^id A/.zab/session)
+fsd=$(fsd_pid A)
 kill -HUP "${mountd_pid[A]}"
+wait_for 20 other_fsd A "$fsd" 1
+ok $? "  another fsd goes on"
+is "$(grep ^id A/.zab/session)" "$session" "  with the same session"
+echo more >&9
+is "$(cat B/h)" more "  and what is open"
+exec 9>&-
+wait_for 10 gone B/h
+ok $? "  until it is closed"
+
+leave_traces A "kill -9 of fsd"
+fsd=$(fsd_pid A)
+kill -9 "$fsd"
+echo more >&9
+is "$(cat B/h)" more "  what is open stays open"
+wait_for 20 other_fsd A "$fsd" 2
+ok $? "  another fsd goes on"
+is "$(grep ^id A/.zab/session)" "$session" "  with the same session"
+exec 9>&-
+wait_for 10 gone B/h
+ok $? "  what is held goes with its descriptor"
+[ -e B/e ]
+ok $? "  and an ephemeral doesn't"
+
+fsd=$(fsd_pid A)
+kill -STOP "$fsd"
+is "$(timeout 60 cat A/e)" mine "an fsd that stands still is replaced"
+grep -q "fsd does not answer, killed pid=$fsd" mount-A.log
+ok $? "  and the log says so"
+kill -TERM "${mountd_pid[A]}"
 mountd_status A
-is "$(cat status)" 0 "SIGHUP in the foreground: mountd ends with 0"
-not_mounted A
-ok $? "  the mount is gone"
+is "$(cat status)" 0 "  SIGTERM ends it as ever"
+is "$(cd B && ls)" "" "  with the session"
 
 mount_start A -o timeout=20s || exit 1
 exec 9>A/.zab/held/h
@@ -78,24 +115,45 @@ mountd_status A
 is "$(cat status)" 0 "  mountd ends with 0"
 is "$(cd B && ls)" "" "  the session ended at once"
 
-mount_start A -o timeout=1s || exit 1
-leave_traces A "kill -9 of fsd"
-session=$(awk '/^id/ { print $2 }' A/.zab/session)
-kill -9 "$(fsd_pid A)"
-mountd_status A
-is "$(cat status)" 1 "  mountd says so with 1"
-grep -q 'fsd' mount-A.log && grep -qi 'signal' mount-A.log
-ok $? "  and in its log"
-not_mounted A
-ok $? "  nothing is left mounted: nobody hangs"
+# Programs of our own, to be replaced.
+mkdir bin
+cp "$build"/zabfs-{mountd,fsd} bin
+program() {
+	printf '#!/bin/sh\n%s\n' "$1" >bin/new
+	chmod +x bin/new
+	mv bin/new bin/zabfs-fsd
+}
+its=$build
+build=$T/bin
+mount_start D -o timeout=2s || exit 1
+build=$its
+leave_traces D "a new program that can't go on"
+program 'exit 1'
+fsd=$(fsd_pid D)
+kill -HUP "${mountd_pid[D]}"
+wait_for 20 grep -q "the old one goes on" mount-D.log
+ok $? "  SIGHUP: it is said"
+is "$(fsd_pid D)" "$fsd" "  the old one stays"
+echo more >&9
+is "$(cat B/h)" more "  and works"
+program "echo new >>'$T/started'; exec '$its/zabfs-fsd' \"\$@\""
+kill -HUP "${mountd_pid[D]}"
+wait_for 20 other_fsd D "$fsd" 1
+ok $? "  one that can does"
+is "$(cat started)" new "  and it is the new one"
+program 'exit 1'
+kill -9 "$(fsd_pid D)"
+is "$(timeout 60 cat D/e 2>&1 | grep -cE 'abort|not connected')" 1 "one that dies again and again: who waits is told in the end"
+mountd_status D
+is "$(cat status)" 1 "  mountd ends with 1"
+grep -q 'error: fsd died 10 times in a row' mount-D.log
+ok $? "  and says so"
+allow_error 'mountd.*fsd died 10 times'
+not_mounted D
+ok $? "  nothing is left mounted"
 exec 9>&-
-wait_for 10 gone B/e
+wait_for 10 gone B/e && wait_for 10 gone B/h
 ok $? "  the session is over in time"
-[ ! -e B/h ]
-ok $? "  with all that it owned"
-grep -qF "session expired id=$session" replica.log
-ok $? "  by its timeout, until which it has lived on"
-allow_error 'mountd.*fsd'
 
 mount_start A -o timeout=1s || exit 1
 leave_traces A "kill -9 of mountd"
@@ -122,6 +180,25 @@ ok $? "  the session expires"
 mount_start C
 ok $? "  and the place can be mounted again"
 is "$(cat C/f)" v "  and works"
+mount_stop C
+
+mount_start C -o timeout=1s || exit 1
+leave_traces C "kill -9 of mountd while fsd stands still"
+fsd=$(fsd_pid C)
+kill -STOP "$fsd"
+timeout 60 cat C/g >waited 2>&1 &
+waiter=$!
+kill -9 "${mountd_pid[C]}"
+mountd_status C
+mount_start C
+ok $? "  the next mountd takes away what answers nobody"
+wait "$waiter"
+is "$?" 1 "  whoever waited there has an error"
+is "$(cat C/f)" v "  and it works"
+kill -CONT "$fsd"
+wait_for 10 process_gone "$fsd"
+ok $? "  the fsd that nobody watches ends"
+exec 9>&-
 mount_stop C
 
 session=$(grep ^id A/.zab/session)
@@ -193,7 +270,7 @@ findmnt -n -o SOURCE,FSTYPE,OPTIONS "$T/place" | grep -q '^zabfs *fuse.zabfs *rw
 ok $? "  and the mount table shows them"
 mountd=$(pgrep -f "mount.zabfs $T/zabfs.conf")
 kill -HUP "$mountd" "$(pgrep -P "$mountd")"
-is "$(cat place/f)" v "  SIGHUP is not for a daemon in the background"
+is "$(cat place/f)" v "  SIGHUP does not end it"
 umount place
 wait_for 10 process_gone "$mountd"
 ok $? "  umount(8) ends it"

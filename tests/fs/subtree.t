@@ -224,6 +224,17 @@ replica_kill9
 replica_restart
 is "$(ls A | wc -l)" 5 "  over a restart as well"
 
+# Another fsd goes on, at the same root.
+: >ev.A
+exec 9<A/f
+kill -9 "$(fsd_pid A)"
+is "$(ls A | wc -l):$(cat <&9)" 5:w "over the death of fsd, too"
+exec 9<&-
+echo again >W/other/app2/m
+ok "$(wait_for 30 grep -qx './ CLOSE_WRITE,CLOSE m' ev.A; echo $?)" "  and its events are told"
+rm W/other/app2/m
+ok "$(wait_for 30 grep -qx './ DELETE m' ev.A; echo $?)" "  its root's as well"
+
 # It is removed.
 inotifywait -m --format '%w %e %f' D >ev.D 2>ev.D.err &
 watch_pids+=($!)

@@ -153,6 +153,69 @@ test_run(void **state)
 	close(fd);
 }
 
+static void
+until_told(const struct echo_kept *kept, uint64_t zxid, uint64_t index)
+{
+	time_t end = time(NULL) + WAIT_S;
+
+	while (kept->done.zxid != zxid || kept->done.index != index || kept->pending) {
+		assert_true(time(NULL) < end);
+		usleep(100);
+	}
+}
+
+/* What a process that goes on has to tell, and what not. */
+static void
+test_kept(void **state)
+{
+	struct echo_kept kept = { .done = { 5, 1 }, .pending = true };
+	int fd;
+
+	(void)state;
+	echo_keep(echo, &kept);
+	assert_int_equal(kept.pid, getpid());
+	assert_int_not_equal(kept.tid, gettid());
+	assert_false(kept.pending);
+	assert_false(echo_change(echo, 4));
+	assert_false(echo_change(echo, 5));
+	assert_true(echo_change(echo, 5));
+	push(WIRE_ADD, 10);
+	assert_true(kept.pending);
+	assert_int_equal(kept.done.zxid, 5);
+	assert_int_equal(kept.done.index, 1);
+	assert_true(echo_change(echo, 7));
+	push(WIRE_ADD, 11);
+	fd = open(door, O_RDWR | O_CLOEXEC);
+	until_told(&kept, 7, 1);
+	/* The next one behind it is all that there is to tell. */
+	assert_true(echo_change(echo, 9));
+	assert_true(echo_change(echo, 9));
+	push(WIRE_ADD, 12);
+	until_told(&kept, 9, 2);
+	/* Another connection begins with the first of a transaction. */
+	echo_again(echo);
+	assert_false(echo_change(echo, 9));
+	assert_false(echo_change(echo, 9));
+	assert_true(echo_change(echo, 9));
+	close(fd);
+}
+
+/* The answer that raises an event was about to be given, or had been. */
+static void
+test_settled(void **state)
+{
+	struct echo_kept kept = { .done = { 5, 1 }, .granted = { 5, 2 } };
+
+	(void)state;
+	echo_settle(&kept, true);
+	assert_int_equal(kept.done.index, 1);
+	echo_settle(&kept, false);
+	assert_int_equal(kept.done.index, 2);
+	kept.done = (struct echo_mark){ 6, 1 };
+	echo_settle(&kept, false);
+	assert_int_equal(kept.done.zxid, 6);
+}
+
 /* A folder that is not our mount: nothing is made in it. */
 static void
 test_not_ours(void **state)
@@ -185,6 +248,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_coalescing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test(test_settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
+#include "fsd/kept.h"
 #include "fsd/kernel.h"
 #include "fsd/qualified.h"
 #include "fsd/reply.h"
@@ -48,6 +49,8 @@
 #define H_SESSION 0x77
 #define H_NOTIFIED_MAX 64
 #define H_NOTIFY_INC_EPOCH 8
+#define H_NOTIFY_RESEND 7
+#define H_RESEND_BIT (UINT64_C(1) << 63)
 
 struct answer {
 	struct fuse_out_header head;
@@ -71,6 +74,7 @@ struct harness {
 	size_t nnotified;
 	unsigned doubted;   /* how often every name was */
 	uint64_t polled;    /* the last one that was woken (fuse_poll_in's kh) */
+	unsigned resends;   /* asked for */
 	bool notify_enoent; /* what the kernel answers to notifications */
 	int notify_refused;
 	bool ready, gone;
@@ -82,6 +86,7 @@ struct harness {
 
 static struct harness h;
 static struct answer answer;
+static int h_kept_fd = -1; /* what one process leaves to the next; -1: nothing */
 
 #include "tests/unit/fsd_echo.h"
 
@@ -184,6 +189,10 @@ h_packet(void)
 		}
 		if (answer.head.error == FUSE_NOTIFY_POLL) {
 			h.polled = ((struct fuse_notify_poll_wakeup_out *)(void *)answer.body)->kh;
+			continue;
+		}
+		if (answer.head.error == H_NOTIFY_RESEND) {
+			h.resends++;
 			continue;
 		}
 		assert_int_equal(answer.head.error, FUSE_NOTIFY_INVAL_INODE);
@@ -525,6 +534,10 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.stale = stale;
 	h.fsd.root = (struct wire_stat){ .id = 1, .mode = S_IFDIR | 0755 };
 	h.fsd.echo = (struct echo *)&h;
+	h.fsd.kept = kept_open(h_kept_fd < 0 ? -1 : dup(h_kept_fd));
+	assert_non_null(h.fsd.kept);
+	kept_enter(h.fsd.kept);
+	options.kept = &h.fsd.kept->head->link;
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
 	h.fsd.qualifieds = qualifieds_new();
@@ -536,6 +549,8 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	addresses[0].text = h.path;
 	addresses[1].text = second;
 	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);
+	if (h.fsd.kept->takes_over)
+		return;
 	assert_int_equal(h_answer(h_init()), 0);
 	assert_true(h.ready);
 }
@@ -563,10 +578,11 @@ h_teardown(void **state)
 	kernel_free(h.fsd.kernel);
 	strays_free(h.fsd.strays);
 	waits_free(h.fsd.waits);
-	handles_free(h.fsd.handles);
+	handles_free(&h.fsd);
 	graces_free(h.fsd.graces);
 	inodes_free(h.fsd.inodes);
 	qualifieds_free(h.fsd.qualifieds);
+	kept_close(h.fsd.kept);
 	event_base_free(h.fsd.base);
 	msgpack_zone_free(h.zone);
 	close(h.device);

@@ -227,7 +227,7 @@ test_creations(void **state)
 	sent = create_through("held,sequence", O_RDWR, "f0000000007", &fh);
 	assert_true(sent->flags == (WIRE_ECHO | WIRE_SEQUENCE) && sent->owner == WIRE_HELD);
 	assert_int_equal(sent->handle, fh);
-	assert_int_equal(h_answer(h_release_send(entry()->nodeid, fh, O_RDWR)), 0);
+	h_release_send(entry()->nodeid, fh, O_RDWR);
 	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, F);
 }
 
@@ -510,6 +510,7 @@ test_version_truncated(void **state)
 	assert_int_equal(h_expect(WIRE_T_WRITE)->write.version, 3);
 	assert_int_equal(h.msg.write.how, WIRE_REPLACE);
 	assert_int_equal(h.msg.write.data.len, 0);
+	h_reply(unique, ERR_OK, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), 0);
 }
 

@@ -77,8 +77,7 @@ test_close(void **state)
 	assert_int_equal(h_answer(unique), 0);
 	h_expect(WIRE_T_FORGET);
 	without_connection();
-	assert_int_equal(h_answer(h_release_send(ino, fh, O_RDWR)), 0);
-	h_run_ms(TIMEOUT_MS * 2); /* its DELETE is given up */
+	assert_int_equal(h_answer(h_release_send(ino, fh, O_RDWR)), 0); /* its DELETE is given up */
 	connect_again();
 	first = h_expect(WIRE_T_DELETE)->delete.rid;
 	without_connection();
