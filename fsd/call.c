@@ -90,7 +90,7 @@ answered(void *arg, const struct wire_reply *reply)
 		if (!known)
 			reply = &broken;
 	}
-	if (known && stat.id == FUSE_ROOT_ID)
+	if (known && stat.id != 0 && stat.id == fsd->root.id)
 		fsd->root = stat;
 	if (call->root && reply->code == ERR_NOQUORUM) {
 		reply = &fine;

@@ -7,6 +7,7 @@
 #include "fsd/fsd.h"
 #include "fsd/ino.h"
 #include "fsd/inode.h"
+#include "replica/lib/log.h"
 
 #include <sys/stat.h>
 
@@ -23,7 +24,7 @@ node_changed(struct fsd *fsd, uint64_t id)
 static bool
 known(struct fsd *fsd, uint64_t id)
 {
-	return id != 0 && (id == FUSE_ROOT_ID || inode_known(fsd, ino_make(INO_ZNODE, id)));
+	return id != 0 && inode_known(fsd, ino_make(INO_ZNODE, id));
 }
 
 /* A directory's own value shows in its .zab. */
@@ -34,6 +35,33 @@ echo_dir_value(struct fsd *fsd, uint64_t dir)
 
 	if (inode_known(fsd, data) || inode_known(fsd, ino_make(INO_ZAB, dir)))
 		echo_push_zab(fsd->echo, dir, "data", data);
+}
+
+static void
+root_gone(struct fsd *fsd)
+{
+	struct wire_change told = { .kind = WIRE_ATTR, .id = fsd->root.id, .mode = fsd->root.mode };
+
+	log_warn("the znode at the mount's root was removed, there is nothing here any more");
+	inode_unnamed(fsd, fsd->root.id);
+	echo_push(fsd->echo, &told);
+}
+
+/*
+ * Whether it is about the mount's root as a name in the directory above it, which has none here:
+ * moved, it is still the root; removed or replaced, it is gone, and whoever watches it is told to
+ * look.
+ */
+static bool
+of_root(struct fsd *fsd, const struct wire_change *change)
+{
+	bool first = change->id == fsd->root.id, second = change->id2 == fsd->root.id;
+
+	if ((change->kind == WIRE_REMOVE && first) || (change->kind == WIRE_MOVE && second)) {
+		root_gone(fsd);
+		return true;
+	}
+	return (change->kind == WIRE_MOVE || change->kind == WIRE_SWAP) && (first || second);
 }
 
 void
@@ -51,6 +79,8 @@ change_apply(struct fsd *fsd, const struct wire_change *change, bool tell)
 		echo_dir_value(fsd, change->id);
 		return;
 	}
+	if (of_root(fsd, change))
+		return;
 	if (known(fsd, change->id) || known(fsd, change->id2) || known(fsd, change->parent) ||
 	    known(fsd, change->parent2))
 		echo_push(fsd->echo, change);

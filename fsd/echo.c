@@ -152,6 +152,7 @@ echo_new(
 	echo->mountpoint = mountpoint;
 	echo->handler = handler;
 	echo->arg = arg;
+	echo->root = FUSE_ROOT_ID;
 	echo->kept = &echo->own;
 	echo->tree = -1;
 	echo->door = -1;
@@ -169,6 +170,12 @@ echo_new(
 		pthread_cond_wait(&echo->work, &echo->mutex);
 	pthread_mutex_unlock(&echo->mutex);
 	return echo;
+}
+
+void
+echo_root(struct echo *echo, uint64_t root)
+{
+	echo->root = root;
 }
 
 void

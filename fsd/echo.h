@@ -60,6 +60,9 @@ struct echo_handler {
 struct echo *echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
+/* What the mount's root is called (fsd.h), if not FUSE_ROOT_ID; before anything is pushed. */
+void echo_root(struct echo *echo, uint64_t root);
+
 /* From now on it writes there what it does; what is in it is from a process before us. Borrowed. */
 void echo_keep(struct echo *echo, struct echo_kept *kept);
 /*

@@ -28,7 +28,7 @@
 #define ECHO_NOWHERE ".echo-a"
 #define ECHO_NOWHERE2 ".echo-b"
 #define ECHO_DOOR ".echo"
-#define ECHO_DOOR_INO ino_make((enum ino_kind)15, 1)
+#define ECHO_DOOR_INO ino_make((enum ino_kind)255, 1) /* no other kind */
 
 enum echo_kind {
 	ECHO_ADD = WIRE_ADD,
@@ -62,6 +62,7 @@ struct echo {
 	const char *mountpoint;
 	const struct echo_handler *handler;
 	void *arg;
+	uint64_t root;
 
 	pthread_t thread;
 	pid_t tid;

@@ -68,24 +68,41 @@ reply_entry(struct echo *echo, fuse_req_t req, uint64_t ino)
 	fuse_reply_entry(req, &entry);
 }
 
+static bool
+is_nowhere(const struct echo *echo, uint64_t parent, const char *name, const char *nowhere)
+{
+	return parent == ino_make(INO_ZAB, echo->root) && strcmp(name, nowhere) == 0;
+}
+
 /* Whether the request names what the job calls (parent, name), be it nowhere. */
 static bool
-names(uint64_t parent, const char *name, uint64_t job_parent, const char *job_name,
-    const char *nowhere)
+names(const struct echo *echo, uint64_t parent, const char *name)
 {
-	if (parent == job_parent && strcmp(name, job_name) == 0)
-		return true;
-	return parent == ino_make(INO_ZAB, FUSE_ROOT_ID) && strcmp(name, nowhere) == 0;
+	const struct echo_job *job = echo->current;
+
+	return (parent == job->parent && strcmp(name, job->name) == 0) ||
+	       is_nowhere(echo, parent, name, ECHO_NOWHERE);
+}
+
+/* Likewise (parent2, name2). */
+static bool
+names2(const struct echo *echo, uint64_t parent, const char *name)
+{
+	const struct echo_job *job = echo->current;
+
+	return (parent == job->parent2 && strcmp(name, job->name2) == 0) ||
+	       is_nowhere(echo, parent, name, ECHO_NOWHERE2);
 }
 
 /* What stood at the name before the change; 0: nothing. */
 static uint64_t
-before(const struct echo_job *job, uint64_t parent, const char *name)
+before(const struct echo *echo, uint64_t parent, const char *name)
 {
-	if (names(parent, name, job->parent, job->name, ECHO_NOWHERE))
+	const struct echo_job *job = echo->current;
+
+	if (names(echo, parent, name))
 		return job->kind == ECHO_ADD ? 0 : job->ino;
-	if ((job->kind == ECHO_MOVE || job->kind == ECHO_SWAP) &&
-	    names(parent, name, job->parent2, job->name2, ECHO_NOWHERE2))
+	if ((job->kind == ECHO_MOVE || job->kind == ECHO_SWAP) && names2(echo, parent, name))
 		return job->ino2;
 	return 0;
 }
@@ -93,16 +110,15 @@ before(const struct echo_job *job, uint64_t parent, const char *name)
 void
 echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct echo_job *job = echo->current;
-	uint64_t ino = before(job, parent, name);
+	uint64_t ino = before(echo, parent, name);
 
-	if (names(parent, name, job->parent, job->name, ECHO_NOWHERE))
+	if (names(echo, parent, name))
 		echo->asked = true;
-	else if (names(parent, name, job->parent2, job->name2, ECHO_NOWHERE2))
+	else if (names2(echo, parent, name))
 		echo->asked2 = true;
 	if (ino == 0 && ino_kind(parent) == INO_ZNODE && strcmp(name, ".zab") == 0)
 		ino = ino_make(INO_ZAB, parent);
-	if (ino == 0 && parent == ino_make(INO_ZAB, FUSE_ROOT_ID) && strcmp(name, ECHO_DOOR) == 0)
+	if (ino == 0 && parent == ino_make(INO_ZAB, echo->root) && strcmp(name, ECHO_DOOR) == 0)
 		ino = ECHO_DOOR_INO;
 	if (ino == 0)
 		fuse_reply_err(req, ENOENT);
@@ -142,7 +158,7 @@ echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 {
 	struct echo_job *job = echo->current;
 
-	if (job->kind != ECHO_ADD || !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
+	if (job->kind != ECHO_ADD || !names(echo, parent, name)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}
@@ -155,8 +171,7 @@ echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 {
 	struct echo_job *job = echo->current;
 
-	if (job->kind != ECHO_REMOVE ||
-	    !names(parent, name, job->parent, job->name, ECHO_NOWHERE)) {
+	if (job->kind != ECHO_REMOVE || !names(echo, parent, name)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}

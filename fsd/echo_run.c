@@ -69,9 +69,9 @@ dir_open(struct echo *echo, uint64_t ino)
 	} handle;
 	uint32_t words[FUSE_HANDLE_WORDS] = { (uint32_t)(ino >> 32), (uint32_t)ino, 0 };
 
-	if (ino == FUSE_ROOT_ID)
+	if (ino == echo->root)
 		return below(echo, ".");
-	if (ino == ino_make(INO_ZAB, FUSE_ROOT_ID))
+	if (ino == ino_make(INO_ZAB, echo->root))
 		return below(echo, ".zab");
 	memset(&handle, 0, sizeof handle);
 	handle.head.handle_bytes = sizeof words;
@@ -118,7 +118,7 @@ place_open(
 	place->name = name;
 	place->fd = dir_found(echo, dir);
 	if (place->fd < 0 && errno == ESTALE) {
-		place->dir = ino_make(INO_ZAB, FUSE_ROOT_ID);
+		place->dir = ino_make(INO_ZAB, echo->root);
 		place->name = nowhere;
 		place->fd = below(echo, ".zab");
 	}
@@ -316,7 +316,7 @@ echo_run(struct echo *echo, struct echo_job *job)
 		run_at(echo, job, try_value);
 		break;
 	case ECHO_ATTR:
-		if (job->ino == FUSE_ROOT_ID)
+		if (job->ino == echo->root)
 			run_root(echo, job);
 		else
 			run_at(echo, job, try_attr);

@@ -40,7 +40,8 @@ static void
 events_send(struct events *events, struct call *call, call_done done)
 {
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
-		.events = { .dir = events->dir,
+		.events = { .root = events->fsd->root.id,
+		    .dir = events->dir,
 		    .after = events->cursor,
 		    .ops = events->ops,
 		    .stream = events->stream } };

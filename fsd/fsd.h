@@ -23,7 +23,10 @@ struct fsd {
 	struct graces *graces;	       /* grace.h */
 	void (*connected)(void *arg);  /* main.c's: the session stands; NULL: nobody asks */
 	void *connected_arg;
-	/* As last seen: the way to .zab/session when nothing else answers. */
+	/*
+	 * The mount's root as last seen: the way to .zab/session when nothing else answers. Its id
+	 * is 0 until it is found (subtree.h): nobody is served before.
+	 */
 	struct wire_stat root;
 	struct wire_stat space; /* the last answer to STATFS */
 	uint64_t talks;		/* numbers given out to .zab/txn and .zab/stream */

@@ -121,7 +121,7 @@ inode_value_bytes(const struct fsd *fsd)
 static void
 release(struct fsd *fsd, struct inode *inode)
 {
-	if (inode->kept->ino == FUSE_ROOT_ID || inode->kept->nlookup != 0 || inode->holds != 0)
+	if (inode->kept->ino == fsd->root.id || inode->kept->nlookup != 0 || inode->holds != 0)
 		return;
 	if (inode->answers != 0)
 		link_forget(fsd->link, inode->kept->ino, (uint32_t)inode->answers);
@@ -166,7 +166,7 @@ inode_known(const struct fsd *fsd, uint64_t ino)
 {
 	const struct inode *inode;
 
-	if (ino == FUSE_ROOT_ID)
+	if (ino == fsd->root.id)
 		return true;
 	inode = inode_find(fsd->inodes, ino);
 	return inode != NULL && inode->kept->nlookup != 0;
@@ -369,7 +369,7 @@ adopt(void *arg, void *slot)
 	struct inode *inode;
 
 	/* It lived only while its answer was handled. */
-	if (kept->nlookup == 0 && kept->ino != FUSE_ROOT_ID) {
+	if (kept->nlookup == 0 && kept->ino != fsd->root.id) {
 		kept_slot_free(&fsd->kept->inodes, slot);
 		return;
 	}

@@ -101,7 +101,7 @@ inode_invalidate_all(struct fsd *fsd)
 	Word_t ino = 0;
 	PPvoid_t slot;
 
-	inode_invalidate(fsd, FUSE_ROOT_ID);
+	inode_invalidate(fsd, fsd->root.id);
 	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0))
 		inode_invalidate(fsd, ino);

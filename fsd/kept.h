@@ -1,7 +1,7 @@
 /*
  * What outlives this process: a memory file that mountd holds and hands to each
  * fsd of the mount in turn. A process writes as it goes, so that whoever comes
- * after it, whenever it died, knows what the kernel knows (inode.h), what is open
+ * after it, whenever it died, knows what the kernel knows (inode.h), where its root is (subtree.h), what is open
  * (handle.h), which session this is (link.h), and what was told (echo.h).
  * fsd/README.md, fact 11, says what follows from it.
  *
@@ -16,7 +16,7 @@
 #include "fsd/mounted.h"
 
 /* Another number for each change of what lies in the file: other layouts are refused. */
-#define KEPT_LAYOUT 1
+#define KEPT_LAYOUT 2
 #define KEPT_INODES (1u << 24)
 #define KEPT_HANDLES (1u << 16)
 #define KEPT_INIT_MAX 256
@@ -31,6 +31,7 @@ struct kept_thread {
 struct kept_head {
 	uint64_t magic; /* the last thing to be written: before it there is nothing */
 	uint64_t layout, sizes;
+	uint64_t root;		  /* the znode at the mount's root; 0: it is not found yet */
 	uint64_t fh_base;	  /* handle.h */
 	uint64_t unique;	  /* of the kernel's last request but those that are sent again */
 	uint32_t doubts;	  /* calls whose process did not wait for what they did */

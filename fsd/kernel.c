@@ -2,6 +2,7 @@
 #include "fsd/kernel_internal.h"
 
 #include "fsd/grace.h"
+#include "fsd/kernel_root.h"
 #include "fsd/kept.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
@@ -58,6 +59,7 @@ io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	bool ready = false;
 	ssize_t written;
 
+	kernel_root_out(fsd->root.id, iov, count);
 	if (kernel != NULL && kernel->tid != gettid())
 		return write_apart(kernel, iov, count);
 	/* The kernel has had this answer from a process before us. */
@@ -121,6 +123,7 @@ kernel_process(struct kernel *kernel, void *bytes, size_t len)
 		log_error("a request of the kernel is too short bytes=%zu", len);
 		return;
 	}
+	kernel_root_in(kernel->fsd->root.id, bytes, len);
 	if (header->opcode == FUSE_INIT &&
 	    len >= sizeof *header + offsetof(struct fuse_init_in, flags2))
 		remember_init(kernel, header, len);
@@ -224,9 +227,15 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 		return NULL;
 	}
 	kernel->event = event_new(fsd->base, fd, EV_READ | EV_PERSIST, on_readable, kernel);
-	CHECK(kernel->event != NULL && event_add(kernel->event, NULL) == 0);
+	CHECK(kernel->event != NULL);
 	fsd->kernel = kernel;
 	return kernel;
+}
+
+void
+kernel_start(struct kernel *kernel)
+{
+	CHECK(event_add(kernel->event, NULL) == 0);
 }
 
 void

@@ -2,7 +2,8 @@
  * The /dev/fuse side: reads requests from the non-blocking descriptor when the
  * loop says so, hands them to libfuse one by one, writes libfuse's answers.
  * What libfuse hides or forgets is known here: the request's id (its `unique`),
- * and FUSE_PARALLEL_DIROPS in the INIT answer (fsd/README.md, fact 19).
+ * and FUSE_PARALLEL_DIROPS in the INIT answer (fsd/README.md, fact 19). So is what
+ * the kernel calls the mount's root (kernel_root.h).
  * kernel_adopt.c is the beginning of a process that is not the mount's first.
  */
 #ifndef ZABFS_FSD_KERNEL_H
@@ -19,11 +20,13 @@ struct kernel_handler {
 };
 
 /*
- * Makes the session on fd (owned from now on) and starts to read; requests are
- * handled by fsd_ops with `fsd` as their userdata. fsd->se and fsd->kernel are
- * set. NULL: errno says why.
+ * Makes the session on fd (owned from now on); requests are handled by fsd_ops
+ * with `fsd` as their userdata. fsd->se and fsd->kernel are set. NULL: errno says
+ * why.
  */
 struct kernel *kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *arg);
+/* Begins to read: fsd->root.id is known. */
+void kernel_start(struct kernel *kernel);
 void kernel_free(struct kernel *kernel);
 
 /*

@@ -2,8 +2,9 @@
  * zabfs-fsd: the FUSE front end of one mount, started by zabfs-mountd with an
  * open /dev/fuse and a control socket. Wiring, and the two ends of a life:
  *
- * ready: INIT is answered and the session stands; mountd is told. A process that
- * goes on for another one (kept.h) is, as soon as it serves the kernel.
+ * ready: INIT is answered and the session stands; mountd is told. Where the root is a
+ * subtree's it is found in between (subtree.h), and the kernel is served from then on.
+ * A process that goes on for another one (kept.h) is ready as soon as it serves the kernel.
  * ending: SIGTERM, unmounted, or mountd is gone. The echo's thread stops first
  * (its system calls need us), then the session is closed, so that its
  * ephemerals go at once.
@@ -25,9 +26,11 @@
 #include "fsd/qualified.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
+#include "fsd/subtree.h"
 
 #include "replica/lib/check.h"
 #include "replica/lib/conf.h"
+#include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
 #include <fcntl.h>
@@ -57,6 +60,8 @@ struct life {
 	uint64_t ending_ns; /* 0: not yet */
 	bool leaving;	    /* and not ending */
 	bool initialised, connected, told;
+	bool searching; /* for the root */
+	int status;	/* of the process's end */
 };
 
 /* One datagram; mountd logs what failed. */
@@ -108,15 +113,6 @@ on_init(void *arg)
 	struct life *life = arg;
 
 	life->initialised = true;
-	maybe_ready(life);
-}
-
-static void
-on_connected(void *arg)
-{
-	struct life *life = arg;
-
-	life->connected = true;
 	maybe_ready(life);
 }
 
@@ -226,9 +222,12 @@ end(struct life *life, const char *why)
 static void
 on_unmounted(void *arg)
 {
-	const struct life *life = arg;
+	struct life *life = arg;
 
 	echo_leave(life->fsd.echo);
+	/* The device, which tells as well, is not read yet. */
+	if (life->fsd.root.id == 0)
+		end(life, "unmounted");
 }
 
 static void
@@ -242,6 +241,60 @@ on_signal(evutil_socket_t number, short events, void *arg)
 {
 	(void)events;
 	end(arg, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* The session is ended as always. */
+static void
+refuse(struct life *life, const char *why)
+{
+	char datagram[512];
+
+	snprintf(datagram, sizeof datagram, "failed: %s: %s", life->options.subtree, why);
+	tell(life, datagram);
+	log_error("%s: %s", life->options.subtree, why);
+	life->status = EX_NOINPUT;
+	end(life, "no root");
+}
+
+/* The root is known. */
+static void
+serve(struct fsd *fsd)
+{
+	fsd->kept->head->root = fsd->root.id;
+	echo_root(fsd->echo, fsd->root.id);
+	kernel_start(fsd->kernel);
+}
+
+/* Who could not be asked will be, as soon as the session goes on. */
+static void
+on_found(void *arg, int code)
+{
+	struct life *life = arg;
+
+	life->searching = false;
+	if (code == ERR_NOQUORUM)
+		return;
+	if (code != ERR_OK) {
+		refuse(life, err_text(code));
+		return;
+	}
+	serve(&life->fsd);
+	life->connected = true;
+	maybe_ready(life);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct life *life = arg;
+
+	if (life->fsd.root.id != 0) {
+		life->connected = true;
+		maybe_ready(life);
+	} else if (!life->searching && life->ending_ns == 0) {
+		life->searching = true;
+		subtree_find(&life->fsd, life->options.subtree, on_found, life);
+	}
 }
 
 static void
@@ -361,7 +414,11 @@ rooms_make(struct life *life)
 	snprintf(identity, sizeof identity, "%s:%s", host, life->options.mountpoint);
 
 	fsd->stale = life->options.stale;
-	fsd->root = (struct wire_stat){ .id = FUSE_ROOT_ID, .mode = S_IFDIR | 0755 };
+	fsd->root.mode = S_IFDIR | 0755;
+	if (life->options.subtree == NULL)
+		fsd->root.id = FUSE_ROOT_ID;
+	else if (fsd->kept->takes_over)
+		fsd->root.id = fsd->kept->head->root;
 	fsd->connected = on_connected;
 	fsd->connected_arg = life;
 	fsd->inodes = inodes_new(fsd);
@@ -381,6 +438,8 @@ rooms_make(struct life *life)
 		hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);
 	CHECK(fsd->link != NULL);
+	if (fsd->root.id != 0)
+		serve(fsd);
 }
 
 /* Where a process before us ended, or anew. */
@@ -461,5 +520,5 @@ main(int argc, char **argv)
 	event_base_free(life.fsd.base);
 	conf_free(life.conf);
 	log_info("ended");
-	return 0;
+	return life.status;
 }

@@ -43,7 +43,7 @@ multi_send(struct call *call, const struct who *who, const struct steps *steps, 
 {
 	struct wire_msg msg = { .type = WIRE_T_MULTI,
 		.multi = { .flags = WIRE_ECHO,
-		    .root = FUSE_ROOT_ID,
+		    .root = call->fsd->root.id,
 		    .uid = who->uid,
 		    .gid = who->gid,
 		    .groups = { (const uint8_t *)who->groups, who->ngroups * 4 },

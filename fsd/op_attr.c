@@ -138,7 +138,7 @@ root_hasty(struct call *call)
 {
 	struct stat attr;
 
-	zab_attr(FUSE_ROOT_ID, &call->fsd->root, &attr);
+	zab_attr(call->fsd->root.id, &call->fsd->root, &attr);
 	reply_attr(call, &attr, 0);
 }
 
@@ -154,7 +154,7 @@ getattr_at_once(fuse_req_t req, uint64_t ino)
 	struct stat attr;
 
 	if (zab_alone(ino) ||
-	    (ino_node(ino) != FUSE_ROOT_ID && !inode_last(fsd, ino_node(ino), &stat)))
+	    (ino_node(ino) != fsd->root.id && !inode_last(fsd, ino_node(ino), &stat)))
 		return false;
 	zab_attr(ino, &stat, &attr);
 	fuse_reply_attr(req, &attr, 0);
@@ -179,12 +179,12 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (call == NULL)
 		return;
 	call->ino = ino;
-	call->root = ino == FUSE_ROOT_ID;
+	call->root = ino == fsd->root.id;
 	if (ino_kind(ino) == INO_ZNODE || ino_kind(ino) == INO_ALIAS)
 		call_getattr(call, ino_node(ino), got);
 	else
 		zab_getattr(call, ino);
-	if (ino == FUSE_ROOT_ID)
+	if (ino == fsd->root.id)
 		interrupt_hurry(call, root_hasty);
 }
 

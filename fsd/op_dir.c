@@ -88,9 +88,11 @@ page_add(struct page *page, const char *name, const struct fuse_entry_param *par
 	return true;
 }
 
+/* What is above the mount's root is not seen. */
 static bool
 page_add_dots(struct page *page, int64_t offset, const struct wire_stat *dir)
 {
+	bool root = dir->id == call_fsd(page->req)->root.id;
 	struct fuse_entry_param param;
 
 	memset(&param, 0, sizeof param);
@@ -98,7 +100,7 @@ page_add_dots(struct page *page, int64_t offset, const struct wire_stat *dir)
 	param.attr.st_ino = dir->id;
 	if (offset < OFFSET_DOT && !page_add(page, ".", &param, OFFSET_DOT))
 		return false;
-	param.attr.st_ino = dir->parent != 0 ? dir->parent : dir->id;
+	param.attr.st_ino = root ? dir->id : dir->parent;
 	return offset >= OFFSET_DOTDOT || page_add(page, "..", &param, OFFSET_DOTDOT);
 }
 

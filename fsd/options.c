@@ -14,7 +14,8 @@ static _Noreturn void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: zabfs-fsd -f CONF [-s SOCKET] -m MOUNTPOINT -F FUSEFD [-C CTLFD] [-K KEPTFD]"
+	    "usage: zabfs-fsd -f CONF [-s SOCKET] [-r SUBTREE] -m MOUNTPOINT -F FUSEFD [-C CTLFD]"
+	    " [-K KEPTFD]"
 	    " [-o timeout=10s,stale,ro] [-dv]\n");
 	exit(EX_USAGE);
 }
@@ -76,13 +77,16 @@ options_parse(int argc, char **argv, struct options *options)
 	*options = (struct options){
 		.fuse_fd = -1, .control_fd = -1, .kept_fd = -1, .timeout_ms = TIMEOUT_MS_DEFAULT
 	};
-	while ((c = getopt(argc, argv, "f:s:m:F:C:K:o:dv")) != -1) {
+	while ((c = getopt(argc, argv, "f:s:r:m:F:C:K:o:dv")) != -1) {
 		switch (c) {
 		case 'f':
 			options->conf = optarg;
 			break;
 		case 's':
 			options->socket = optarg;
+			break;
+		case 'r':
+			options->subtree = optarg;
 			break;
 		case 'm':
 			options->mountpoint = optarg;

@@ -7,6 +7,7 @@
 
 struct options {
 	const char *conf, *socket, *mountpoint; /* socket NULL: the configuration's */
+	const char *subtree;			/* the mount's root; NULL: the whole tree */
 	int fuse_fd, control_fd, kept_fd;	/* control, kept -1: none */
 	uint32_t timeout_ms;
 	bool stale;

@@ -8,12 +8,21 @@
 
 #include <sys/stat.h>
 
+/* Before, nobody is served and the kernel knows nothing. */
+static bool
+is_served(const struct fsd *fsd)
+{
+	return fsd->root.id != 0;
+}
+
 static void
 on_change(void *arg, const struct wire_change *change)
 {
 	struct fsd *fsd = arg;
 	bool is_new = echo_change(fsd->echo, change->zxid);
 
+	if (!is_served(fsd))
+		return;
 	if (change->kind == WIRE_REMOVE)
 		inode_gone(fsd, change->id);
 	else if (change->kind == WIRE_MOVE && change->id2 != 0)
@@ -28,16 +37,16 @@ on_lost(void *arg)
 {
 	struct fsd *fsd = arg;
 
+	if (!is_served(fsd))
+		return;
 	log_warn("changes were missed, nothing cached is trusted any more inodes=%llu",
 	    (unsigned long long)inode_count(fsd));
 	inode_distrust(fsd);
 }
 
 static void
-on_state(void *arg, enum link_state state)
+tell_state(struct fsd *fsd, enum link_state state)
 {
-	struct fsd *fsd = arg;
-
 	/* Even a cached stat then asks, and fails (zabfs(7)). */
 	if (state == LINK_SUSPENDED && !fsd->stale) {
 		log_warn("the session's deadline has passed, reads fail from now on");
@@ -48,7 +57,16 @@ on_state(void *arg, enum link_state state)
 		inode_distrust(fsd);
 	if (fsd->echo != NULL)
 		echo_push_zab(
-		    fsd->echo, FUSE_ROOT_ID, "session", ino_make(INO_SESSION, FUSE_ROOT_ID));
+		    fsd->echo, fsd->root.id, "session", ino_make(INO_SESSION, fsd->root.id));
+}
+
+static void
+on_state(void *arg, enum link_state state)
+{
+	struct fsd *fsd = arg;
+
+	if (is_served(fsd))
+		tell_state(fsd, state);
 	if (state == LINK_CONNECTED && fsd->connected != NULL)
 		fsd->connected(fsd->connected_arg);
 }

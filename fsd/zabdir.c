@@ -50,13 +50,13 @@ static const struct zab_entry {
 
 /* The fixed entries of a directory. */
 static const struct zab_entry *
-entries_of(uint64_t ino, size_t *count)
+entries_of(const struct fsd *fsd, uint64_t ino, size_t *count)
 {
 	*count = 0;
 	if (ino_kind(ino) == INO_CLUSTER)
 		*count = CLUSTER;
 	else if (ino_kind(ino) == INO_ZAB)
-		*count = ino_node(ino) == FUSE_ROOT_ID ? ENTRIES : ENTRIES - ROOT_ENTRIES;
+		*count = ino_node(ino) == fsd->root.id ? ENTRIES : ENTRIES - ROOT_ENTRIES;
 	return ino_kind(ino) == INO_CLUSTER ? cluster : entries;
 }
 
@@ -251,7 +251,7 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 	struct stat attr;
 	size_t i, count;
 
-	all = entries_of(parent, &count);
+	all = entries_of(call->fsd, parent, &count);
 	for (i = 0; i < count; i++)
 		if (all[i].kind != INO_MODIFIER && all[i].kind != INO_EVENTS &&
 		    strcmp(all[i].name, name) == 0)
@@ -282,7 +282,7 @@ zab_lookup(struct call *call, uint64_t parent, const char *name)
 	switch (ino_kind(parent)) {
 	case INO_ZNODE:
 		call->ino = ino_make(INO_ZAB, dir);
-		call->root = dir == FUSE_ROOT_ID;
+		call->root = dir == call->fsd->root.id;
 		call_getattr(call, dir, found);
 		break;
 	case INO_ZAB:
@@ -326,7 +326,7 @@ zab_getattr(struct call *call, uint64_t ino)
 	struct stat attr;
 
 	call->ino = ino;
-	call->root = ino == ino_make(INO_ZAB, FUSE_ROOT_ID);
+	call->root = ino == ino_make(INO_ZAB, call->fsd->root.id);
 	if (!zab_alone(ino)) {
 		if (qualified_dir(call->fsd, ino, &dir)) {
 			call_getattr(call, dir.id, got_attr);
@@ -358,7 +358,7 @@ zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool plus)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	all = entries_of(ino, &n);
+	all = entries_of(call_fsd(req), ino, &n);
 	n += 2;
 	for (i = (size_t)offset; i < n; i++) {
 		memset(&param, 0, sizeof param);

@@ -90,6 +90,10 @@ fsd_exec(struct mountd *mountd, int control)
 		argv[argc++] = "-s";
 		argv[argc++] = mountd->socket;
 	}
+	if (mountd->subtree != NULL) {
+		argv[argc++] = "-r";
+		argv[argc++] = mountd->subtree;
+	}
 	argv[argc++] = "-m";
 	argv[argc++] = mountd->mountpoint;
 	argv[argc++] = "-F";

@@ -20,8 +20,9 @@ static _Noreturn void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT\n"
-	    "       mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]\n");
+	    "usage: zabfs-mountd -f CONF[:/SUBTREE] [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] "
+	    "MOUNTPOINT\n"
+	    "       mount.zabfs CONF[:/SUBTREE] MOUNTPOINT [-v] [-o OPTIONS]\n");
 	exit(EX_USAGE);
 }
 
@@ -38,20 +39,18 @@ options(char *text)
 	exit(EX_USAGE);
 }
 
-/* CONF[:/SUBTREE]: only the whole tree is served. */
+/* CONF[:/SUBTREE]. A subtree without a name is the whole tree. */
 static void
 source(char *text)
 {
-	char *colon = strrchr(text, ':');
+	char *colon = strstr(text, ":/");
 
-	if (colon != NULL && strcmp(colon, ":/") != 0) {
-		fprintf(stderr, "zabfs-mountd: %s: a subtree as the mount's root is not offered\n",
-		    text);
-		exit(EX_USAGE);
-	}
-	if (colon != NULL)
-		*colon = '\0';
 	mountd.conf = text;
+	if (colon == NULL)
+		return;
+	*colon = '\0';
+	if (colon[1 + strspn(colon + 1, "/")] != '\0')
+		mountd.subtree = colon + 1;
 }
 
 /* mount.zabfs SOURCE MOUNTPOINT [options]: mount(8), "External helpers". */
@@ -93,7 +92,7 @@ arguments(int argc, char **argv)
 	while ((c = getopt(argc, argv, "f:s:L:o:dv")) != -1) {
 		switch (c) {
 		case 'f':
-			mountd.conf = optarg;
+			source(optarg);
 			break;
 		case 's':
 			mountd.socket = optarg;

@@ -130,7 +130,7 @@ mount_at(const char *mountpoint)
 int
 mount_make(struct mountd *mountd)
 {
-	char data[128];
+	char data[128], source[PATH_MAX];
 	int error;
 
 	mountd->kept_fd = memfd_create("zabfs-kept", MFD_CLOEXEC);
@@ -147,7 +147,9 @@ mount_make(struct mountd *mountd)
 	snprintf(data, sizeof data,
 	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
 	    mountd->fuse_fd);
-	if (mount("zabfs", mountd->mountpoint, "fuse.zabfs",
+	snprintf(source, sizeof source, "zabfs%s%s", mountd->subtree != NULL ? ":" : "",
+	    mountd->subtree != NULL ? mountd->subtree : "");
+	if (mount(source, mountd->mountpoint, "fuse.zabfs",
 		mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
 		mountd->mounted = mount_at(mountd->mountpoint);
 		return 0;

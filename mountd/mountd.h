@@ -23,6 +23,7 @@
 
 struct mountd {
 	const char *conf;
+	const char *subtree; /* the mount's root; NULL: the whole tree */
 	const char *socket;  /* NULL: the configuration's */
 	const char *fsd_log; /* NULL: fsd shares our stderr */
 	char mountpoint[PATH_MAX];

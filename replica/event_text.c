@@ -1,6 +1,7 @@
 /*
  * The lines of `.zab/events` (zabfs(7)): what the operations of a transaction say of a directory
- * and of what is below it. Paths are those of the tree as it is now. Called by events.c.
+ * and of what is below it. Paths are those of the tree as it is now, from the root of the reader's
+ * mount on; what is not below that is not his to know. Called by events.c.
  */
 #include "replica/replica.h"
 
@@ -39,13 +40,15 @@ struct place {
 	const struct znode *names[NAMES_MAX]; /* from the directory up, without the root */
 	uint32_t count;
 	uint64_t
-	    start;  /* the directory above them, if that is not the root: told by its id; or 0 */
-	bool gone;  /* it is not there any more: what was above it is not known */
-	bool below; /* the reader's directory is among them */
+	    start;    /* the directory above them, if that is not the root: told by its id; or 0 */
+	bool gone;    /* it is not there any more: what was above it is not known */
+	bool outside; /* the reader's root is not above it, or that is not known */
+	bool below;   /* the reader's directory is among them */
 };
 
 static void
-place_of(const struct tree *tree, uint64_t id, uint64_t dir, struct place *place)
+place_of(
+    const struct tree *tree, const struct event_reader *reader, uint64_t id, struct place *place)
 {
 	const struct znode *node;
 	struct wire_stat stat;
@@ -53,20 +56,22 @@ place_of(const struct tree *tree, uint64_t id, uint64_t dir, struct place *place
 	place->count = 0;
 	place->start = 0;
 	place->gone = false;
-	place->below = id == dir;
-	while (id != TREE_ROOT) {
+	place->outside = false;
+	place->below = id == reader->dir;
+	while (id != reader->root) {
 		node = tree_node(tree, id);
 		if (node == NULL || place->count == NAMES_MAX)
 			place->start = place->start == 0 ? id : place->start;
-		if (node == NULL) {
-			place->gone = true;
+		if (node == NULL || id == TREE_ROOT) {
+			place->gone = node == NULL;
+			place->outside = reader->root != TREE_ROOT;
 			return;
 		}
 		if (place->start == 0)
 			place->names[place->count++] = node;
 		znode_stat(tree, node, &stat);
 		id = stat.parent;
-		place->below = place->below || id == dir;
+		place->below = place->below || id == reader->dir;
 	}
 }
 
@@ -75,6 +80,10 @@ put_path(msgpack_sbuffer *out, const struct place *place, struct blob name)
 {
 	uint32_t i;
 
+	if (place->outside) {
+		text_add(out, "-");
+		return;
+	}
 	if (place->start != 0)
 		text_format(out, "#%" PRIu64, place->start);
 	for (i = place->count; i > 0; i--) {
@@ -118,29 +127,57 @@ put_version(msgpack_sbuffer *out, const struct txn_op *op)
 		text_add(out, "-");
 }
 
-/* What stands where nobody knows may have been below: it is told rather than left out. */
+/*
+ * A name of the reader's root is above it, and he knows none: moved, the root is where it was for
+ * him; replaced, it is removed. False: there is nothing to tell.
+ */
 static bool
-concerns(const struct place *place)
+at_root(uint64_t root, struct wire_change *change)
 {
-	return place->below || place->gone;
+	bool moves = change->kind == WIRE_MOVE || change->kind == WIRE_SWAP;
+
+	if (change->id != root && change->id2 != root)
+		return true;
+	if (moves && (change->kind == WIRE_SWAP || change->id == root))
+		return false;
+	if (moves)
+		change->kind = WIRE_REMOVE;
+	change->id = change->parent = root;
+	change->id2 = change->parent2 = 0;
+	change->name.len = 0;
+	return true;
+}
+
+/*
+ * What stands where nobody knows may have been below: it is told rather than left out, unless it
+ * may have been outside of the mount, too.
+ */
+static bool
+concerns(const struct event_reader *reader, const struct place *place, uint64_t id)
+{
+	return !place->outside && (place->below || place->gone || id == reader->dir);
 }
 
 /* One operation, if it is below the directory, or the directory itself. */
 static void
-put_change(
-    const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t i, msgpack_sbuffer *out)
+put_change(const struct tree *tree, const struct event_reader *reader, const struct txn *txn,
+    uint32_t i, msgpack_sbuffer *out)
 {
 	static struct place from, to; /* large, and of one thread */
 	struct wire_change change;
-	bool two;
+	bool two, told;
 
-	if (!change_of(txn, i, &change))
+	if (!change_of(txn, i, &change) || !at_root(reader->root, &change))
 		return;
 	two = change.parent2 != 0;
-	place_of(tree, change.parent == 0 ? TREE_ROOT : change.parent, dir, &from);
-	if (two)
-		place_of(tree, change.parent2, dir, &to);
-	if (!concerns(&from) && !(two && concerns(&to)) && change.id != dir && change.id2 != dir)
+	place_of(tree, reader, change.parent, &from);
+	told = concerns(reader, &from, change.id) || concerns(reader, &from, change.id2);
+	if (two) {
+		place_of(tree, reader, change.parent2, &to);
+		told =
+		    told || concerns(reader, &to, change.id) || concerns(reader, &to, change.id2);
+	}
+	if (!told)
 		return;
 	text_format(out, "0x%" PRIx64 " ", txn->zxid);
 	text_add(out, kind_of(&change));
@@ -156,12 +193,12 @@ put_change(
 }
 
 uint32_t
-event_text(const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t first,
-    msgpack_sbuffer *out)
+event_text(const struct tree *tree, const struct event_reader *reader, const struct txn *txn,
+    uint32_t first, msgpack_sbuffer *out)
 {
 	uint32_t i;
 
 	for (i = first; i < txn->nops && out->size < EVENT_TEXT_MAX; i++)
-		put_change(tree, dir, txn, i, out);
+		put_change(tree, reader, txn, i, out);
 	return i;
 }

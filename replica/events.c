@@ -25,7 +25,8 @@ struct upto {
 struct event_wait {
 	TAILQ_ENTRY(event_wait) next;
 	struct front *front;
-	uint64_t rid, dir, stream;
+	uint64_t rid, stream;
+	struct event_reader reader;
 	struct upto upto;
 };
 
@@ -39,10 +40,10 @@ reply(struct front *front, uint64_t rid, struct upto upto, const msgpack_sbuffer
 
 /* The next transaction. False: there was no room for all of it. */
 static bool
-tell(const struct replica *replica, uint64_t dir, const struct txn *txn, struct upto *upto,
-    msgpack_sbuffer *out)
+tell(const struct replica *replica, const struct event_reader *reader, const struct txn *txn,
+    struct upto *upto, msgpack_sbuffer *out)
 {
-	uint32_t ops = event_text(replica->tree, dir, txn, upto->ops, out);
+	uint32_t ops = event_text(replica->tree, reader, txn, upto->ops, out);
 
 	if (ops < txn->nops) {
 		upto->ops = ops;
@@ -54,7 +55,7 @@ tell(const struct replica *replica, uint64_t dir, const struct txn *txn, struct 
 
 struct history {
 	struct replica *replica;
-	uint64_t dir;
+	struct event_reader reader;
 	struct upto upto;
 	uint32_t rows;
 	msgpack_sbuffer *out;
@@ -72,16 +73,19 @@ history_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
 	if (zxid > tree_applied(history->replica->tree))
 		return false;
 	CHECK(txn_unpack(payload, zxid, zone, &txn) == 0);
-	all = tell(history->replica, history->dir, &txn, &history->upto, history->out);
+	all = tell(history->replica, &history->reader, &txn, &history->upto, history->out);
 	msgpack_zone_clear(zone);
 	return all && ++history->rows < ROWS_MAX && history->out->size < EVENT_TEXT_MAX;
 }
 
 /* What the log still has; what it has no longer is said to be lost. */
 static struct upto
-read_history(struct replica *replica, uint64_t dir, struct upto after, msgpack_sbuffer *out)
+read_history(
+    struct replica *replica, struct event_reader reader, struct upto after, msgpack_sbuffer *out)
 {
-	struct history history = { .replica = replica, .dir = dir, .upto = after, .out = out };
+	struct history history = {
+		.replica = replica, .reader = reader, .upto = after, .out = out
+	};
 	uint64_t applied = tree_applied(replica->tree);
 
 	if (after.zxid >= applied || rows_read(replica, after.zxid, history_row, &history))
@@ -121,6 +125,12 @@ cancel(struct replica *replica, struct front *front, const struct wire_events *m
 	replica_answer(replica, front, msg->rid, ERR_OK);
 }
 
+static struct event_reader
+reader_of(const struct wire_events *msg)
+{
+	return (struct event_reader){ .root = msg->root, .dir = msg->dir };
+}
+
 /* ERR_OK: it waits. */
 static int
 keep(struct replica *replica, struct front *front, const struct wire_events *msg, struct upto upto)
@@ -136,8 +146,8 @@ keep(struct replica *replica, struct front *front, const struct wire_events *msg
 	CHECK(wait != NULL);
 	*wait = (struct event_wait){ .front = front,
 		.rid = msg->rid,
-		.dir = msg->dir,
 		.stream = msg->stream,
+		.reader = reader_of(msg),
 		.upto = upto };
 	TAILQ_INSERT_TAIL(&replica->event_waits, wait, next);
 	replica->nevent_waits++;
@@ -172,7 +182,7 @@ events_request(struct replica *replica, struct front *front, const struct wire_e
 	if (code == ERR_OK && msg->after == 0)
 		upto = (struct upto){ .zxid = applied };
 	else if (code == ERR_OK)
-		upto = read_history(replica, msg->dir, upto, &text);
+		upto = read_history(replica, reader_of(msg), upto, &text);
 	/* A long way without anything to tell is told, too: it need not be gone twice. */
 	if (code == ERR_OK && (msg->after == 0 || text.size != 0 || upto.zxid < applied))
 		reply(front, msg->rid, upto, &text);
@@ -197,7 +207,7 @@ events_applied(struct replica *replica, const struct txn *txn)
 		if (txn->zxid <= wait->upto.zxid)
 			continue;
 		msgpack_sbuffer_clear(&text);
-		tell(replica, wait->dir, txn, &wait->upto, &text);
+		tell(replica, &wait->reader, txn, &wait->upto, &text);
 		if (text.size == 0)
 			continue;
 		reply(wait->front, wait->rid, wait->upto, &text);

@@ -386,12 +386,16 @@ void events_request(struct replica *replica, struct front *front, const struct w
 void events_applied(struct replica *replica, const struct txn *txn);
 void events_front_gone(struct replica *replica, const struct front *front);
 void events_drop(struct replica *replica);
+/* Who reads what happens below `dir`, in a mount that begins at `root`: ids of directories. */
+struct event_reader {
+	uint64_t root, dir;
+};
 /*
  * event_text.c: appends a line for each of the transaction's operations from `first` on that
- * concerns the directory, until there are EVENT_TEXT_MAX bytes. The number of the next operation.
+ * concerns the reader, until there are EVENT_TEXT_MAX bytes. The number of the next operation.
  */
-uint32_t event_text(const struct tree *tree, uint64_t dir, const struct txn *txn, uint32_t first,
-    msgpack_sbuffer *out);
+uint32_t event_text(const struct tree *tree, const struct event_reader *reader,
+    const struct txn *txn, uint32_t first, msgpack_sbuffer *out);
 
 /* reap.c: nodes that go by themselves. */
 void reap_tick(struct replica *replica);

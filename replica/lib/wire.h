@@ -151,10 +151,12 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
  * What has changed below the directory, and in itself, above `after` (0: from now on) but for the
  * first `ops` operations of the next transaction: lines of text (zabfs(7)) in the reply's data, up
  * to and with the reply's zxid, and `more` operations of the one behind it. Waits while there is
- * none, but not with after 0. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
+ * none, but not with after 0. Paths begin at the node `root`; of what is not below it nothing is
+ * said. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
  */
 #define WIRE_EVENTS(F, S)                                                                          \
 	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, root, 0)                                                                         \
 	F(S, u64, dir, 0)                                                                          \
 	F(S, u64, after, 0)                                                                        \
 	F(S, u32, ops, 0)                                                                          \

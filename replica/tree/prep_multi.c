@@ -164,6 +164,8 @@ static int delete (struct prep_job *job, const struct wire_multi *msg, const str
 	if ((place->dir.mode & S_ISVTX) != 0 && msg->uid != 0 && msg->uid != place->dir.uid &&
 	    msg->uid != place->node.uid)
 		return ERR_PERM;
+	if (place->name.len == 0)
+		return ERR_PERM;
 	return prep_delete(job, &delete);
 }
 

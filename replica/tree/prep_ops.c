@@ -254,7 +254,7 @@ prep_delete(struct prep_job *job, const struct wire_delete *msg)
 	if (code != 0)
 		return code;
 	if (node.id == TREE_ROOT)
-		return ERR_BUSY;
+		return ERR_PERM;
 	if (node.children != 0)
 		return ERR_NOTEMPTY;
 	if (msg->version != -1 && msg->version != (int64_t)node.version)

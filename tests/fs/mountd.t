@@ -274,7 +274,6 @@ is "$(cat place/f)" v "  SIGHUP does not end it"
 wait_for 10 umount -q place
 wait_for 10 process_gone "$mountd"
 ok $? "  umount(8) ends it"
-refused 64 "a subtree as the mount's root is not offered" "a subtree" ./mount.zabfs "$T/zabfs.conf:/app" place
 ./mount.zabfs "$T/zabfs.conf" place -o timeout=1h
 is "$(grep ^timeout place/.zab/session)" "timeout_ms 600000" "an hour is the longest timeout, as far as the configuration allows"
 wait_for 10 umount -q place

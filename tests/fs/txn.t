@@ -132,6 +132,7 @@ except OSError as e: print(e.errno == 36)
 True
 True
 True" "too many, too long"
+is "$(txn $'delete /\n' | sed -n 1p)" EPERM "the root stays"
 is "$(txn $'create /d/.zab/x v\n' | sed -n 1p):$(txn $'create /d/../x v\n' | sed -n 1p):$(txn $'create /d/a/x v\n' | sed -n 1p)" EINVAL:EINVAL:ENOTDIR "paths that lead nowhere"
 is "$(find A/d A/q | sort; cat A/d/a)" "$before" "nothing of all that was done"
 

@@ -183,8 +183,7 @@ request_events(struct fuzz_input *in)
 {
 	uint32_t from = fuzz_byte(in);
 	uint64_t applied = tree_applied(replica->tree);
-
-	return (struct wire_msg){ .type = WIRE_T_EVENTS,
+	struct wire_msg msg = { .type = WIRE_T_EVENTS,
 		.events = { .rid = fuzz_byte(in),
 		    .dir = fuzz_below(in, 8) == 7 ? 0 : peer_node(in),
 		    .after = from == 0	   ? 0
@@ -192,6 +191,9 @@ request_events(struct fuzz_input *in)
 					   : applied + 8 - from % 64,
 		    .ops = fuzz_below(in, 3) == 2 ? fuzz_byte(in) : 0,
 		    .stream = fuzz_below(in, 3) } };
+
+	msg.events.root = fuzz_below(in, 4) == 3 ? peer_node(in) : TREE_ROOT;
+	return msg;
 }
 
 static inline struct wire_msg

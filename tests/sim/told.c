@@ -21,6 +21,7 @@ told_ask(struct world *world, struct client *client)
 {
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
 		.events = { .rid = TOLD_RID,
+		    .root = TREE_ROOT,
 		    .dir = TREE_ROOT,
 		    .after = client->told,
 		    .ops = client->told_ops,

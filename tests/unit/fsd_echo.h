@@ -51,7 +51,7 @@ void
 echo_push(struct echo *echo, const struct wire_change *change)
 {
 	(void)echo;
-	(void)change;
+	h.pushed = *change;
 	h.echo_pushed++;
 }
 void

@@ -78,6 +78,7 @@ struct harness {
 	bool notify_enoent; /* what the kernel answers to notifications */
 	int notify_refused;
 	bool ready, gone;
+	struct wire_change pushed; /* the last one */
 	int echo_pushed, echo_zab, echo_asked, echo_doubted;
 	uint64_t echo_owned;
 	uint32_t timeout_ms;
@@ -544,6 +545,7 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
 	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
+	kernel_start(h.fsd.kernel);
 	addresses[0].text = h.path;
 	addresses[1].text = second;
 	h.fsd.link = link_new(h.fsd.base, &options, &session_handler, &h.fsd);

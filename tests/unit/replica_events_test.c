@@ -9,7 +9,8 @@
 
 static struct client client, reader;
 static uint64_t rid;
-static size_t taken; /* of the reader's answers */
+static uint64_t begin; /* of the reader's paths */
+static size_t taken;   /* of the reader's answers */
 static char wanted[4096];
 
 static int
@@ -20,6 +21,7 @@ setup_all(void **state)
 	client_open(&client);
 	client_open(&reader);
 	rid = taken = 0;
+	begin = TREE_ROOT;
 	return 0;
 }
 
@@ -125,6 +127,7 @@ ask_of(uint64_t top, uint64_t after, uint32_t ops, uint64_t stream)
 {
 	struct wire_msg msg = { .type = WIRE_T_EVENTS,
 		.events = { .rid = 100 + stream,
+		    .root = begin,
 		    .dir = top,
 		    .after = after,
 		    .ops = ops,
@@ -324,6 +327,99 @@ test_gone(void **state)
 	assert_int_equal(ask(file, 0), ERR_NOTDIR);
 	assert_int_equal(ask(file, begun), ERR_NOTDIR);
 	assert_int_equal(ask(UINT64_MAX, 0), ERR_NONODE);
+}
+
+/* The lines without their zxids. */
+static void
+words_are(const char *lines)
+{
+	const char *line = reader.told, *end;
+	size_t len = 0;
+
+	assert_int_equal(reader.reply.code, ERR_OK);
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		line = strchr(line, ' ') + 1;
+		memcpy(wanted + len, line, (size_t)(end + 1 - line));
+		len += (size_t)(end + 1 - line);
+	}
+	wanted[len] = '\0';
+	assert_string_equal(wanted, lines);
+}
+
+/* The mount begins at a directory: of what is not below it nothing is told. */
+static void
+test_from_a_root(void **state)
+{
+	uint64_t sub, out, file, in, begun;
+
+	(void)state;
+	out = made(TREE_ROOT, "out", DIR);
+	begun = last();
+	begin = made(TREE_ROOT, "app", DIR);
+	sub = made(begin, "s", DIR);
+	file = made(begin, "f", REG);
+	made(out, "x", REG);
+	moved(out, "x", sub, "in", 0);
+	moved(begin, "f", sub, "g", 0);
+	moved(sub, "g", out, "f", 0);
+	chmoded(file);
+	moved(out, "f", out, "h", 0);
+	moved(out, "h", sub, "in", 2);
+	chmoded(begin);
+	put(begin);
+	chmoded(TREE_ROOT);
+	moved(TREE_ROOT, "app", out, "elsewhere", 0);
+	made(begin, "last", REG);
+	assert_int_equal(ask(begin, begun), ERR_OK);
+	words_are("mkdir / 0\nmkdir /s 0\ncreate /f 0\nmove - /s/in -\nmove /f /s/g -\n"
+		  "move /s/g - -\nexchange - /s/in -\nattr / -\nset / 1\n"
+		  "create /last 0\n");
+	/* Of a directory in it. */
+	assert_int_equal(ask(sub, begun), ERR_OK);
+	words_are("mkdir /s 0\nmove - /s/in -\nmove /f /s/g -\nmove /s/g - -\n"
+		  "exchange - /s/in -\n");
+	/* What was in a directory that is gone may have been elsewhere. */
+	begun = last();
+	in = made(sub, "d", DIR);
+	removed(made(in, "k", REG));
+	removed(in);
+	in = made(out, "d", DIR);
+	removed(made(in, "secret", REG));
+	removed(in);
+	assert_int_equal(ask(begin, begun), ERR_OK);
+	words_are("mkdir /s/d 0\nrmdir /s/d -\n");
+	/* A directory that leaves; what is in it then is out of sight. */
+	begun = last();
+	waits(sub, begun);
+	moved(begin, "s", out, "s", 0);
+	told();
+	words_are("move /s - -\n");
+	made(sub, "unseen", REG);
+	assert_int_equal(ask(begin, begun), ERR_OK);
+	words_are("move /s - -\n");
+}
+
+/* The root goes: by its name above, which is not told. */
+static void
+test_end_of_a_root(void **state)
+{
+	uint64_t out;
+
+	(void)state;
+	out = made(TREE_ROOT, "out", DIR);
+	begin = made(out, "app", DIR);
+	waits(begin, last());
+	removed(begin);
+	told();
+	words_are("rmdir / -\n");
+	assert_int_equal(ask(begin, last()), ERR_NONODE);
+	begin = made(out, "app", DIR);
+	made(TREE_ROOT, "next", DIR);
+	waits(begin, last());
+	moved(TREE_ROOT, "next", out, "app", 0);
+	told();
+	words_are("rmdir / -\n");
+	assert_int_equal(ask(begin, last()), ERR_NONODE);
 }
 
 static void
@@ -649,6 +745,8 @@ main(void)
 		T(test_live),
 		T(test_history),
 		T(test_gone),
+		T(test_from_a_root),
+		T(test_end_of_a_root),
 		T(test_ahead_and_cancelled),
 		T(test_bound),
 		T(test_much_at_once),

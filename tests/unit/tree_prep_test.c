@@ -394,7 +394,7 @@ test_delete(void **state)
 	assert_int_equal(delete (f, 1, "dir", 1, 0, -1), ERR_NOTEMPTY);
 	assert_int_equal(delete (f, dir, "file", 0, dir, -1), ERR_NONODE);
 	assert_int_equal(delete (f, dir, "file", 0, file, 1), ERR_BADVERSION);
-	assert_int_equal(delete (f, 0, "", 0, TREE_ROOT, -1), ERR_BUSY);
+	assert_int_equal(delete (f, 0, "", 0, TREE_ROOT, -1), ERR_PERM);
 	assert_int_equal(delete (f, 0, "", 0, 99, -1), ERR_NONODE);
 	assert_int_equal(delete (f, 0, "", 0, file, 0), 0);
 	assert_int_equal(delete (f, 0, "", 0, file, -1), ERR_NONODE);
