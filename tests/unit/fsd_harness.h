@@ -27,6 +27,7 @@
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 #include "tests/frame.h"
+#include "tests/unit/fsd_time.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
