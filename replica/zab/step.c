@@ -41,18 +41,6 @@ zab_init(struct zab *zab, const struct zab_config *config)
 	zab->role = ZAB_RECOVERING;
 }
 
-struct zab_action *
-zab_act(struct zab_output *out, enum zab_action_type type)
-{
-	struct zab_action *action;
-
-	CHECK(out->count < ZAB_ACTIONS_MAX);
-	action = &out->actions[out->count++];
-	memset(action, 0, sizeof *action);
-	action->type = type;
-	return action;
-}
-
 struct zab_peer *
 zab_peer(struct zab *zab, uint32_t sid)
 {
@@ -62,65 +50,6 @@ zab_peer(struct zab *zab, uint32_t sid)
 		if (zab->peers[i].sid == sid)
 			return &zab->peers[i];
 	return NULL;
-}
-
-struct zab_message *
-zab_send(struct zab_output *out, const struct zab_peer *peer, enum zab_type type, uint64_t attempt)
-{
-	struct zab_action *action = zab_act(out, ZAB_SEND);
-
-	action->peer = peer->sid;
-	action->conn = peer->conn;
-	action->message.type = type;
-	action->message.attempt = attempt;
-	return &action->message;
-}
-
-void
-zab_drop(const struct zab_peer *peer, struct zab_output *out)
-{
-	struct zab_action *action = zab_act(out, ZAB_DROP);
-
-	action->peer = peer->sid;
-	action->conn = peer->conn;
-}
-
-struct zab_action *
-zab_log(struct zab *zab, struct zab_output *out, enum zab_action_type type)
-{
-	struct zab_action *action = zab_act(out, type);
-
-	action->op = ++zab->op;
-	return action;
-}
-
-void
-zab_changed(const struct zab *zab, enum zab_reason reason, struct zab_output *out)
-{
-	struct zab_action *action = zab_act(out, ZAB_CHANGED);
-
-	action->role = zab->role;
-	action->reason = reason;
-	action->peer = zab->role == ZAB_LEADING ? zab->config.self : zab->leader;
-	action->current_epoch = zab->epoch;
-	action->zxid = zab->delivered;
-	if (zab->role == ZAB_LEADING && zab->lead == LEAD_SERVING)
-		action->phase = ZAB_BROADCAST;
-	else if (zab->role >= ZAB_FOLLOWING && zab->learn == LEARN_SERVING)
-		action->phase = ZAB_BROADCAST;
-	else if (zab->role >= ZAB_LEADING)
-		action->phase = ZAB_DISCOVERY;
-}
-
-void
-zab_deliver(struct zab *zab, struct zab_output *out)
-{
-	uint64_t upto = zab->committed < zab->last_logged ? zab->committed : zab->last_logged;
-
-	if (upto <= zab->delivered)
-		return;
-	zab->delivered = upto;
-	zab_act(out, ZAB_DELIVER)->zxid = upto;
 }
 
 void
@@ -429,87 +358,4 @@ zab_step(struct zab *zab, const struct zab_event *event, struct zab_output *out)
 		break;
 	}
 	check(zab);
-}
-
-uint64_t
-zab_timer_ns(const struct zab *zab)
-{
-	uint64_t due;
-
-	switch (zab->role) {
-	case ZAB_RECOVERING:
-		return zab->sick && zab->probe_ns != 0 ? zab->probe_ns : UINT64_MAX;
-	case ZAB_LOOKING:
-		due = zab->resend_ns;
-		return zab->decide_ns != 0 && zab->decide_ns < due ? zab->decide_ns : due;
-	case ZAB_LEADING:
-	case ZAB_FOLLOWING:
-	case ZAB_OBSERVING:
-		break;
-	}
-	return zab->tick_ns;
-}
-
-uint64_t
-zab_next_zxid(const struct zab *zab)
-{
-	uint64_t outstanding;
-
-	if (zab->role != ZAB_LEADING || zab->lead != LEAD_SERVING || zab->heir != 0)
-		return 0;
-	if (zab_zxid_epoch(zab->last_proposed) != zab->epoch)
-		return zab_zxid(zab->epoch, 1);
-	outstanding = zab_zxid_counter(zab->last_proposed);
-	if (zab_zxid_epoch(zab->delivered) == zab->epoch)
-		outstanding -= zab_zxid_counter(zab->delivered);
-	if (outstanding >= ZAB_OUTSTANDING_MAX ||
-	    zab_zxid_counter(zab->last_proposed) >= zab->config.counter_max)
-		return 0;
-	return zab->last_proposed + 1;
-}
-
-void
-zab_status(const struct zab *zab, struct zab_status *out)
-{
-	*out = (struct zab_status){ .role = zab->role,
-		.leader = zab->role == ZAB_LEADING ? zab->config.self : zab->leader,
-		.epoch = zab->epoch,
-		.accepted_epoch = zab->accepted_epoch,
-		.current_epoch = zab->current_epoch,
-		.last_logged = zab->last_logged,
-		.last_proposed = zab->last_proposed,
-		.committed = zab->committed,
-		.delivered = zab->delivered,
-		.round = zab->round,
-		.heir = zab->heir,
-		.attempt = zab->role >= ZAB_FOLLOWING ? zab->attempt : 0,
-		.generation = zab->generation,
-		.voter = zab->voter };
-	if (zab->role == ZAB_LEADING)
-		out->phase = zab->lead == LEAD_SERVING ? ZAB_BROADCAST
-			     : zab->lead >= LEAD_SYNC  ? ZAB_SYNCHRONISATION
-						       : ZAB_DISCOVERY;
-	else if (zab->role >= ZAB_FOLLOWING)
-		out->phase = zab->learn == LEARN_SERVING   ? ZAB_BROADCAST
-			     : zab->learn >= LEARN_LOOK_UP ? ZAB_SYNCHRONISATION
-							   : ZAB_DISCOVERY;
-}
-
-bool
-zab_learner_status(const struct zab *zab, uint32_t sid, struct zab_learner_status *out)
-{
-	uint32_t i;
-
-	for (i = 0; i < zab->npeers; i++) {
-		const struct zab_peer *peer = &zab->peers[i];
-
-		if (zab->role != ZAB_LEADING || peer->sid != sid ||
-		    peer->learner.stage == STAGE_NONE)
-			continue;
-		out->synchronised = peer->learner.stage == STAGE_UPTODATE;
-		out->acked = peer->learner.acked;
-		out->last = peer->learner.last_zxid;
-		return true;
-	}
-	return false;
 }

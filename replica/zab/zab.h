@@ -6,7 +6,7 @@
  *
  * Source: the Zab paper (DSN 2011), Zab.tla, and the bugs that model checking
  * found in ZooKeeper (README.md). One file for each concept: election.c,
- * leader*.c, learner*.c, quorum.c, step.c.
+ * leader*.c, learner*.c, quorum.c, step.c, output.c, status.c.
  */
 #ifndef ZABFS_ZAB_ZAB_H
 #define ZABFS_ZAB_ZAB_H

@@ -125,8 +125,12 @@ struct zab {
 };
 
 /* step.c */
-struct zab_action *zab_act(struct zab_output *out, enum zab_action_type type);
 struct zab_peer *zab_peer(struct zab *zab, uint32_t sid); /* NULL: no such member */
+/* Back to looking: everything volatile goes, what is durable is read again. */
+void zab_recover(struct zab *zab, enum zab_reason reason, struct zab_output *out);
+
+/* output.c */
+struct zab_action *zab_act(struct zab_output *out, enum zab_action_type type);
 struct zab_message *zab_send(
     struct zab_output *out, const struct zab_peer *peer, enum zab_type type, uint64_t attempt);
 void zab_drop(const struct zab_peer *peer, struct zab_output *out);
@@ -134,8 +138,6 @@ struct zab_action *zab_log(struct zab *zab, struct zab_output *out, enum zab_act
 void zab_changed(const struct zab *zab, enum zab_reason reason, struct zab_output *out);
 /* Delivers what is committed and durable here. */
 void zab_deliver(struct zab *zab, struct zab_output *out);
-/* Back to looking: everything volatile goes, what is durable is read again. */
-void zab_recover(struct zab *zab, enum zab_reason reason, struct zab_output *out);
 
 /* quorum.c */
 uint32_t zab_quorum(const struct zab *zab);

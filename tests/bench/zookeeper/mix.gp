@@ -8,7 +8,7 @@ set ylabel "operations a second"
 set logscale y
 set format y "%.0s%c"
 set grid
-set key below maxrows 2
+set key top left
 set style data linespoints
 plot ARG1 index 0 title "zabfs, 3 members" lw 2 lc rgb "#1f77b4" pt 7, \
      ARG1 index 1 title "zabfs, 1 member" lw 2 lc rgb "#1f77b4" dt 2 pt 6, \

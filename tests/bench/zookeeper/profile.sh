@@ -33,9 +33,11 @@ profile_outstanding() {
 }
 
 profile_ensemble() {
-	local pids
+	local pids id sockets=()
 	ours_up 3
-	throughput_targets 3 256
+	for ((id = 1; id <= ours_count; id++)); do
+		sockets+=("$ours/$id/sock")
+	done
 	profile_load3 256 2000 >/dev/null
 	profile_outstanding 1
 	profile_outstanding 256
