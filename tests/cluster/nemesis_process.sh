@@ -148,11 +148,15 @@ session_over() {
 	! ls "$T/$2/eph" | grep -q "^$1\\."
 }
 
-# A mount that stands still: the others go on; one whose session is short loses it.
+# A mount that stands still: the others go on; one whose session is short loses it. The first time
+# it is one of those: each run is to see a session that expires.
+expired=
 nemesis_stop_fsd() {
 	local name other pid
 	some_mount
 	name=$REPLY
+	[ -n "$expired" ] || name=${brief[0]}
+	expired=1
 	other=${mounts[0]}
 	[ "$name" != "$other" ] || other=${mounts[1]}
 	pid=$(fsd_pid "$name")

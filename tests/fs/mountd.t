@@ -282,6 +282,11 @@ ok $? "-o ro"
 is "$( (echo w >place/f) 2>&1 | grep -c 'Read-only file system')" 1 "  EROFS for a write"
 is "$(cat place/f)" v "  reads work"
 wait_for 10 umount -q place
+ended() {
+	! pgrep -f "zabfs-fsd .*$T/place" >/dev/null
+}
+wait_for 10 ended
+ok $? "  and fsd ends with the mount"
 
 cd /
 done_testing
