@@ -478,7 +478,11 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	call = call_new(fsd, req);
-	if (call != NULL)
+	if (call == NULL)
+		return;
+	if (handle->stream != NULL)
+		stream_flush(call, handle->stream);
+	else
 		wait_all(call, handle);
 }
 
