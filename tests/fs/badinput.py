@@ -292,6 +292,10 @@ def too_long():
         yield from expect("a text of %d bytes" % len(text), ask(b"txn", text)[0], "EFBIG")
     yield from expect("nothing was made", os.listdir(b"A/p"), [])
     yield from expect("the longest text", ask(b"txn", b"#" * (LIMIT - 1) + b"\n")[0], "none")
+    for size in LIMIT, LIMIT + 1, 1 << 20, 3 << 20:
+        text = b"#\n" * ((size - 20) // 2)
+        text += b"check /p\n".rjust(size - len(text))
+        yield from expect("a stream of %d bytes" % size, ask(b"stream", text), ("none", b"ok check /p\n"))
     fd = os.open(b"A/.zab/stream", os.O_RDWR)
     os.write(fd, b"x" * LIMIT)
     yield from expect("a line that goes on", err(os.write, fd, b"x"), "EFBIG")
