@@ -106,9 +106,11 @@ def check(mount, all_of):
     with open(os.path.join(at, b"counter")) as counter:
         if int(counter.read()) != sum(s.counted for s in all_of):
             wrong.append("counter: not as often as it was counted")
-    with open(os.path.join(at, b"lines")) as lines:
-        lines = [tuple(map(int, line.split())) for line in lines]
+    with open(os.path.join(at, b"lines"), "rb") as lines:
+        lines = lines.read().splitlines()
     for s in all_of:
-        if [n for who, n in lines if who == s.number] != list(range(s.lines)):
+        if [line for line in lines if line.startswith(b"%d " % s.number)] != [b"%d %d" % (s.number, n) for n in range(s.lines)]:
             wrong.append("lines: those of process %d are not each there once, in order" % s.number)
+    if len(lines) != sum(s.lines for s in all_of):
+        wrong.append("lines: %d of %d" % (len(lines), sum(s.lines for s in all_of)))
     return wrong
