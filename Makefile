@@ -179,6 +179,11 @@ KILLS = 500
 takeover: tests-build
 	$(Q)KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/run tests/fs/takeover.t
 
+# Random operations of 64 processes on eight mounts, OPS each, beside models in memory.
+OPS = 1000
+model: all
+	$(Q)SEED=$(or $(SEED),1) OPS=$(OPS) ZABFS_BUILD=$(CURDIR)/$(O) tests/run tests/fs/model.t
+
 mutants: $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 	$(Q)tests/sim/mutants
 
@@ -235,6 +240,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak takeover mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak model takeover mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
 	bench-zookeeper-build install clean
 .SECONDARY:

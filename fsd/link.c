@@ -63,7 +63,8 @@ link_new(struct event_base *base, const struct link_options *options,
 	link->kept = options->kept != NULL ? options->kept : &link->own;
 	if (link->kept->session != 0)
 		go_on(link);
-	TAILQ_INIT(&link->waiting);
+	TAILQ_INIT(&link->waiting[false]);
+	TAILQ_INIT(&link->waiting[true]);
 	TAILQ_INIT(&link->wired);
 	TAILQ_INIT(&link->barriers);
 	link->again = evtimer_new(base, on_again, link);
@@ -90,7 +91,7 @@ link_free(struct link *link)
 	link->conn = NULL;
 	link_unwire(link);
 	/* An answer may make a handler ask for more. */
-	while (!TAILQ_EMPTY(&link->waiting))
+	while (link_waits(link))
 		link_fail(link, all_dead);
 	event_free(link->again);
 	event_free(link->clock);
@@ -178,9 +179,11 @@ link_figures(const struct link *link)
 	struct link_figures figures = { .requests = link->orders,
 		.attachments = link->attachments };
 	const struct link_request *request;
+	int write;
 
-	TAILQ_FOREACH (request, &link->waiting, next)
-		figures.waiting++;
+	for (write = false; write <= true; write++)
+		TAILQ_FOREACH (request, &link->waiting[write], next)
+			figures.waiting++;
 	TAILQ_FOREACH (request, &link->wired, next) {
 		figures.waiting++;
 		figures.writes += request->write;

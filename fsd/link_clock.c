@@ -110,10 +110,10 @@ check_session(struct link *link, uint64_t now_ns)
 {
 	if (link_is_over(link, now_ns))
 		link_set_state(link, LINK_SUSPENDED);
-	if (!TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->wired))
+	if (link_waits(link) || !TAILQ_EMPTY(&link->wired))
 		link_fail(link, too_late);
 	/* What waited for one of them has nothing to wait for any more. */
-	if (!TAILQ_EMPTY(&link->waiting))
+	if (link_waits(link))
 		link_pump(link);
 	if (link->closed != NULL && now_ns >= link->close_ns) {
 		log_warn("session not closed reason=\"no leader has answered\"");

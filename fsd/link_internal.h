@@ -4,9 +4,9 @@
  * connection that the session is attached to), link_queue.c (requests and
  * answers), link_clock.c (deadlines and pings). Nobody else includes it.
  *
- * A request is in `waiting` or, once it is on the present connection, in
- * `wired`. Writes are in the order of link_request in both. What is wired goes
- * back to the front of `waiting` when the connection ends.
+ * A request is in one of the two queues `waiting` or, once it is on the present
+ * connection, in `wired`. Writes are in the order of link_request in both. What is
+ * wired goes back to the front of its queue when the connection ends.
  */
 #ifndef ZABFS_FSD_LINK_INTERNAL_H
 #define ZABFS_FSD_LINK_INTERNAL_H
@@ -94,7 +94,7 @@ struct link {
 	struct event *again; /* after ERR_BUSY */
 	bool busy;	     /* until then */
 
-	struct link_requests waiting, wired;
+	struct link_requests waiting[2], wired; /* reads, writes: a stream brings many at once */
 	size_t
 	    wired_reads; /* bytes that the answers may have, at most LINK_WIRED_MAX or one read */
 	size_t wired_writes;		     /* bytes of data, likewise */
@@ -134,6 +134,8 @@ void link_drop(struct link *link, const char *why);
 void link_expire(struct link *link);
 
 /* link_queue.c */
+/* Whether anything is to be sent. */
+bool link_waits(const struct link *link);
 void link_pump(struct link *link);
 void link_reply(struct link *link, const struct wire_reply *reply);
 /* What is asked without a session, by a connection that has said no HELLO yet; and the answer. */

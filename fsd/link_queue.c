@@ -123,13 +123,25 @@ off_wire(struct link *link, struct link_request *request)
 	*wired_of(link, request) -= weight(request);
 }
 
+static struct link_requests *
+waiting_of(struct link *link, const struct link_request *request)
+{
+	return &link->waiting[request->write];
+}
+
+bool
+link_waits(const struct link *link)
+{
+	return !TAILQ_EMPTY(&link->waiting[false]) || !TAILQ_EMPTY(&link->waiting[true]);
+}
+
 static void
 take_out(struct link *link, struct link_request *request)
 {
 	if (request->wired)
 		off_wire(link, request);
 	else
-		TAILQ_REMOVE(&link->waiting, request, next);
+		TAILQ_REMOVE(waiting_of(link, request), request, next);
 	JudyLDel(&link->by_rid, request->rid, PJE0);
 	if (request->is_barrier)
 		TAILQ_REMOVE(&link->barriers, request, barrier);
@@ -155,7 +167,7 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	slot = JudyLIns(&link->by_rid, request->rid, PJE0);
 	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
 	*slot = request;
-	TAILQ_INSERT_TAIL(&link->waiting, request, next);
+	TAILQ_INSERT_TAIL(waiting_of(link, request), request, next);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
 	if (!request->wired && link_get_state(link) == LINK_SUSPENDED)
@@ -209,7 +221,7 @@ put_on_wire(struct link *link, struct link_request *request)
 			request->number = ++link->numbers;
 		request->msg.create.acked = least_write(link)->rid - 1;
 	}
-	TAILQ_REMOVE(&link->waiting, request, next);
+	TAILQ_REMOVE(waiting_of(link, request), request, next);
 	TAILQ_INSERT_TAIL(&link->wired, request, next);
 	request->wired = true;
 	*wired_of(link, request) += weight(request);
@@ -286,27 +298,44 @@ has_room(struct link *link, const struct link_request *request)
 	return more == 0 || wired == 0 || wired + more <= LINK_WIRED_MAX;
 }
 
+static bool
+try_to_send(struct link *link, struct link_request *request)
+{
+	if (!has_room(link, request))
+		return false;
+	put_on_wire(link, request);
+	return true;
+}
+
+/*
+ * Writes keep their order: false, those behind it wait, too. What waits for a barrier holds nobody
+ * else up: its process sends nothing behind it.
+ */
+static bool
+pump_write(struct link *link, struct link_request *request)
+{
+	return may_send(link, request) ? try_to_send(link, request) : !window_full(link);
+}
+
+/* In the order of link_request. Of many writes that wait no more are looked at than can go. */
 void
 link_pump(struct link *link)
 {
-	struct link_request *request, *next;
-	bool writes = true;
+	struct link_request *write = TAILQ_FIRST(&link->waiting[true]), *next,
+			    *read = TAILQ_FIRST(&link->waiting[false]);
 
 	if (link->conn == NULL || link->closed != NULL || link->busy)
 		return;
-	/*
-	 * Writes keep their order. What waits for a barrier holds nobody else up: its process sends
-	 * nothing behind it.
-	 */
-	TAILQ_FOREACH_SAFE (request, &link->waiting, next, next) {
-		if (request->write && !writes)
+	while (write != NULL || read != NULL) {
+		if (write != NULL && (read == NULL || write->order < read->order)) {
+			next = TAILQ_NEXT(write, next);
+			write = pump_write(link, write) ? next : NULL;
 			continue;
-		if (!may_send(link, request))
-			writes = writes && !(request->write && window_full(link));
-		else if (has_room(link, request))
-			put_on_wire(link, request);
-		else if (request->write)
-			writes = false;
+		}
+		next = TAILQ_NEXT(read, next);
+		if (may_send(link, read))
+			try_to_send(link, read);
+		read = next;
 	}
 }
 
@@ -316,7 +345,7 @@ link_ask(struct link *link, struct conn *conn)
 {
 	struct link_request *request;
 
-	TAILQ_FOREACH (request, &link->waiting, next)
+	TAILQ_FOREACH (request, &link->waiting[false], next)
 		if (request->msg.type == WIRE_T_REPORT)
 			conn_send(conn, &request->msg);
 }
@@ -337,16 +366,17 @@ link_told(struct link *link, const struct wire_reply *reply)
 static void
 wait_again(struct link *link, struct link_request *request)
 {
+	struct link_requests *waiting = waiting_of(link, request);
 	struct link_request *at;
 
 	off_wire(link, request);
-	TAILQ_FOREACH (at, &link->waiting, next)
+	TAILQ_FOREACH (at, waiting, next)
 		if (at->order > request->order)
 			break;
 	if (at != NULL)
 		TAILQ_INSERT_BEFORE(at, request, next);
 	else
-		TAILQ_INSERT_TAIL(&link->waiting, request, next);
+		TAILQ_INSERT_TAIL(waiting, request, next);
 }
 
 void
@@ -354,13 +384,11 @@ link_unwire(struct link *link)
 {
 	struct link_request *request;
 
-	TAILQ_FOREACH (request, &link->wired, next) {
-		request->wired = false;
+	while ((request = TAILQ_LAST(&link->wired, link_requests)) != NULL) {
+		off_wire(link, request);
 		request->doubtful = true;
+		TAILQ_INSERT_HEAD(waiting_of(link, request), request, next);
 	}
-	link->wired_reads = link->wired_writes = 0;
-	TAILQ_CONCAT(&link->wired, &link->waiting, next);
-	TAILQ_SWAP(&link->wired, &link->waiting, link_request, next);
 }
 
 /*
@@ -435,7 +463,7 @@ link_reply(struct link *link, const struct wire_reply *reply)
 	take_out(link, request);
 	request->done(request->arg, reply);
 	free(request);
-	if (!TAILQ_EMPTY(&link->waiting))
+	if (link_waits(link))
 		link_pump(link);
 }
 
@@ -450,14 +478,14 @@ give_up(struct link *link, uint64_t rid)
 void
 link_fail(struct link *link, int (*dead)(struct link *link, const struct link_request *request))
 {
-	struct link_requests all = TAILQ_HEAD_INITIALIZER(all),
-			     *queues[] = { &link->wired, &link->waiting };
+	struct link_requests all = TAILQ_HEAD_INITIALIZER(all), *queues[] = { &link->wired,
+		&link->waiting[true], &link->waiting[false] };
 	struct link_request *request, *next;
 	struct wire_reply reply = { 0 };
 	size_t i;
 
 	/* Taken out first: an answer may make a handler send more. */
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		TAILQ_FOREACH_SAFE (request, queues[i], next, next) {
 			request->code = dead(link, request);
 			if (request->code == 0)

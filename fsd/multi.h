@@ -35,8 +35,10 @@ void stream_close(struct stream *stream);
 void stream_write(struct call *call, struct stream *stream, const char *data);
 /* Waits for a result if one is to come; else the end. */
 void stream_read(struct call *call, struct stream *stream);
-/* fsync, close: all is done; fails with the first error since the last time. */
+/* fsync: all is done; fails with the first error since the last time. */
 void stream_sync(struct call *call, struct stream *stream);
+/* close: likewise, and the beginning of a line is EINVAL: its end never came. */
+void stream_flush(struct call *call, struct stream *stream);
 /* POLLIN, POLLOUT; the handle (owned from now on) is notified when that changes. */
 unsigned stream_poll(struct stream *stream, struct fuse_pollhandle *handle);
 

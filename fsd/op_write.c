@@ -191,8 +191,8 @@ op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t of
 	}
 	handle->wrote = true;
 	offset = write_offset(handle, offset);
-	/* All or nothing: never a short write. */
-	if (size > WIRE_VALUE_MAX ||
+	/* All or nothing: never a short write. What a stream is brought is many things. */
+	if ((size > WIRE_VALUE_MAX && handle->stream == NULL) ||
 	    (!append && !zab_writable(ino) && (uint64_t)offset > WIRE_VALUE_MAX - size)) {
 		fuse_reply_err(req, EFBIG);
 		return;
@@ -278,6 +278,10 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	call = call_new(fsd, req);
-	if (call != NULL)
+	if (call == NULL)
+		return;
+	if (handle->stream != NULL)
+		stream_flush(call, handle->stream);
+	else
 		wait_all(call, handle);
 }

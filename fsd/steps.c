@@ -176,7 +176,8 @@ option(struct wire_step *step, const struct word *word)
 		step->version = WIRE_ABSENT;
 		return true;
 	}
-	if (strchr(word->text, ',') != NULL || modifier_parse(word->text, &modifier) != 0)
+	if (strchr(word->text, ',') != NULL || modifier_parse(word->text, &modifier) != 0 ||
+	    modifier.async)
 		return false;
 	if (modifier.versioned) {
 		if (step->kind == WIRE_STEP_CREATE || step->version != -1)

@@ -286,6 +286,25 @@ stream_sync(struct call *call, struct stream *stream)
 	flow_wait(&stream->flow, call, FLOW_ALL, all_done);
 }
 
+static void
+all_done_whole(struct call *call)
+{
+	struct stream *stream = call->arg;
+	int errnum = flow_error(&stream->flow);
+
+	if (errnum == 0 && stream->partial_len != 0)
+		errnum = EINVAL;
+	reply_err(call, errnum);
+	call_free(call);
+}
+
+void
+stream_flush(struct call *call, struct stream *stream)
+{
+	call->arg = stream;
+	flow_wait(&stream->flow, call, FLOW_ALL, all_done_whole);
+}
+
 unsigned
 stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 {

@@ -7,6 +7,7 @@
  */
 #include <unistd.h>
 #define usleep(us) ((void)(us)) /* the harness is patient; here the clock stands still */
+#define H_TIME_IS_MADE		/* fuzz/world.c */
 #include "tests/unit/fsd_harness.h"
 
 #include "fsd/ino.h"

@@ -27,7 +27,9 @@
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
 #include "tests/frame.h"
+#ifndef H_TIME_IS_MADE /* by whoever includes this */
 #include "tests/unit/fsd_time.h"
+#endif
 
 #include <arpa/inet.h>
 #include <errno.h>

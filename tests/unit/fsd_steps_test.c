@@ -227,6 +227,7 @@ test_wrong(void **state)
 	refused("mkdir /x v", "mkdir: not understood: v");
 	refused("create /x v w", "create: not understood: w");
 	refused("create /x v held", "create: not understood: held");
+	refused("create /x v async", "create: not understood: async");
 	refused("create /x v sequence sequence", "create: not understood: sequence");
 	refused("create /x v ephemeral container", "create: not understood: container");
 	refused("create /x v sequence,ephemeral", "create: not understood: sequence,ephemeral");
