@@ -4,7 +4,8 @@
 # shellcheck disable=SC2154 # lib.sh's
 . "$(dirname "$0")/lib.sh"
 
-node_start && mount_start A && mount_start B || exit 1
+# The timeout: a write of 1 MiB brings 23,000 lines, and each is given that long.
+node_start && mount_start A -o timeout=60s && mount_start B -o timeout=60s || exit 1
 cd "$T" || exit 1
 N=50000
 
