@@ -24,9 +24,9 @@ struct fsd {
 	void *connected_arg;
 	/* As last seen: the way to .zab/session when nothing else answers. */
 	struct wire_stat root;
-	struct wire_stat space; /* the last answer to STATFS */
-	uint64_t talks;		/* numbers given out to .zab/txn and .zab/stream */
-	bool stale;		/* -o stale: reads go on when the deadline has passed */
+	struct wire_space space; /* the last answer to STATFS */
+	uint64_t talks;		 /* numbers given out to .zab/txn and .zab/stream */
+	bool stale;		 /* -o stale: reads go on when the deadline has passed */
 };
 
 /* The handlers, op_*.c. */

@@ -34,6 +34,7 @@ static void
 drop(struct handle *handle)
 {
 	value_unref(handle->value);
+	free(handle->words);
 	free(handle->answer);
 	if (handle->stream != NULL)
 		stream_close(handle->stream);

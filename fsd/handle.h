@@ -34,6 +34,7 @@ struct handle {
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	size_t answer_at;      /* the next byte to read of it */
+	char *words;	       /* written to DIR/.zab/quota, NULL: none; owned */
 	uint64_t write_at;     /* and where its next write goes (fact 17) */
 };
 
