@@ -28,9 +28,9 @@ struct fsd {
 	 * is 0 until it is found (subtree.h): nobody is served before.
 	 */
 	struct wire_stat root;
-	struct wire_stat space; /* the last answer to STATFS */
-	uint64_t talks;		/* numbers given out to .zab/txn and .zab/stream */
-	bool stale;		/* -o stale: reads go on when the deadline has passed */
+	struct wire_space space; /* the last answer to STATFS */
+	uint64_t talks;		 /* numbers given out to .zab/txn and .zab/stream */
+	bool stale;		 /* -o stale: reads go on when the deadline has passed */
 };
 
 /* The handlers, op_*.c. */

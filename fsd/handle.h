@@ -30,6 +30,8 @@ struct handle_flow {
 	uint32_t ops;	    /* and these of the next transaction */
 };
 
+#define HANDLE_WORDS_MAX 95 /* bytes */
+
 struct handle {
 	uint64_t fh; /* first */
 	uint64_t ino;
@@ -58,10 +60,11 @@ struct handle {
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	struct handle_flow flow;
-	size_t answer_at;   /* the next byte to read of it */
-	uint64_t write_at;  /* and where its next write goes (fact 17) */
-	uint64_t write_rid; /* the last one that counts there */
-	uint64_t poll;	    /* the kernel's number of who polls; 0: nobody has */
+	size_t answer_at;		  /* the next byte to read of it */
+	uint64_t write_at;		  /* and where its next write goes (fact 17) */
+	uint64_t write_rid;		  /* the last one that counts there */
+	uint64_t poll;			  /* the kernel's number of who polls; 0: nobody has */
+	char words[HANDLE_WORDS_MAX + 1]; /* written to DIR/.zab/quota: zabquota.c */
 };
 
 struct handles;

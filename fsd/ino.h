@@ -32,6 +32,7 @@ enum ino_kind {
 	INO_STREAM = 17,   /* .zab/stream */
 	INO_SYNC = 18,	   /* .zab/sync */
 	INO_EVENTS = 19,   /* DIR/.zab/events: qualified.h */
+	INO_QUOTA = 20,	   /* DIR/.zab/quota */
 };
 
 #define INO_NODE_MASK ((UINT64_C(1) << 56) - 1)

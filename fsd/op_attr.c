@@ -13,7 +13,6 @@
 #include <sys/statvfs.h>
 
 #define STATFS_BLOCK 4096
-#define STATFS_NODE 256 /* bytes of disk that a small node takes, for the free ones */
 
 static double
 timeout_of(const struct call *call, const struct wire_stat *stat)
@@ -370,7 +369,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 static void
 reply_space(struct call *call)
 {
-	const struct wire_stat *stat = &call->fsd->space;
+	const struct wire_space *space = &call->fsd->space;
 	fuse_req_t req = call->req;
 	struct statvfs out;
 
@@ -379,12 +378,12 @@ reply_space(struct call *call)
 	memset(&out, 0, sizeof out);
 	out.f_bsize = STATFS_BLOCK;
 	out.f_frsize = STATFS_BLOCK;
-	out.f_bfree = stat->mzxid / STATFS_BLOCK;
+	out.f_bfree = space->bytes_left / STATFS_BLOCK;
 	out.f_bavail = out.f_bfree;
-	out.f_blocks = out.f_bfree + (stat->czxid + STATFS_BLOCK - 1) / STATFS_BLOCK;
-	out.f_ffree = stat->mzxid / STATFS_NODE;
+	out.f_blocks = out.f_bfree + (space->bytes + STATFS_BLOCK - 1) / STATFS_BLOCK;
+	out.f_ffree = space->nodes_left;
 	out.f_favail = out.f_ffree;
-	out.f_files = out.f_ffree + stat->children;
+	out.f_files = out.f_ffree + space->nodes;
 	out.f_namemax = WIRE_NAME_MAX;
 	call->req = NULL;
 	fuse_reply_statfs(req, &out);
@@ -394,10 +393,14 @@ reply_space(struct call *call)
 static void
 got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	int code = call_code(reply, stat);
+	struct wire_space space;
+	int code = reply->code;
 
+	(void)stat;
 	if (code == ERR_OK)
-		call->fsd->space = *stat;
+		code = wire_space_unpack(reply->data, &space);
+	if (code == ERR_OK)
+		call->fsd->space = space;
 	if (code == ERR_OK || code == ERR_NOQUORUM)
 		reply_space(call);
 	else
@@ -405,13 +408,24 @@ got_statfs(struct call *call, const struct wire_reply *reply, const struct wire_
 	call_free(call);
 }
 
+/* Where the node is that the number belongs to. */
+static uint64_t
+place_of(const struct fsd *fsd, uint64_t ino)
+{
+	struct qualified of;
+
+	if (zab_alone(ino) || !qualified_resolve(fsd, &ino) || !qualified_dir(fsd, ino, &of))
+		return fsd->root.id;
+	return of.id;
+}
+
 void
 op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct wire_msg msg = { .type = WIRE_T_STATFS };
-	struct call *call = call_new(call_fsd(req), req);
+	struct fsd *fsd = call_fsd(req);
+	struct wire_msg msg = { .type = WIRE_T_STATFS, .statfs = { .id = place_of(fsd, ino) } };
+	struct call *call = call_new(fsd, req);
 
-	(void)ino;
 	if (call == NULL)
 		return;
 	call_send(call, &msg, got_statfs);

@@ -2,7 +2,8 @@
  * The virtual tree, `.zab` in every directory (ino.h has its numbers). Some
  * directories below it qualify an operation on the directory's own names:
  * modifier.h, qualified.h. zabdir.c finds and lists, zabfile.c makes contents,
- * zabcluster.c has them made by the replica; the handlers ask here first.
+ * zabcluster.c has them made by the replica, zabquota.c is one of its own; the
+ * handlers ask here first.
  */
 #ifndef ZABFS_FSD_ZAB_H
 #define ZABFS_FSD_ZAB_H
@@ -27,7 +28,7 @@ void zab_readdir(fuse_req_t req, uint64_t ino, size_t size, off_t offset, bool p
 /* Whether it stands alone: its attributes are nobody's but its own. */
 bool zab_alone(uint64_t ino);
 
-/* Contents that are made: INO_STAT, INO_SESSION and what is reported. */
+/* Contents that are made: INO_STAT, INO_QUOTA, INO_SESSION and what is reported. */
 bool zab_made(uint64_t ino);
 /* Whether OPEN for writing may succeed: what is written is a command. */
 bool zab_writable(uint64_t ino);
@@ -51,6 +52,19 @@ bool zab_reported(uint64_t ino);
 void zab_report(struct call *call, uint64_t ino, call_done done);
 /* What is written to `leader`. */
 void zab_hand_over(struct call *call, const char *data);
+
+/*
+ * zabquota.c: asks for a directory's quota; makes what is read of the answer, ERR_OK or why not;
+ * sets it.
+ */
+void quota_ask(struct call *call, uint64_t ino, call_done done);
+int quota_text(const struct wire_reply *reply, char *text, size_t len, size_t *used);
+void quota_write(struct call *call, struct handle *handle, const char *data);
+/*
+ * The words of one, which `msg` gets: 0 or EINVAL. Without a word, or with `none` alone, there is
+ * to be none.
+ */
+int quota_parse(const char *text, struct wire_quota *msg);
 
 /* figures.c: this mount's own, behind the replica's. */
 void figures_text(const struct fsd *fsd, msgpack_sbuffer *out);

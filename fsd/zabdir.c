@@ -32,6 +32,7 @@ static const struct zab_entry {
 	{ "container", INO_MODIFIER, S_IFDIR },
 	{ "async", INO_MODIFIER, S_IFDIR },
 	{ "events", INO_EVENTS, S_IFREG },
+	{ "quota", INO_QUOTA, S_IFREG },
 	/* root only: */
 	{ "session", INO_SESSION, S_IFREG | READ_ONLY },
 	{ "metrics", INO_METRICS, S_IFREG | READ_ONLY },
@@ -111,6 +112,11 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 	case INO_EVENTS:
 		/* All names below are told: to the directory's owner. */
 		attr->st_mode = S_IFREG | (stat->mode & 0400);
+		attr->st_size = 0;
+		break;
+	case INO_QUOTA:
+		/* Set by whom chmod(2) would be allowed. */
+		attr->st_mode = S_IFREG | 0644;
 		attr->st_size = 0;
 		break;
 	default:

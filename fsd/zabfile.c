@@ -1,6 +1,6 @@
 /*
  * Contents that are made on the fly: metadata and the session, one `key value`
- * a line, and what the replica makes (zabcluster.c). See zab.h. A content is
+ * a line, and what the replica makes (zabcluster.c, zabquota.c). See zab.h. A content is
  * made at OPEN, and anew by a read at offset 0 that is not the first.
  */
 #include "fsd/zab.h"
@@ -110,7 +110,7 @@ bool
 zab_made(uint64_t ino)
 {
 	return ino_kind(ino) == INO_STAT || ino_kind(ino) == INO_EVENTS ||
-	       (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
+	       ino_kind(ino) == INO_QUOTA || (zab_alone(ino) && ino_kind(ino) != INO_CLUSTER);
 }
 
 bool
@@ -124,7 +124,7 @@ bool
 zab_writable(uint64_t ino)
 {
 	return ino_kind(ino) == INO_LEADER || ino_kind(ino) == INO_TXN ||
-	       ino_kind(ino) == INO_STREAM;
+	       ino_kind(ino) == INO_STREAM || ino_kind(ino) == INO_QUOTA;
 }
 
 /* Pins the text; stat is that of the znode, or nothing. */
@@ -169,6 +169,19 @@ make_sync(struct fsd *fsd, struct handle *handle, uint64_t zxid)
 	return pin(fsd, handle, NULL, text, (size_t)len) ? ERR_OK : ERR_NOMEM;
 }
 
+static int
+make_quota(struct fsd *fsd, struct handle *handle, const struct wire_reply *reply,
+    const struct wire_stat *stat)
+{
+	char text[ZAB_TEXT_MAX];
+	size_t len = 0;
+	int code = quota_text(reply, text, sizeof text, &len);
+
+	if (code != ERR_OK)
+		return code;
+	return pin(fsd, handle, stat, text, len) ? ERR_OK : ERR_NOMEM;
+}
+
 /* ERR_OK, or why there is no content. */
 static int
 make(struct call *call, struct handle *handle, const struct wire_reply *reply,
@@ -184,6 +197,8 @@ make(struct call *call, struct handle *handle, const struct wire_reply *reply,
 		return make_sync(call->fsd, handle, reply->zxid);
 	if (stat == NULL)
 		return ERR_PROTO;
+	if (ino_kind(handle->ino) == INO_QUOTA)
+		return make_quota(call->fsd, handle, reply, stat);
 	return pin(call->fsd, handle, stat, text, zab_stat_text(stat, text, sizeof text))
 		   ? ERR_OK
 		   : ERR_NOMEM;
@@ -250,6 +265,8 @@ zab_open(struct call *call, struct handle *handle)
 		opened(call, handle, ERR_OK);
 	else if (zab_reported(handle->ino))
 		zab_report(call, handle->ino, open_answered);
+	else if (ino_kind(handle->ino) == INO_QUOTA)
+		quota_ask(call, handle->ino, open_answered);
 	else
 		call_getattr(call, ino_node(handle->ino), open_answered);
 }
@@ -285,6 +302,8 @@ zab_read(struct call *call, struct handle *handle)
 		call_sync(call, read_answered);
 	else if (anew && zab_reported(handle->ino))
 		zab_report(call, handle->ino, read_answered);
+	else if (anew && ino_kind(handle->ino) == INO_QUOTA)
+		quota_ask(call, handle->ino, read_answered);
 	else if (anew)
 		call_getattr(call, ino_node(handle->ino), read_answered);
 	else
@@ -300,6 +319,9 @@ zab_write(struct call *call, struct handle *handle, const char *data)
 		break;
 	case INO_STREAM:
 		stream_write(call, handle->stream, data);
+		break;
+	case INO_QUOTA:
+		quota_write(call, handle, data);
 		break;
 	default:
 		zab_hand_over(call, data);

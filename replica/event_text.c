@@ -12,27 +12,15 @@
 #include <sys/stat.h>
 
 #define NAMES_MAX 256 /* of a path; one that is longer begins with a number */
-#define ESCAPED_MAX 4 /* bytes that a byte of a name becomes */
-#define PATH_TEXT_MAX (NAMES_MAX * (1 + ESCAPED_MAX * WIRE_NAME_MAX) + 64)
+#define PATH_TEXT_MAX (NAMES_MAX * (1 + TEXT_ESCAPED_MAX * WIRE_NAME_MAX) + 64)
 #define LINE_TEXT_MAX (2 * PATH_TEXT_MAX + 64)
 
 _Static_assert(EVENT_TEXT_MAX + LINE_TEXT_MAX <= WIRE_VALUE_MAX, "what is told fits into a reply");
 
-/* A name's bytes, those that would end a word as \NNN. */
 static void
 put_name(msgpack_sbuffer *out, struct blob name)
 {
-	uint32_t i;
-
-	for (i = 0; i < name.len; i++) {
-		uint8_t c = name.data[i];
-
-		if (c > ' ' && c != 127 && c != '\\') {
-			text_put(out, (const char *)&name.data[i], 1);
-			continue;
-		}
-		text_format(out, "\\%03o", c);
-	}
+	text_name(out, name.data, name.len);
 }
 
 /* Where a directory stands. */

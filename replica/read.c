@@ -6,9 +6,10 @@
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+
+#define NODE_ON_DISK 256 /* bytes that a small one takes: for how many there is room */
 
 static void
 found(struct replica *replica, struct front *front, uint64_t rid, const struct znode *node,
@@ -127,18 +128,74 @@ find(struct replica *replica, struct front *front, const struct wire_find *msg)
 	replica_answer(replica, front, msg->rid, ERR_NONODE);
 }
 
+/* The limit, if it leaves less than what was looked at before. */
+static void
+tighten(int64_t limit, int64_t used, uint64_t *there, uint64_t *left)
+{
+	uint64_t more = used < limit ? (uint64_t)(limit - used) : 0;
+
+	if (limit == 0 || more >= *left)
+		return;
+	*there = (uint64_t)used;
+	*left = more;
+}
+
+static void
+space_of(const struct replica *replica, uint64_t id, struct wire_space *space)
+{
+	const struct znode *node;
+	struct statvfs disk;
+	struct quota quota;
+	struct usage used;
+
+	*space = (struct wire_space){ .nodes = tree_nodes(replica->tree),
+		.bytes = tree_bytes(replica->tree) };
+	if (statvfs(replica->dir, &disk) == 0)
+		space->bytes_left = (uint64_t)disk.f_bavail * disk.f_frsize;
+	space->nodes_left = space->bytes_left / NODE_ON_DISK;
+	for (; (node = tree_node(replica->tree, id)) != NULL; id = znode_parent(node)) {
+		tree_quota(replica->tree, id, &quota);
+		znode_usage(node, &used);
+		tighten(quota.nodes, used.nodes, &space->nodes, &space->nodes_left);
+		tighten(quota.bytes, used.bytes, &space->bytes, &space->bytes_left);
+	}
+}
+
 static void
 stat_fs(struct replica *replica, struct front *front, const struct wire_statfs *msg)
 {
-	struct wire_stat stat;
-	struct statvfs disk;
+	struct wire_space space;
+	struct blob data;
 
-	memset(&stat, 0, sizeof stat);
-	stat.children = (uint32_t)tree_nodes(replica->tree);
-	stat.czxid = tree_bytes(replica->tree);
-	if (statvfs(replica->dir, &disk) == 0)
-		stat.mzxid = (uint64_t)disk.f_bavail * disk.f_frsize;
-	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), &stat, NULL, false);
+	space_of(replica, msg->id, &space);
+	msgpack_sbuffer_clear(&replica->scratch);
+	wire_space_pack(&replica->scratch, &space);
+	data = (struct blob){ (const uint8_t *)replica->scratch.data,
+		(uint32_t)replica->scratch.size };
+	front_reply(front, msg->rid, ERR_OK, tree_applied(replica->tree), NULL, &data, false);
+}
+
+static void
+usage(struct replica *replica, struct front *front, const struct wire_usage *msg)
+{
+	const struct znode *node = tree_node(replica->tree, msg->id);
+	struct quota quota;
+	struct usage is;
+	struct wire_used used;
+	struct blob data;
+
+	if (node == NULL) {
+		replica_answer(replica, front, msg->rid, ERR_NONODE);
+		return;
+	}
+	tree_quota(replica->tree, msg->id, &quota);
+	znode_usage(node, &is);
+	used = (struct wire_used){ quota.nodes, quota.bytes, quota.hard, is.nodes, is.bytes };
+	msgpack_sbuffer_clear(&replica->scratch);
+	wire_used_pack(&replica->scratch, &used);
+	data = (struct blob){ (const uint8_t *)replica->scratch.data,
+		(uint32_t)replica->scratch.size };
+	found(replica, front, msg->rid, node, false, &data);
 }
 
 void
@@ -165,6 +222,9 @@ read_request(struct replica *replica, struct front *front, const struct wire_msg
 		break;
 	case WIRE_T_STATFS:
 		stat_fs(replica, front, &msg->statfs);
+		break;
+	case WIRE_T_USAGE:
+		usage(replica, front, &msg->usage);
 		break;
 	default:
 		front_kick(front, "not a request");

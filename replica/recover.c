@@ -5,6 +5,7 @@
  */
 #include "replica/replica.h"
 
+#include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
 #include <stdio.h>
@@ -77,10 +78,9 @@ recover_caught_up(struct replica *replica)
 {
 	if (replica->catch_up == 0 || tree_applied(replica->tree) < replica->catch_up)
 		return;
-	if (!tree_is_whole(replica->tree))
+	if (!tree_recovery_end(replica->tree))
 		fatal(EX_DATAERR, "the image and the rows behind it make no tree zxid=0x%llx",
 		    (unsigned long long)replica->catch_up);
-	tree_recovery_end(replica->tree);
 	replica->catch_up = 0;
 }
 
@@ -104,7 +104,7 @@ replay_log(struct replica *replica, struct loading *loading)
 		return -1;
 	replica->catch_up = state->image_upto;
 	if (replica->catch_up == 0)
-		tree_recovery_end(replica->tree);
+		CHECK(tree_recovery_end(replica->tree));
 	recover_caught_up(replica);
 	return 0;
 }

@@ -164,6 +164,7 @@ replica_tick(struct replica *replica)
 	attend_tick(replica, now_ns);
 	handover_tick(replica);
 	reap_tick(replica);
+	quota_tick(replica);
 	imager_tick(replica, now_ns);
 	status_tick(replica, now_ns);
 }
@@ -242,6 +243,7 @@ replica_free(struct replica *replica)
 	lead_drop(replica);
 	request_drop(replica);
 	events_drop(replica);
+	quota_drop(replica);
 	attend_free(replica);
 	if (replica->pass != NULL)
 		image_pass_abort(replica->tree, replica->pass);

@@ -8,11 +8,12 @@
  *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
- * Reads are read.c, locks that are waited for await.c, sessions attend.c, snapshots between members snap.c, what
- * members tell of themselves status.c, what an operator reads report.c, the
- * fuzzy passes imager.c, start-up recover.c. replica.c puts it together, loop.c
- * and clock.c tie it to sockets and clocks: the simulator has its own of those
- * two, of net/ and of store/. Internal to the replica's top folder.
+ * Reads are read.c, locks that are waited for await.c, quotas that are exceeded
+ * quota.c, sessions attend.c, snapshots between members snap.c, what members
+ * tell of themselves status.c, what an operator reads report.c, the fuzzy passes
+ * imager.c, start-up recover.c. replica.c puts it together, loop.c and clock.c
+ * tie it to sockets and clocks: the simulator has its own of those two, of net/
+ * and of store/. Internal to the replica's top folder.
  */
 #ifndef ZABFS_REPLICA_REPLICA_H
 #define ZABFS_REPLICA_REPLICA_H
@@ -259,6 +260,7 @@ struct replica {
 	uint32_t nevent_waits;
 	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */
 	uint64_t tick_ns;
+	Pvoid_t quotas_said; /* JudyL: id -> when the log was told of it (quota.c) */
 
 	struct image_pass *pass;
 	uint64_t pass_next_ns;
@@ -396,6 +398,11 @@ struct event_reader {
  */
 uint32_t event_text(const struct tree *tree, const struct event_reader *reader,
     const struct txn *txn, uint32_t first, msgpack_sbuffer *out);
+
+/* quota.c: those that are exceeded. */
+void quota_applied(struct replica *replica); /* a transaction */
+void quota_tick(struct replica *replica);
+void quota_drop(struct replica *replica);
 
 /* reap.c: nodes that go by themselves. */
 void reap_tick(struct replica *replica);

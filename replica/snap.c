@@ -16,7 +16,7 @@
 #define PIECE_BYTES (256u << 10)
 #define PROGRESS_NS UINT64_C(2000000000)
 
-#define NODE_FIELDS 18
+#define NODE_FIELDS 21
 #define SESSION_FIELDS 6
 #define FIELD(type, name, max)                                                                     \
 	{                                                                                          \
@@ -29,6 +29,7 @@ static const struct field node_fields[NODE_FIELDS] = { FIELD(u64, id, 0), FIELD(
 	FIELD(u64, handle, 0), FIELD(u32, mode, 0), FIELD(u32, uid, 0), FIELD(u32, gid, 0),
 	FIELD(u32, version, 0), FIELD(u32, cversion, 0), FIELD(u32, aversion, 0),
 	FIELD(i64, birth_ns, 0), FIELD(i64, mtime_ns, 0), FIELD(i64, ctime_ns, 0),
+	FIELD(i64, quota_nodes, 0), FIELD(i64, quota_bytes, 0), FIELD(u32, quota_hard, 0),
 	FIELD(blob, name, WIRE_NAME_MAX), FIELD(blob, value, WIRE_VALUE_MAX) };
 #undef ROW
 #define ROW store_session

@@ -203,6 +203,7 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	watch_send(replica, &txn);
 	events_applied(replica, &txn);
 	await_applied(replica);
+	quota_applied(replica);
 	close = closing(&txn);
 	if (close != NULL)
 		attend_closed(replica, close->id, close->expired != 0);

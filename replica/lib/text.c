@@ -32,3 +32,19 @@ text_format(msgpack_sbuffer *out, const char *format, ...)
 	CHECK(n >= 0 && n < TEXT_FORMAT_MAX);
 	text_put(out, text, (size_t)n);
 }
+
+void
+text_name(msgpack_sbuffer *out, const uint8_t *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		uint8_t c = name[i];
+
+		if (c > ' ' && c != 127 && c != '\\') {
+			text_put(out, (const char *)&name[i], 1);
+			continue;
+		}
+		text_format(out, "\\%03o", c);
+	}
+}

@@ -18,6 +18,8 @@ FIELDS(STAT, stat, 0)
 FIELDS(ENTRY, entry, 0)
 FIELDS(STEP, step, 0)
 FIELDS(RESULT, result, 0)
+FIELDS(SPACE, space, 0)
+FIELDS(USED, used, 0)
 #undef FIELDS
 
 #define SCHEMA(NAME, name)                                                                         \
@@ -36,6 +38,8 @@ static const struct schema stat_schema = SCHEMA(STAT, stat);
 static const struct schema entry_schema = SCHEMA(ENTRY, entry);
 static const struct schema step_schema = SCHEMA(STEP, step);
 static const struct schema result_schema = SCHEMA(RESULT, result);
+static const struct schema space_schema = SCHEMA(SPACE, space);
+static const struct schema used_schema = SCHEMA(USED, used);
 
 static const struct schema *
 schema_of(uint64_t type)
@@ -109,14 +113,43 @@ wire_stat_pack(msgpack_sbuffer *out, const struct wire_stat *stat)
 	pack_alone(out, &stat_schema, stat);
 }
 
-int
-wire_stat_unpack(struct blob in, struct wire_stat *stat)
+/* And nothing behind it. */
+static int
+unpack_alone(struct blob in, const struct schema *schema, void *out)
 {
 	size_t off = 0;
 
-	if (unpack_next(in, &off, &stat_schema, stat) != 0 || off != in.len)
-		return ERR_PROTO;
-	return 0;
+	return unpack_next(in, &off, schema, out) != 0 || off != in.len ? ERR_PROTO : 0;
+}
+
+int
+wire_stat_unpack(struct blob in, struct wire_stat *stat)
+{
+	return unpack_alone(in, &stat_schema, stat);
+}
+
+void
+wire_space_pack(msgpack_sbuffer *out, const struct wire_space *space)
+{
+	pack_alone(out, &space_schema, space);
+}
+
+int
+wire_space_unpack(struct blob in, struct wire_space *space)
+{
+	return unpack_alone(in, &space_schema, space);
+}
+
+void
+wire_used_pack(msgpack_sbuffer *out, const struct wire_used *used)
+{
+	pack_alone(out, &used_schema, used);
+}
+
+int
+wire_used_unpack(struct blob in, struct wire_used *used)
+{
+	return unpack_alone(in, &used_schema, used);
 }
 
 void
@@ -190,6 +223,7 @@ wire_is_write(enum wire_type type)
 	case WIRE_T_MULTI:
 	case WIRE_T_LOCK:
 	case WIRE_T_UNLOCK:
+	case WIRE_T_QUOTA:
 		return true;
 	default:
 		return false;

@@ -168,8 +168,10 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
  */
 #define WIRE_AWAITS_MAX 16384
 #define WIRE_AWAIT(F, S) F(S, u64, rid, 0) F(S, u64, id, 0) F(S, u64, owner, 0)
-/* Reply: stat.children = znodes, stat.czxid = bytes of values, stat.mzxid = bytes free on disk. */
-#define WIRE_STATFS(F, S) F(S, u64, rid, 0)
+/* What there is room for at a node, or, where that is not there, in all: a packed WIRE_SPACE. */
+#define WIRE_STATFS(F, S) F(S, u64, rid, 0) F(S, u64, id, 0)
+/* A node's quota, and what it takes with all that is below it: a packed WIRE_USED. */
+#define WIRE_USAGE(F, S) F(S, u64, rid, 0) F(S, u64, id, 0)
 
 /*
  * Writes. flags: WIRE_ECHO asks for the change to be sent to its own
@@ -302,6 +304,30 @@ enum wire_step_kind { WIRE_STEP_CREATE = 1, WIRE_STEP_SET, WIRE_STEP_DELETE, WIR
 /* kind: of the step; name: as created; version: of the value, afterwards. */
 #define WIRE_RESULT(F, S) F(S, u32, kind, 0) F(S, blob, name, WIRE_NAME_MAX) F(S, u32, version, 0)
 
+/* The data of USAGE's reply: the quota, as set by QUOTA; what there is. */
+#define WIRE_USED(F, S)                                                                            \
+	F(S, i64, nodes_max, 0)                                                                    \
+	F(S, i64, bytes_max, 0)                                                                    \
+	F(S, u32, hard, 0)                                                                         \
+	F(S, i64, nodes, 0)                                                                        \
+	F(S, i64, bytes, 0)
+
+/*
+ * That of STATFS's: znodes, and bytes of values, that there are, and how many more there may be, by
+ * that quota which leaves the least of them, otherwise by the disk.
+ */
+#define WIRE_SPACE(F, S)                                                                           \
+	F(S, u64, nodes, 0)                                                                        \
+	F(S, u64, nodes_left, 0)                                                                   \
+	F(S, u64, bytes, 0)                                                                        \
+	F(S, u64, bytes_left, 0)
+
+struct wire_space {
+	WIRE_SPACE(CODEC_DECLARE, wire_space)
+};
+struct wire_used {
+	WIRE_USED(CODEC_DECLARE, wire_used)
+};
 struct wire_step {
 	WIRE_STEP(CODEC_DECLARE, wire_step)
 };
@@ -331,6 +357,20 @@ struct wire_result {
 	F(S, u32, flags, 0)                                                                        \
 	F(S, u64, id, 0)                                                                           \
 	F(S, u64, owner, 0)
+
+/*
+ * The limits of what a directory takes with all that is below it, 0: none; without any it has no
+ * quota. What would go beyond a hard one is refused (ERR_QUOTA), beyond another the leader's log
+ * says so.
+ */
+#define WIRE_QUOTA(F, S)                                                                           \
+	F(S, u64, rid, 0)                                                                          \
+	F(S, u64, acked, 0)                                                                        \
+	F(S, u32, flags, 0)                                                                        \
+	F(S, u64, id, 0)                                                                           \
+	F(S, i64, nodes, 0)                                                                        \
+	F(S, i64, bytes, 0)                                                                        \
+	F(S, u32, hard, 0)
 
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
@@ -434,6 +474,8 @@ struct wire_entry {
 	M(LOCK, lock, 26)                                                                          \
 	M(UNLOCK, unlock, 27)                                                                      \
 	M(AWAIT, await, 28)                                                                        \
+	M(QUOTA, quota, 29)                                                                        \
+	M(USAGE, usage, 30)                                                                        \
 	M(WELCOME, welcome, 40)                                                                    \
 	M(RESUMED, resumed, 41)                                                                    \
 	M(PONG, pong, 42)                                                                          \
@@ -487,10 +529,16 @@ int wire_step_next(struct blob *in, struct wire_step *step);
 void wire_result_pack(msgpack_sbuffer *out, const struct wire_result *result);
 int wire_result_next(struct blob *in, struct wire_result *result);
 
+/* Of the replies to STATFS and USAGE. */
+void wire_space_pack(msgpack_sbuffer *out, const struct wire_space *space);
+int wire_space_unpack(struct blob in, struct wire_space *space);
+void wire_used_pack(msgpack_sbuffer *out, const struct wire_used *used);
+int wire_used_unpack(struct blob in, struct wire_used *used);
+
 /* "CREATE" and so on, for logs; "?" for an unknown number. */
 const char *wire_type_name(uint32_t type);
 
-/* Whether a front end's message is a write: CREATE … UNLOCK. */
+/* Whether a front end's message is a write: CREATE … UNLOCK, QUOTA. */
 bool wire_is_write(enum wire_type type);
 
 #endif

@@ -229,6 +229,7 @@ take_serving(struct front *front, const struct wire_msg *msg)
 	case WIRE_T_LIST:
 	case WIRE_T_SYNC:
 	case WIRE_T_STATFS:
+	case WIRE_T_USAGE:
 	case WIRE_T_FIND:
 	case WIRE_T_EVENTS:
 	case WIRE_T_AWAIT:

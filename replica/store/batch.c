@@ -121,6 +121,18 @@ sum_blob(struct blob blob, uint64_t seed)
 	return XXH3_64bits_withSeed(blob.data, blob.len, seed);
 }
 
+/* 0 without a quota: so were rows of an older format. */
+static uint64_t
+quota_sum(const struct store_node *row)
+{
+	uint64_t numbers[] = { row->id, (uint64_t)row->quota_nodes, (uint64_t)row->quota_bytes,
+		row->quota_hard };
+
+	if (row->quota_nodes == 0 && row->quota_bytes == 0 && row->quota_hard == 0)
+		return 0;
+	return XXH3_64bits(numbers, sizeof numbers);
+}
+
 uint64_t
 node_sum(const struct store_node *row)
 {
@@ -129,7 +141,8 @@ node_sum(const struct store_node *row)
 		row->aversion, (uint64_t)row->birth_ns, (uint64_t)row->mtime_ns,
 		(uint64_t)row->ctime_ns, row->name.len, row->value.len };
 
-	return sum_blob(row->value, sum_blob(row->name, XXH3_64bits(numbers, sizeof numbers)));
+	return sum_blob(row->value, sum_blob(row->name, XXH3_64bits(numbers, sizeof numbers))) +
+	       quota_sum(row);
 }
 
 uint64_t
@@ -197,6 +210,9 @@ write_node(struct image *image, const uint8_t *at)
 	bind_number(put, 17, (uint64_t)row.ctime_ns);
 	bind_blob(put, 18, row.value);
 	bind_number(put, 19, sum);
+	bind_number(put, 20, (uint64_t)row.quota_nodes);
+	bind_number(put, 21, (uint64_t)row.quota_bytes);
+	bind_number(put, 22, row.quota_hard);
 	return db_run(image->db, put, "writing an image row");
 }
 

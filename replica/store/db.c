@@ -224,7 +224,7 @@ identify(sqlite3 *db, const char *path, int application, char *err, size_t errle
 		snprintf(err, errlen, "%s: not a zabfs database", path);
 		return EX_DATAERR;
 	}
-	if (format != STORE_FORMAT && format != 1) {
+	if (format < 1 || format > STORE_FORMAT) {
 		snprintf(err, errlen, "%s: format %d, this version knows format %d", path, format,
 		    STORE_FORMAT);
 		return EX_DATAERR;

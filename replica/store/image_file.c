@@ -14,14 +14,16 @@ static const char schema[] =
     "CREATE TABLE node(id INTEGER PRIMARY KEY, sum INTEGER, parent INTEGER, mode INTEGER,"
     " uid INTEGER, gid INTEGER, czxid INTEGER, mzxid INTEGER, pzxid INTEGER, version INTEGER,"
     " cversion INTEGER, aversion INTEGER, owner INTEGER, handle INTEGER, birth_ns INTEGER,"
-    " mtime_ns INTEGER, ctime_ns INTEGER, name BLOB, value BLOB);"
+    " mtime_ns INTEGER, ctime_ns INTEGER, quota_nodes INTEGER, quota_bytes INTEGER,"
+    " quota_hard INTEGER, name BLOB, value BLOB);"
     "CREATE TABLE session(id INTEGER PRIMARY KEY, sum INTEGER, timeout_ms INTEGER,"
     " acked INTEGER, secret BLOB, identity BLOB, results BLOB);"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;";
 
 #define NODE_COLUMNS                                                                               \
 	"id, parent, name, mode, uid, gid, czxid, mzxid, pzxid, version, cversion, aversion,"      \
-	" owner, handle, birth_ns, mtime_ns, ctime_ns, value, sum"
+	" owner, handle, birth_ns, mtime_ns, ctime_ns, value, sum, quota_nodes, quota_bytes,"      \
+	" quota_hard"
 #define SESSION_COLUMNS "id, timeout_ms, acked, secret, identity, results, sum"
 
 int
@@ -58,18 +60,30 @@ stored_digest(sqlite3 *db)
 }
 
 /* Format 1 did not say what shows in the image: anything of the log, all of which is committed. */
-static int
-upgrade(struct image *image, const char *dir, uint64_t last_zxid, char *err, size_t errlen)
+static enum db_result
+upgrade_meta(struct image *image, uint64_t last_zxid)
 {
 	struct image_meta *meta = &image->meta;
-	enum db_result result = db_exec(image->db, "BEGIN IMMEDIATE; PRAGMA user_version = 2");
 
 	*meta = (struct image_meta){ .digest = stored_digest(image->db) };
 	meta_old(image->db, "applied", &meta->applied);
 	meta_old(image->db, "next_id", &meta->next_id);
 	meta->upto = meta->applied > last_zxid ? meta->applied : last_zxid;
-	if (result == DB_OK)
-		result = image_meta_write(image->db, meta);
+	return image_meta_write(image->db, meta);
+}
+
+/* Format 2 had no quotas; NULL is 0. */
+static int
+upgrade(struct image *image, const char *dir, uint64_t last_zxid, char *err, size_t errlen)
+{
+	int format = db_format(image->db);
+	enum db_result result = db_exec(image->db,
+	    "BEGIN IMMEDIATE; ALTER TABLE node ADD COLUMN quota_nodes INTEGER;"
+	    "ALTER TABLE node ADD COLUMN quota_bytes INTEGER;"
+	    "ALTER TABLE node ADD COLUMN quota_hard INTEGER; PRAGMA user_version = 3");
+
+	if (result == DB_OK && format == 1)
+		result = upgrade_meta(image, last_zxid);
 	if (result == DB_OK)
 		result = db_exec(image->db, "COMMIT");
 	if (result == DB_OK)
@@ -95,8 +109,11 @@ image_open(struct image *image, const char *dir, uint32_t number, uint64_t last_
 	if (code != 0)
 		return code;
 	db_checkpoint(image->db, SQLITE_CHECKPOINT_TRUNCATE);
-	if (db_format(image->db) == 1)
-		return upgrade(image, dir, last_zxid, err, errlen);
+	if (db_format(image->db) != STORE_FORMAT) {
+		code = upgrade(image, dir, last_zxid, err, errlen);
+		if (code != 0)
+			return code;
+	}
 	if (image_meta_read(image->db, &image->meta))
 		return 0;
 	snprintf(err, errlen, "%s/%s: damaged", dir, name);
@@ -108,7 +125,7 @@ image_prepare(struct image *image)
 {
 	image->node_put = db_prepare(image->db,
 	    "REPLACE INTO node(" NODE_COLUMNS
-	    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	image->node_gone = db_prepare(image->db, "DELETE FROM node WHERE id = ?");
 	image->node_sum = db_prepare(image->db, "SELECT sum FROM node WHERE id = ?");
 	image->session_put = db_prepare(
@@ -170,6 +187,9 @@ load_node(struct loading *loading, sqlite3_stmt *s)
 		.mtime_ns = sqlite3_column_int64(s, 15),
 		.ctime_ns = sqlite3_column_int64(s, 16),
 		.value = db_blob(s, 17),
+		.quota_nodes = sqlite3_column_int64(s, 19),
+		.quota_bytes = sqlite3_column_int64(s, 20),
+		.quota_hard = (uint32_t)db_number(s, 21),
 	};
 
 	loading->digest += db_number(s, 18);

@@ -152,6 +152,11 @@ upgrade(struct store *store, char *err, size_t errlen)
 {
 	struct log_meta *meta = &store->log_durable.meta;
 
+	/* What is damaged is told by who reads it. */
+	if (db_format(store->log) == 2)
+		return log_meta_read(store->log, meta)
+			   ? write_meta(store, "PRAGMA user_version = 3", err, errlen)
+			   : 0;
 	*meta = (struct log_meta){ .voter = true, .tree = 1 };
 	meta_old(store->log, "accepted_epoch", &meta->accepted_epoch);
 	meta_old(store->log, "accepted_sid", &meta->accepted_sid);
@@ -160,7 +165,7 @@ upgrade(struct store *store, char *err, size_t errlen)
 	meta_old(store->log, "base_hash", &meta->base_hash);
 	meta_old(store->log, "member", &meta->member);
 	return write_meta(store,
-	    "DELETE FROM meta WHERE key = 'tree_file'; PRAGMA user_version = 2", err, errlen);
+	    "DELETE FROM meta WHERE key = 'tree_file'; PRAGMA user_version = 3", err, errlen);
 }
 
 static int
@@ -173,7 +178,7 @@ open_log(struct store *store, const struct store_options *options, char *err, si
 	    db_open(store->dir, LOG_FILE, LOG_APPLICATION_ID, DB_WRITE, &store->log, err, errlen);
 	if (code != 0)
 		return code;
-	if (db_format(store->log) == 1)
+	if (db_format(store->log) != STORE_FORMAT)
 		code = upgrade(store, err, errlen);
 	if (code == 0)
 		code = db_open(

@@ -183,6 +183,8 @@ struct store_node {
 	uint64_t id, parent, czxid, mzxid, pzxid, owner, handle;
 	uint32_t mode, uid, gid, version, cversion, aversion;
 	int64_t birth_ns, mtime_ns, ctime_ns;
+	int64_t quota_nodes, quota_bytes;
+	uint32_t quota_hard;
 	struct blob name, value;
 };
 struct store_session {

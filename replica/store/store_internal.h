@@ -28,7 +28,8 @@
 #define LOG_APPLICATION_ID 0x7a61626c  /* "zabl" */
 #define TREE_APPLICATION_ID 0x7a616274 /* "zabt" */
 #define WAL_PAGES_MAX 2048	       /* 8 MiB: checkpointed, however much there is to do */
-#define STORE_FORMAT 2		       /* 1: no checksums of meta and image as a whole */
+/* 1: no checksums of meta and image as a whole; 2: no quotas. */
+#define STORE_FORMAT 3
 
 /* The meta tables, in the order of meta.c's keys. */
 struct log_meta {

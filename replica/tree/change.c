@@ -48,6 +48,7 @@ change_of(const struct txn *txn, uint32_t i, struct wire_change *out)
 	case TXN_SESSION_CLOSE:
 	case TXN_LOCK:
 	case TXN_UNLOCK:
+	case TXN_QUOTA:
 		return false;
 	}
 	return false;

@@ -11,7 +11,7 @@
 
 /*
  * The i-th operation's change in *out (zxid set, last 0); names are borrowed
- * from the transaction. False: the operation shows nowhere (sessions, locks).
+ * from the transaction. False: the operation shows nowhere (sessions, locks, quotas).
  * Every operation gives at most one change.
  */
 bool change_of(const struct txn *txn, uint32_t i, struct wire_change *out);

@@ -10,6 +10,7 @@
 #include "replica/tree/expiry.h"
 #include "replica/tree/image_internal.h"
 #include "replica/tree/lock.h"
+#include "replica/tree/quota.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -83,6 +84,9 @@ image_pass_applied(const struct image_pass *pass)
 static void
 node_fill(const struct tree *tree, const struct znode *node, struct store_node *row)
 {
+	struct quota quota;
+
+	tree_quota(tree, node->id, &quota);
 	*row = (struct store_node){
 		.id = node->id,
 		.parent = node->parent,
@@ -102,6 +106,9 @@ node_fill(const struct tree *tree, const struct znode *node, struct store_node *
 		.birth_ns = node->birth_ns,
 		.mtime_ns = node->mtime_ns,
 		.ctime_ns = node->ctime_ns,
+		.quota_nodes = quota.nodes,
+		.quota_bytes = quota.bytes,
+		.quota_hard = quota.hard,
 		.name = znode_name(node),
 		.value = znode_value(node),
 	};
@@ -241,11 +248,22 @@ image_mark_all(struct tree *tree)
 }
 
 static bool
+quota_valid(const struct store_node *row)
+{
+	if (row->quota_nodes == 0 && row->quota_bytes == 0)
+		return row->quota_hard == 0;
+	return row->quota_nodes >= 0 && row->quota_bytes >= 0 && row->quota_hard <= 1 &&
+	       S_ISDIR(row->mode);
+}
+
+static bool
 row_valid(const struct store_node *row)
 {
 	if (row->id < TREE_ROOT || row->id > TREE_ID_MAX || row->value.len > WIRE_VALUE_MAX)
 		return false;
 	if (!node_mode_valid(row->mode) || !node_owner_valid(row->mode, row->owner, row->handle))
+		return false;
+	if (!quota_valid(row))
 		return false;
 	if (row->id == TREE_ROOT)
 		return row->parent == 0 && row->name.len == 0 && S_ISDIR(row->mode);
@@ -256,6 +274,7 @@ row_valid(const struct store_node *row)
 int
 image_load_node(struct tree *tree, const struct store_node *row)
 {
+	struct quota quota = { row->quota_nodes, row->quota_bytes, row->quota_hard != 0 };
 	struct znode *node = node_find(tree, row->id);
 
 	if (!row_valid(row) || (node != NULL) != (row->id == TREE_ROOT))
@@ -281,6 +300,7 @@ image_load_node(struct tree *tree, const struct store_node *row)
 	node->ctime_ns = row->ctime_ns;
 	node_write(tree, node, row->value.len, 0, row->value, true);
 	tree->hash += node_hash(node);
+	quota_put(tree, row->id, &quota);
 	expiry_add(tree, node);
 	if (wire_owner_is_session(row->owner)) {
 		tree->ephemerals++;

@@ -4,6 +4,8 @@
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
 #include "replica/tree/expiry.h"
+#include "replica/tree/quota.h"
+#include "replica/tree/session.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -119,6 +121,7 @@ node_unplace(struct tree *tree, struct znode *node)
 		return;
 	dir = node_find(tree, node->parent);
 	CHECK(dir != NULL);
+	usage_leave(tree, node);
 	RB_REMOVE(znode_names, &dir->children->names, node);
 	Judy1Unset(&dir->children->ids, node->id, PJE0);
 	if (--dir->children->count == 0) {
@@ -147,6 +150,7 @@ node_free(struct tree *tree, struct znode *node)
 		tree_misfit(tree);
 	children_unplace(tree, node);
 	expiry_remove(tree, node);
+	quota_remove(tree, node->id);
 	node_unplace(tree, node);
 	tree->unplaced--;
 	tree->count--;
@@ -196,7 +200,8 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 	node_unplace(tree, node);
 	node = rename_in_memory(tree, node, name);
 	node->parent = parent;
-	if (dir == NULL || !S_ISDIR(dir->mode)) {
+	if (dir == NULL || !S_ISDIR(dir->mode) ||
+	    (!tree->recovering && node->children != NULL && usage_is_below(tree, dir, node))) {
 		tree_misfit(tree);
 		return node;
 	}
@@ -208,6 +213,7 @@ node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob n
 	node->placed = true;
 	tree->unplaced--;
 	children_add(tree, dir, node);
+	usage_come(tree, node);
 	return node;
 }
 
@@ -231,11 +237,11 @@ void
 node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset, struct blob data,
     bool whole)
 {
-	uint32_t kept = whole ? 0 : node->value_len;
+	uint32_t was = node->value_len, kept = whole ? 0 : was;
 
 	CHECK((uint64_t)offset + data.len <= size);
 	tree->bytes += size;
-	tree->bytes -= node->value_len;
+	tree->bytes -= was;
 	if (size == 0) {
 		free(node->value);
 		node->value = NULL;
@@ -248,6 +254,7 @@ node_write(struct tree *tree, struct znode *node, uint32_t size, uint32_t offset
 			memcpy(node->value + offset, data.data, data.len);
 	}
 	node->value_len = size;
+	usage_resized(tree, node, was);
 }
 
 uint64_t
@@ -286,4 +293,63 @@ node_end(struct tree *tree, const struct znode *node)
 	tree->hash += node_hash(node);
 	expiry_add(tree, node);
 	CHECK(Judy1Set(&tree->dirty_nodes, node->id, PJE0) != JERR);
+}
+
+void
+znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *out)
+{
+	*out = (struct wire_stat){
+		.id = node->id,
+		.parent = node->parent,
+		.mode = node->mode,
+		.uid = node->uid,
+		.gid = node->gid,
+		.size = node->value_len,
+		.children = node->children == NULL ? 0 : node->children->count,
+		.version = node->version,
+		.cversion = node->cversion,
+		.aversion = node->aversion,
+		.czxid = node->czxid,
+		.mzxid = node->mzxid,
+		.pzxid = node->pzxid,
+		.owner = node->owner,
+		.birth_ns = node->birth_ns,
+		.mtime_ns = node->mtime_ns,
+		.ctime_ns = node->ctime_ns,
+	};
+	if (!wire_owner_is_session(node->owner))
+		return;
+	out->handle = session_handle(tree, node->owner, node->id);
+	if (S_ISREG(node->mode))
+		out->mode |= S_ISVTX;
+}
+
+struct blob
+znode_value(const struct znode *node)
+{
+	return (struct blob){ node->value, node->value_len };
+}
+
+struct blob
+znode_name(const struct znode *node)
+{
+	return (struct blob){ node->name, node->name_len };
+}
+
+uint64_t
+znode_id(const struct znode *node)
+{
+	return node->id;
+}
+
+uint64_t
+znode_parent(const struct znode *node)
+{
+	return node->parent;
+}
+
+uint32_t
+znode_mode(const struct znode *node)
+{
+	return node->mode;
 }

@@ -18,6 +18,8 @@ struct children {
 	struct znode_names names;
 	Pvoid_t ids; /* Judy1 */
 	uint32_t count;
+	uint32_t counted;   /* quota.c: of them, at the end of recovery */
+	struct usage below; /* of all of them, and of what is below them */
 };
 
 struct znode {
@@ -51,6 +53,8 @@ struct tree {
 	bool misfit; /* in service something did not hold that a transaction expects */
 	Pvoid_t dirty_nodes, dirty_sessions; /* Judy1: changed since the last pass began */
 	Pvoid_t due;			     /* expiry.c */
+	Pvoid_t quotas;			     /* JudyL: id -> struct quota (quota.c) */
+	Pvoid_t exceeded;		     /* Judy1: ids (tree_next_exceeded) */
 	struct image_pass *pass;
 };
 
@@ -76,8 +80,8 @@ void node_free(struct tree *tree, struct znode *node);
 /*
  * Puts a node, wherever it was, to (parent, name); it may be moved in memory
  * (a longer name), so the node to go on with is returned. A parent that isn't
- * there leaves it without a place; who had the name loses it (normal in recovery
- * only). Does not touch the hash.
+ * there, or in service is below it, leaves it without a place; who had the name loses it (normal
+ * in recovery only). Does not touch the hash.
  */
 struct znode *node_place(struct tree *tree, struct znode *node, uint64_t parent, struct blob name);
 /* Takes the node off its place; parent and name remember it. */

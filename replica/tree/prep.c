@@ -1,6 +1,6 @@
 /*
  * The request processor: the retry table, sessions, and the hand-over to
- * prep_ops.c. See prep.h.
+ * prep_*.c. See prep.h.
  */
 #include "replica/tree/prep.h"
 
@@ -190,6 +190,8 @@ dispatch(struct prep_job *job, const struct wire_msg *msg)
 		return prep_lock(job, &msg->lock);
 	case WIRE_T_UNLOCK:
 		return prep_unlock(job, &msg->unlock);
+	case WIRE_T_QUOTA:
+		return prep_quota(job, &msg->quota);
 	default:
 		return ERR_PROTO;
 	}

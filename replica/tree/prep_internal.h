@@ -1,4 +1,4 @@
-/* Shared by prep.c (sessions, retry table), prep_ops.c and prep_lock.c (one function per request). */
+/* Shared by prep.c (sessions, retry table) and prep_*.c (one function per request). */
 #ifndef ZABFS_TREE_PREP_INTERNAL_H
 #define ZABFS_TREE_PREP_INTERNAL_H
 
@@ -21,12 +21,26 @@ struct prep_job {
 /* An operation more in the transaction; its type is set, the rest is 0. */
 struct txn_op *prep_op(struct prep_job *job, enum txn_op_type type);
 
+/* ERR_OK, ERR_NONODE or ERR_NOTDIR. */
+int prep_get_dir(const struct prep_job *job, uint64_t id, struct view_node *dir);
+/* A child more or less, or none. */
+void prep_dir_change(struct prep_job *job, struct view_node *dir, int children);
+void prep_set_name(struct view_node *node, uint64_t parent, struct blob name);
+/*
+ * prep_quota.c: whether there is room for so much more below each directory from this one up, but
+ * for `upto` and what is above it (0: up to the root). ERR_QUOTA: not in one with a hard quota.
+ */
+int prep_room(const struct prep_job *job, uint64_t from, uint64_t upto, const struct usage *more);
+
 /* Each fills job->out and the view and returns 0, or returns an error and changes nothing. */
 int prep_create(struct prep_job *job, const struct wire_create *msg);
 int prep_delete(struct prep_job *job, const struct wire_delete *msg);
 int prep_write_value(struct prep_job *job, const struct wire_write *msg);
 int prep_setattr(struct prep_job *job, const struct wire_setattr *msg);
+/* prep_rename.c */
 int prep_rename(struct prep_job *job, const struct wire_rename *msg);
+/* prep_quota.c */
+int prep_quota(struct prep_job *job, const struct wire_quota *msg);
 /* prep_multi.c: also the number of the step that failed, in head.result_id. */
 int prep_multi(struct prep_job *job, const struct wire_multi *msg);
 /* Of these ERR_AGAIN is no failure: the lock has to wait, or an older one went. */

@@ -16,8 +16,6 @@
 
 #define OPS_FIRST 4	/* room made at first; a session's end needs more */
 #define TARGET_MAX 4095 /* bytes of a symbolic link's target, PATH_MAX - 1 */
-#define RENAME_NOREPLACE_FLAG 1u
-#define RENAME_EXCHANGE_FLAG 2u
 #define MODE_BITS 07777u
 #define SEQUENCE_DIGITS 10
 
@@ -56,25 +54,24 @@ keep(struct prep_job *job, struct blob name)
 	return (struct blob){ copy, name.len };
 }
 
-static int
-get_dir(const struct prep_job *job, uint64_t id, struct view_node *dir)
+int
+prep_get_dir(const struct prep_job *job, uint64_t id, struct view_node *dir)
 {
 	if (!view_get(job->view, id, dir))
 		return ERR_NONODE;
 	return S_ISDIR(dir->mode) ? 0 : ERR_NOTDIR;
 }
 
-static void
-set_name(struct view_node *node, uint64_t parent, struct blob name)
+void
+prep_set_name(struct view_node *node, uint64_t parent, struct blob name)
 {
 	node->parent = parent;
 	node->name_len = (uint8_t)name.len;
 	memcpy(node->name, name.data, name.len);
 }
 
-/* A child more or less. */
-static void
-dir_change(struct prep_job *job, struct view_node *dir, int children)
+void
+prep_dir_change(struct prep_job *job, struct view_node *dir, int children)
 {
 	dir->cversion++;
 	dir->children += (uint32_t)children;
@@ -154,10 +151,11 @@ check_create(const struct prep_job *job, const struct wire_create *msg, struct b
 int
 prep_create(struct prep_job *job, const struct wire_create *msg)
 {
+	struct usage more = { 1, msg->value.len };
 	struct view_node dir, node = { 0 };
 	struct txn_create *op;
 	struct blob name;
-	int code = get_dir(job, msg->parent, &dir);
+	int code = prep_get_dir(job, msg->parent, &dir);
 
 	if (code != 0)
 		return code;
@@ -168,6 +166,8 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 	/* All ephemerals of a session go in one transaction, so their number is bounded. */
 	if (code == 0 && wire_owner_is_session(node.owner) && job->ephemerals_left-- == 0)
 		code = ERR_QUOTA;
+	if (code == 0)
+		code = prep_room(job, msg->parent, 0, &more);
 	if (code != 0)
 		return code;
 	node.id = view_new_id(job->view);
@@ -181,9 +181,10 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 	}
 	if (S_ISREG(node.mode))
 		node.mode &= ~(uint32_t)S_ISVTX; /* shows what is ephemeral */
-	set_name(&node, msg->parent, name);
-	dir_change(job, &dir, 1);
+	prep_set_name(&node, msg->parent, name);
+	prep_dir_change(job, &dir, 1);
 	view_put(job->view, &node, job->zxid);
+	view_charge(job->view, msg->parent, &more, job->zxid);
 	view_name(job->view, msg->parent, name, node.id, job->zxid);
 
 	op = &prep_op(job, TXN_CREATE)->create;
@@ -204,12 +205,14 @@ prep_create(struct prep_job *job, const struct wire_create *msg)
 void
 prep_remove(struct prep_job *job, const struct view_node *node)
 {
+	struct usage less = { -1, -(int64_t)node->size };
 	struct txn_delete *op;
 	struct view_node dir;
 	struct blob name = keep(job, view_node_name(node));
 
 	CHECK(view_get(job->view, node->parent, &dir));
-	dir_change(job, &dir, -1);
+	prep_dir_change(job, &dir, -1);
+	view_charge(job->view, node->parent, &less, job->zxid);
 	view_remove(job->view, node->id, job->zxid);
 	view_name(job->view, node->parent, name, 0, job->zxid);
 	op = &prep_op(job, TXN_DELETE)->delete;
@@ -229,7 +232,7 @@ find_doomed(const struct prep_job *job, const struct wire_delete *msg, struct vi
 	int code;
 
 	if (msg->parent != 0) {
-		code = get_dir(job, msg->parent, &dir);
+		code = prep_get_dir(job, msg->parent, &dir);
 		if (code != 0)
 			return code;
 		id = view_child(job->view, msg->parent, msg->name);
@@ -263,13 +266,24 @@ prep_delete(struct prep_job *job, const struct wire_delete *msg)
 	return 0;
 }
 
+/* Whether there is room for a value of this size. */
+static int
+check_size(const struct prep_job *job, const struct view_node *node, uint64_t size)
+{
+	struct usage more = { 0, (int64_t)size - node->size };
+
+	return prep_room(job, node->id, 0, &more);
+}
+
 /* The operation of a new value: `size` bytes with data at offset. */
 static void
 write_op(struct prep_job *job, struct view_node *node, uint32_t size, uint32_t offset,
     struct blob data, bool whole)
 {
 	struct txn_write *op = &prep_op(job, TXN_WRITE)->write;
+	struct usage more = { 0, (int64_t)size - node->size };
 
+	view_charge(job->view, node->parent, &more, job->zxid);
 	node->version++;
 	node->size = size;
 	op->id = node->id;
@@ -288,6 +302,7 @@ prep_write_value(struct prep_job *job, const struct wire_write *msg)
 {
 	struct view_node node;
 	uint64_t offset, end;
+	int code;
 
 	if (!view_get(job->view, msg->id, &node))
 		return ERR_NONODE;
@@ -303,6 +318,9 @@ prep_write_value(struct prep_job *job, const struct wire_write *msg)
 	end = offset + msg->data.len;
 	if (msg->how != WIRE_REPLACE && end < node.size)
 		end = node.size;
+	code = check_size(job, &node, end);
+	if (code != 0)
+		return code;
 	write_op(job, &node, (uint32_t)end, (uint32_t)offset, msg->data, msg->how == WIRE_REPLACE);
 	view_put(job->view, &node, job->zxid);
 	job->out->head.result_id = node.id;
@@ -338,6 +356,7 @@ prep_setattr(struct prep_job *job, const struct wire_setattr *msg)
 {
 	const uint32_t attrs = WIRE_SET_MODE | WIRE_SET_UID | WIRE_SET_GID | WIRE_SET_MTIME;
 	struct view_node node;
+	int code;
 
 	if (!view_get(job->view, msg->id, &node))
 		return ERR_NONODE;
@@ -352,141 +371,14 @@ prep_setattr(struct prep_job *job, const struct wire_setattr *msg)
 			return ERR_INVAL;
 		if (msg->size > job->value_max)
 			return ERR_FBIG;
+		code = check_size(job, &node, msg->size);
+		if (code != 0)
+			return code;
 		write_op(job, &node, (uint32_t)msg->size, 0, (struct blob){ 0 }, false);
 	}
 	if (msg->valid & attrs)
 		attr_op(job, &node, msg);
 	view_put(job->view, &node, job->zxid);
 	job->out->head.result_id = node.id;
-	return 0;
-}
-
-/* Whether `id` is `dir` or lies above it. */
-static bool
-is_above(const struct prep_job *job, uint64_t id, uint64_t dir)
-{
-	struct view_node node;
-
-	while (dir != 0) {
-		if (dir == id)
-			return true;
-		if (!view_get(job->view, dir, &node))
-			return false;
-		dir = node.parent;
-	}
-	return false;
-}
-
-struct move {
-	struct view_node node, other; /* other.id 0: nobody is at the new name */
-	bool exchange;
-};
-
-static int
-check_replaced(const struct move *move)
-{
-	if (move->other.id == 0 || move->exchange)
-		return 0;
-	if (S_ISDIR(move->node.mode) && !S_ISDIR(move->other.mode))
-		return ERR_NOTDIR;
-	if (!S_ISDIR(move->node.mode) && S_ISDIR(move->other.mode))
-		return ERR_ISDIR;
-	return move->other.children != 0 ? ERR_NOTEMPTY : 0;
-}
-
-static int
-check_rename(const struct prep_job *job, const struct wire_rename *msg, struct move *move)
-{
-	struct view_node dir;
-	uint64_t id, other;
-	int code;
-
-	if (msg->how > RENAME_EXCHANGE_FLAG)
-		return ERR_INVAL;
-	code = node_check_name(msg->name);
-	if (code == 0)
-		code = node_check_name(msg->newname);
-	if (code == 0)
-		code = get_dir(job, msg->parent, &dir);
-	if (code == 0)
-		code = get_dir(job, msg->newparent, &dir);
-	if (code != 0)
-		return code;
-	id = view_child(job->view, msg->parent, msg->name);
-	if (msg->id != 0 && id != msg->id)
-		return ERR_NONODE;
-	if (id == 0 || !view_get(job->view, id, &move->node))
-		return ERR_NONODE;
-	other = view_child(job->view, msg->newparent, msg->newname);
-	if (msg->id2 != 0 && other != msg->id2)
-		return ERR_NONODE;
-	move->other.id = 0;
-	if (other != 0)
-		CHECK(view_get(job->view, other, &move->other));
-	move->exchange = msg->how == RENAME_EXCHANGE_FLAG;
-	if (msg->how == RENAME_NOREPLACE_FLAG && other != 0)
-		return ERR_EXISTS;
-	if (move->exchange && other == 0)
-		return ERR_NONODE;
-	if (is_above(job, id, msg->newparent))
-		return ERR_INVAL;
-	if (move->exchange && is_above(job, other, msg->parent))
-		return ERR_INVAL;
-	if (!move->exchange && other != 0 && is_above(job, other, msg->parent))
-		return ERR_NOTEMPTY;
-	return other == id ? 0 : check_replaced(move);
-}
-
-static void
-rename_op(struct prep_job *job, const struct wire_rename *msg, const struct move *move)
-{
-	struct txn_rename *op = &prep_op(job, TXN_RENAME)->rename;
-	struct view_node dir;
-
-	op->id = move->node.id;
-	op->parent = msg->parent;
-	op->name = msg->name;
-	op->mode = move->node.mode;
-	op->id2 = move->other.id;
-	op->parent2 = msg->newparent;
-	op->name2 = msg->newname;
-	op->mode2 = move->other.id == 0 ? 0 : move->other.mode;
-	op->exchange = move->exchange;
-	CHECK(view_get(job->view, msg->parent, &dir));
-	op->parent_cversion = dir.cversion;
-	CHECK(view_get(job->view, msg->newparent, &dir));
-	op->parent2_cversion = dir.cversion;
-}
-
-int
-prep_rename(struct prep_job *job, const struct wire_rename *msg)
-{
-	struct view_node dir;
-	struct move move;
-	int code = check_rename(job, msg, &move);
-
-	if (code != 0)
-		return code;
-	job->out->head.result_id = move.node.id;
-	if (move.other.id == move.node.id)
-		return 0; /* the same name twice: nothing changes, as in rename(2) */
-
-	CHECK(view_get(job->view, msg->parent, &dir));
-	dir_change(job, &dir, move.exchange ? 0 : -1);
-	CHECK(view_get(job->view, msg->newparent, &dir));
-	dir.cversion -= msg->parent == msg->newparent; /* one change of one directory */
-	dir_change(job, &dir, move.exchange || move.other.id != 0 ? 0 : 1);
-
-	if (move.other.id != 0 && !move.exchange)
-		view_remove(job->view, move.other.id, job->zxid);
-	view_name(job->view, msg->parent, msg->name, move.exchange ? move.other.id : 0, job->zxid);
-	view_name(job->view, msg->newparent, msg->newname, move.node.id, job->zxid);
-	set_name(&move.node, msg->newparent, msg->newname);
-	view_put(job->view, &move.node, job->zxid);
-	if (move.exchange) {
-		set_name(&move.other, msg->parent, msg->name);
-		view_put(job->view, &move.other, job->zxid);
-	}
-	rename_op(job, msg, &move);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "replica/tree/image_internal.h"
 #include "replica/tree/lock.h"
 #include "replica/tree/node.h"
+#include "replica/tree/quota.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ tree_free(struct tree *tree)
 	Judy1FreeArray(&tree->dirty_sessions, PJE0);
 	expiry_free(tree);
 	lock_free(tree);
+	quota_free(tree);
 	image_pass_free(tree->pass);
 	free(tree);
 }
@@ -129,9 +131,12 @@ apply_create(struct tree *tree, const struct txn *txn, const struct txn_create *
 		node = node_new(tree, op->id, op->name);
 	else
 		node_begin(tree, node);
+	/* Its value is there when it is counted. */
+	node_write(tree, node, op->value.len, 0, op->value, true);
 	node = node_place(tree, node, op->parent, op->name);
 	if (node->owner != op->owner)
 		session_ephemeral_remove(tree, node->owner, op->id);
+	quota_remove(tree, op->id);
 	tree->ephemerals -= wire_owner_is_session(node->owner);
 	tree->ephemerals += wire_owner_is_session(op->owner);
 	node->mode = op->mode;
@@ -141,7 +146,6 @@ apply_create(struct tree *tree, const struct txn *txn, const struct txn_create *
 	node->czxid = node->mzxid = node->pzxid = txn->zxid;
 	node->version = node->cversion = node->aversion = 0;
 	node->birth_ns = node->mtime_ns = node->ctime_ns = txn->head.time_ns;
-	node_write(tree, node, op->value.len, 0, op->value, true);
 	node_end(tree, node);
 	if (wire_owner_is_session(op->owner))
 		session_ephemeral_add(tree, op->owner, op->id, op->handle);
@@ -269,6 +273,19 @@ apply_unlock(struct tree *tree, const struct txn *txn, const struct txn_unlock *
 }
 
 static void
+apply_quota(struct tree *tree, const struct txn_quota *op)
+{
+	const struct znode *node = node_find(tree, op->id);
+	struct quota quota = { op->nodes, op->bytes, op->hard != 0 };
+
+	if (!expect(tree, node != NULL && S_ISDIR(node->mode)))
+		return;
+	node_begin(tree, node);
+	quota_put(tree, op->id, &quota);
+	node_end(tree, node);
+}
+
+static void
 apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 {
 	switch (op->type) {
@@ -300,6 +317,9 @@ apply_op(struct tree *tree, const struct txn *txn, const struct txn_op *op)
 	case TXN_UNLOCK:
 		apply_unlock(tree, txn, &op->unlock);
 		break;
+	case TXN_QUOTA:
+		apply_quota(tree, &op->quota);
+		break;
 	}
 }
 
@@ -324,6 +344,7 @@ tree_apply(struct tree *tree, const struct txn *txn)
 	CHECK(txn->zxid > tree->applied);
 	CHECK(txn->head.code == ERR_OK || txn->head.code == ERR_AGAIN || txn->nops == 0);
 	lock_begin(tree);
+	quota_begin(tree);
 	for (i = 0; i < txn->nops; i++)
 		apply_op(tree, txn, &txn->ops[i]);
 	if (txn->head.session != 0 && txn->head.rid != 0)
@@ -338,16 +359,12 @@ tree_recovery_begin(struct tree *tree)
 }
 
 bool
-tree_is_whole(const struct tree *tree)
-{
-	return tree->unplaced == 0 && tree_last_id(tree) < tree->next_id;
-}
-
-void
 tree_recovery_end(struct tree *tree)
 {
-	CHECK(tree_is_whole(tree));
+	if (tree->unplaced != 0 || tree_last_id(tree) >= tree->next_id || !usage_count(tree))
+		return false;
 	tree->recovering = false;
+	return true;
 }
 
 uint64_t
@@ -376,7 +393,7 @@ tree_hash_slow(const struct tree *tree)
 	for (slot = JudyLFirst(tree->sessions, &key, PJE0); slot != NULL;
 	     slot = JudyLNext(tree->sessions, &key, PJE0))
 		hash += session_hash(*slot);
-	return hash;
+	return hash + quota_hashes(tree);
 }
 
 uint64_t
@@ -436,57 +453,4 @@ tree_next_child(const struct tree *tree, uint64_t parent, uint64_t after)
 	if (dir == NULL || dir->children == NULL || Judy1Next(dir->children->ids, &id, PJE0) != 1)
 		return NULL;
 	return node_find(tree, id);
-}
-
-void
-znode_stat(const struct tree *tree, const struct znode *node, struct wire_stat *out)
-{
-	*out = (struct wire_stat){
-		.id = node->id,
-		.parent = node->parent,
-		.mode = node->mode,
-		.uid = node->uid,
-		.gid = node->gid,
-		.size = node->value_len,
-		.children = node->children == NULL ? 0 : node->children->count,
-		.version = node->version,
-		.cversion = node->cversion,
-		.aversion = node->aversion,
-		.czxid = node->czxid,
-		.mzxid = node->mzxid,
-		.pzxid = node->pzxid,
-		.owner = node->owner,
-		.birth_ns = node->birth_ns,
-		.mtime_ns = node->mtime_ns,
-		.ctime_ns = node->ctime_ns,
-	};
-	if (!wire_owner_is_session(node->owner))
-		return;
-	out->handle = session_handle(tree, node->owner, node->id);
-	if (S_ISREG(node->mode))
-		out->mode |= S_ISVTX;
-}
-
-struct blob
-znode_value(const struct znode *node)
-{
-	return (struct blob){ node->value, node->value_len };
-}
-
-struct blob
-znode_name(const struct znode *node)
-{
-	return (struct blob){ node->name, node->name_len };
-}
-
-uint64_t
-znode_id(const struct znode *node)
-{
-	return node->id;
-}
-
-uint32_t
-znode_mode(const struct znode *node)
-{
-	return node->mode;
 }

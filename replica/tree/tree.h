@@ -36,9 +36,11 @@ void tree_free(struct tree *tree);
 void tree_apply(struct tree *tree, const struct txn *txn);
 bool tree_fits(const struct tree *tree); /* everything that was applied in service did hold */
 void tree_recovery_begin(struct tree *tree);
-/* Whether each node has its place, and an id below the next one. */
-bool tree_is_whole(const struct tree *tree);
-void tree_recovery_end(struct tree *tree); /* CHECKs it */
+/*
+ * Whether each node has its place below the root, and an id below the next one: then the tree is in
+ * service, and usages are counted.
+ */
+bool tree_recovery_end(struct tree *tree);
 
 uint64_t tree_applied(const struct tree *tree); /* zxid of the last transaction */
 uint64_t tree_hash(const struct tree *tree);	/* sum of the nodes' and sessions' hashes */
@@ -70,7 +72,39 @@ void znode_stat(const struct tree *tree, const struct znode *node, struct wire_s
 struct blob znode_value(const struct znode *node);
 struct blob znode_name(const struct znode *node);
 uint64_t znode_id(const struct znode *node);
+uint64_t znode_parent(const struct znode *node); /* 0: of the root */
 uint32_t znode_mode(const struct znode *node); /* S_ISVTX: an ephemeral, if it isn't a directory */
+
+/*
+ * What a node takes with all that is below it: it counts, too, and so does its
+ * value. Right after each transaction, but not in recovery.
+ */
+struct usage {
+	int64_t nodes, bytes;
+};
+void znode_usage(const struct znode *node, struct usage *out);
+
+/*
+ * Limits of a directory's usage, 0: none; without any it has no quota. The request processor
+ * refuses what would go beyond a hard one (prep.h); to apply it is no question of any.
+ */
+struct quota {
+	int64_t nodes, bytes;
+	bool hard;
+};
+static inline bool
+quota_limits(const struct quota *quota)
+{
+	return quota->nodes != 0 || quota->bytes != 0;
+}
+bool quota_exceeded(const struct quota *quota, const struct usage *usage);
+bool tree_has_quotas(const struct tree *tree);
+void tree_quota(const struct tree *tree, uint64_t id, struct quota *out);
+/*
+ * The directories whose usage the last transaction has brought above their quota, not being so
+ * before. The one with the least id above `after`; false: no more.
+ */
+bool tree_next_exceeded(const struct tree *tree, uint64_t after, uint64_t *id);
 
 /*
  * Sessions. Replicated like nodes: id, secret, timeout, identity, ephemerals,

@@ -108,6 +108,14 @@ rename_valid(const struct txn_rename *op)
 }
 
 static bool
+quota_valid(const struct txn_quota *op)
+{
+	if (!id_valid(op->id) || op->nodes < 0 || op->bytes < 0)
+		return false;
+	return op->hard == 0 || (op->hard == 1 && (op->nodes != 0 || op->bytes != 0));
+}
+
+static bool
 op_valid(const struct txn_op *op)
 {
 	switch (op->type) {
@@ -131,6 +139,8 @@ op_valid(const struct txn_op *op)
 		return id_valid(op->lock.node) && op->lock.exclusive <= 1;
 	case TXN_UNLOCK:
 		return id_valid(op->unlock.node);
+	case TXN_QUOTA:
+		return quota_valid(&op->quota);
 	case TXN_SESSION_CLOSE:
 		return op->session_close.id != 0 && op->session_close.expired <= 1;
 	}

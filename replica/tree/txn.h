@@ -27,6 +27,7 @@ enum txn_op_type {
 	    7, /* its ephemerals go by TXN_DELETEs in front of it; its locks with it */
 	TXN_LOCK = 8,
 	TXN_UNLOCK = 9,
+	TXN_QUOTA = 10,
 };
 
 /* parent_cversion: of the directory, afterwards; its pzxid and times follow the transaction's. */
@@ -106,6 +107,13 @@ enum txn_op_type {
 
 #define TXN_OP_UNLOCK(F, S) F(S, u64, node, 0) F(S, u64, owner, 0)
 
+/* Of a directory, afterwards; without a limit it has none. Nobody is told. */
+#define TXN_OP_QUOTA(F, S)                                                                         \
+	F(S, u64, id, 0)                                                                           \
+	F(S, i64, nodes, 0)                                                                        \
+	F(S, i64, bytes, 0)                                                                        \
+	F(S, u32, hard, 0)
+
 #define TXN_OPS(M)                                                                                 \
 	M(CREATE, create)                                                                          \
 	M(DELETE, delete)                                                                          \
@@ -115,7 +123,8 @@ enum txn_op_type {
 	M(SESSION_OPEN, session_open)                                                              \
 	M(SESSION_CLOSE, session_close)                                                            \
 	M(LOCK, lock)                                                                              \
-	M(UNLOCK, unlock)
+	M(UNLOCK, unlock)                                                                          \
+	M(QUOTA, quota)
 
 #define TXN_STRUCT(NAME, name)                                                                     \
 	struct txn_##name {                                                                        \

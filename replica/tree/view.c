@@ -17,6 +17,14 @@ struct node_entry {
 };
 TAILQ_HEAD(node_entries, node_entry);
 
+/* What is below a directory. */
+struct usage_entry {
+	TAILQ_ENTRY(usage_entry) next;
+	uint64_t zxid, id;
+	struct usage below;
+};
+TAILQ_HEAD(usage_entries, usage_entry);
+
 struct name_key {
 	uint64_t parent;
 	uint8_t name[WIRE_NAME_MAX];
@@ -36,10 +44,13 @@ struct view {
 	const struct tree *tree;
 	struct view *below; /* NULL: over the tree */
 	Pvoid_t nodes;	    /* JudyL: id -> node_entry */
+	Pvoid_t usages;	    /* JudyL: id -> usage_entry */
 	struct name_entry *names;
 	struct node_entries node_order;
 	struct name_entries name_order;
+	struct usage_entries usage_order;
 	size_t size;
+	size_t quotas; /* nodes among them that have one */
 	uint64_t next_id;
 };
 
@@ -52,6 +63,7 @@ view_new(const struct tree *tree)
 	view->tree = tree;
 	TAILQ_INIT(&view->node_order);
 	TAILQ_INIT(&view->name_order);
+	TAILQ_INIT(&view->usage_order);
 	return view;
 }
 
@@ -66,24 +78,6 @@ view_layer(struct view *below)
 }
 
 void
-view_merge(struct view *layer, uint64_t zxid)
-{
-	const struct node_entry *node;
-	const struct name_entry *name;
-
-	TAILQ_FOREACH (node, &layer->node_order, next)
-		if (node->gone)
-			view_remove(layer->below, node->node.id, zxid);
-		else
-			view_put(layer->below, &node->node, zxid);
-	TAILQ_FOREACH (name, &layer->name_order, next)
-		view_name(layer->below, name->key.parent,
-		    (struct blob){ name->key.name, name->len }, name->id, zxid);
-	layer->below->next_id = layer->next_id;
-	view_free(layer);
-}
-
-void
 view_free(struct view *view)
 {
 	view_reset(view);
@@ -94,6 +88,19 @@ struct blob
 view_node_name(const struct view_node *node)
 {
 	return (struct blob){ node->name, node->name_len };
+}
+
+static void
+below_in_tree(const struct view *view, uint64_t id, struct usage *out)
+{
+	const struct znode *znode = tree_node(view->tree, id);
+
+	*out = (struct usage){ 0 };
+	if (znode == NULL)
+		return;
+	znode_usage(znode, out);
+	out->nodes--;
+	out->bytes -= znode_value(znode).len;
 }
 
 static void
@@ -114,6 +121,7 @@ from_tree(const struct view *view, const struct znode *znode, struct view_node *
 	out->cversion = stat.cversion;
 	out->aversion = stat.aversion;
 	out->children = stat.children;
+	tree_quota(view->tree, stat.id, &out->quota);
 	out->name_len = (uint8_t)name.len;
 	if (name.len != 0)
 		memcpy(out->name, name.data, name.len);
@@ -144,6 +152,84 @@ view_get(const struct view *view, uint64_t id, struct view_node *out)
 		return false;
 	from_tree(view, znode, out);
 	return true;
+}
+
+uint64_t
+view_parent(const struct view *view, uint64_t id)
+{
+	const struct node_entry *entry = node_entry(view, id);
+	const struct znode *znode;
+
+	if (entry != NULL)
+		return entry->gone ? 0 : entry->node.parent;
+	if (view->below != NULL)
+		return view_parent(view->below, id);
+	znode = tree_node(view->tree, id);
+	return znode == NULL ? 0 : znode_parent(znode);
+}
+
+static uint32_t
+size_of(const struct view *view, uint64_t id)
+{
+	const struct node_entry *entry = node_entry(view, id);
+	const struct znode *znode;
+
+	if (entry != NULL)
+		return entry->node.size;
+	if (view->below != NULL)
+		return size_of(view->below, id);
+	znode = tree_node(view->tree, id);
+	return znode == NULL ? 0 : znode_value(znode).len;
+}
+
+static struct usage_entry *
+usage_entry(const struct view *view, uint64_t id)
+{
+	PPvoid_t slot = JudyLGet(view->usages, id, PJE0);
+
+	return slot == NULL ? NULL : *slot;
+}
+
+static void
+below_of(const struct view *view, uint64_t id, struct usage *out)
+{
+	const struct usage_entry *entry = usage_entry(view, id);
+
+	if (entry != NULL)
+		*out = entry->below;
+	else if (view->below != NULL)
+		below_of(view->below, id, out);
+	else
+		below_in_tree(view, id, out);
+}
+
+void
+view_usage(const struct view *view, uint64_t id, struct usage *out)
+{
+	below_of(view, id, out);
+	out->nodes++;
+	out->bytes += size_of(view, id);
+}
+
+void
+view_quota(const struct view *view, uint64_t id, struct quota *out)
+{
+	const struct node_entry *entry = node_entry(view, id);
+
+	if (entry != NULL)
+		*out = entry->node.quota;
+	else if (view->below != NULL)
+		view_quota(view->below, id, out);
+	else
+		tree_quota(view->tree, id, out);
+}
+
+bool
+view_is_limited(const struct view *view)
+{
+	if (view->quotas != 0)
+		return true;
+	return view->below != NULL ? view_is_limited(view->below) : tree_has_quotas(view->tree);
 }
 
 bool
@@ -207,6 +293,8 @@ view_put(struct view *view, const struct view_node *node, uint64_t zxid)
 {
 	struct node_entry *entry = touch_node(view, node->id, zxid);
 
+	view->quotas += quota_limits(&node->quota);
+	view->quotas -= quota_limits(&entry->node.quota);
 	entry->node = *node;
 	entry->gone = false;
 }
@@ -218,6 +306,44 @@ view_remove(struct view *view, uint64_t id, uint64_t zxid)
 
 	entry->node.id = id;
 	entry->gone = true;
+}
+
+/* Its entry, at the end of the order; a new one has what is there now. */
+static struct usage_entry *
+touch_usage(struct view *view, uint64_t id, uint64_t zxid)
+{
+	struct usage_entry *entry = usage_entry(view, id);
+	PPvoid_t slot;
+
+	if (entry == NULL) {
+		entry = calloc(1, sizeof *entry);
+		CHECK(entry != NULL);
+		entry->id = id;
+		below_of(view, id, &entry->below);
+		slot = JudyLIns(&view->usages, id, PJE0);
+		CHECK(slot != NULL && slot != PPJERR);
+		*slot = entry;
+		view->size++;
+	} else {
+		TAILQ_REMOVE(&view->usage_order, entry, next);
+	}
+	entry->zxid = zxid;
+	TAILQ_INSERT_TAIL(&view->usage_order, entry, next);
+	return entry;
+}
+
+void
+view_charge(struct view *view, uint64_t dir, const struct usage *more, uint64_t zxid)
+{
+	struct usage_entry *entry;
+
+	if (more->nodes == 0 && more->bytes == 0)
+		return;
+	for (; dir != 0; dir = view_parent(view, dir)) {
+		entry = touch_usage(view, dir, zxid);
+		entry->below.nodes += more->nodes;
+		entry->below.bytes += more->bytes;
+	}
 }
 
 void
@@ -241,6 +367,27 @@ view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id, uin
 	entry->id = id;
 	entry->zxid = zxid;
 	TAILQ_INSERT_TAIL(&view->name_order, entry, next);
+}
+
+void
+view_merge(struct view *layer, uint64_t zxid)
+{
+	const struct usage_entry *usage;
+	const struct node_entry *node;
+	const struct name_entry *name;
+
+	TAILQ_FOREACH (usage, &layer->usage_order, next)
+		touch_usage(layer->below, usage->id, zxid)->below = usage->below;
+	TAILQ_FOREACH (node, &layer->node_order, next)
+		if (node->gone)
+			view_remove(layer->below, node->node.id, zxid);
+		else
+			view_put(layer->below, &node->node, zxid);
+	TAILQ_FOREACH (name, &layer->name_order, next)
+		view_name(layer->below, name->key.parent,
+		    (struct blob){ name->key.name, name->len }, name->id, zxid);
+	layer->below->next_id = layer->next_id;
+	view_free(layer);
 }
 
 bool
@@ -276,12 +423,20 @@ view_is_used(const struct view *view, uint64_t id)
 void
 view_applied(struct view *view, uint64_t zxid)
 {
+	struct usage_entry *usage;
 	struct node_entry *node;
 	struct name_entry *name;
 
+	while ((usage = TAILQ_FIRST(&view->usage_order)) != NULL && usage->zxid <= zxid) {
+		TAILQ_REMOVE(&view->usage_order, usage, next);
+		JudyLDel(&view->usages, usage->id, PJE0);
+		view->size--;
+		free(usage);
+	}
 	while ((node = TAILQ_FIRST(&view->node_order)) != NULL && node->zxid <= zxid) {
 		TAILQ_REMOVE(&view->node_order, node, next);
 		JudyLDel(&view->nodes, node->node.id, PJE0);
+		view->quotas -= quota_limits(&node->node.quota);
 		view->size--;
 		free(node);
 	}

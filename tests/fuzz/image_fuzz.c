@@ -32,8 +32,15 @@ node_row(struct fuzz_input *in, struct tree *tree)
 		.czxid = fuzz_byte(in),
 		.version = fuzz_byte(in),
 		.mtime_ns = fuzz_byte(in) };
+	uint32_t quota = fuzz_byte(in);
 
-	row.handle = fuzz_below(in, 3);
+	/* Quotas came later than handles did. */
+	row.handle = quota % 3;
+	if (quota >= 128) {
+		row.quota_nodes = quota % 4;
+		row.quota_bytes = (int64_t)(quota >> 2) % 4 - 1;
+		row.quota_hard = (quota >> 4) % 4;
+	}
 	row.name = fuzz_bytes(in, fuzz_byte(in) % 8);
 	row.value = fuzz_bytes(in, fuzz_byte(in));
 	return image_load_node(tree, &row);
@@ -83,8 +90,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		image_load_done(tree, 0, TREE_ID_MAX + 1);
 		tree_check(tree);
 		write_all(tree);
-		if (tree->unplaced == 0)
-			tree_recovery_end(tree);
+		if (tree_recovery_end(tree))
+			tree_check_usage(tree, tree_node(tree, TREE_ROOT));
 	}
 	tree_free(tree);
 	return 0;

@@ -77,7 +77,7 @@ model_make(const struct rival *rival, struct model *model)
 			    (struct blob){ (const uint8_t *)rival->rows[i].payload.data,
 				(uint32_t)rival->rows[i].payload.size });
 	if (replica->catch_up == 0)
-		tree_recovery_end(model->tree);
+		CHECK(tree_recovery_end(model->tree));
 	model->prep = prep_new(model->tree);
 }
 
@@ -186,12 +186,15 @@ model_pack_node(msgpack_packer *pk, const struct store_node *row)
 		row->aversion };
 	size_t i;
 
-	msgpack_pack_array(pk, 18);
+	msgpack_pack_array(pk, 21);
 	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		msgpack_pack_uint64(pk, numbers[i]);
 	msgpack_pack_int64(pk, row->birth_ns);
 	msgpack_pack_int64(pk, row->mtime_ns);
 	msgpack_pack_int64(pk, row->ctime_ns);
+	msgpack_pack_int64(pk, row->quota_nodes);
+	msgpack_pack_int64(pk, row->quota_bytes);
+	msgpack_pack_uint32(pk, row->quota_hard);
 	PACK_BLOB(pk, row->name);
 	PACK_BLOB(pk, row->value);
 }

@@ -104,6 +104,18 @@ request_write(struct fuzz_input *in)
 }
 
 static inline struct wire_msg
+request_quota(struct fuzz_input *in)
+{
+	return (struct wire_msg){ .type = WIRE_T_QUOTA,
+		.quota = { .rid = fuzz_byte(in),
+		    .acked = fuzz_byte(in) % 8,
+		    .id = peer_node(in),
+		    .nodes = (int64_t)fuzz_below(in, 8) - 1,
+		    .bytes = (int64_t)fuzz_below(in, 200) - 1,
+		    .hard = fuzz_below(in, 3) } };
+}
+
+static inline struct wire_msg
 request_setattr(struct fuzz_input *in)
 {
 	return (struct wire_msg){ .type = WIRE_T_SETATTR,
@@ -268,7 +280,8 @@ static const enum wire_type request_types[] = { WIRE_T_CREATE, WIRE_T_DELETE, WI
 	WIRE_T_RESUME, WIRE_T_WELCOME, WIRE_T_CHANGE, WIRE_T_REPORT, WIRE_T_HAND_OVER, WIRE_T_LOCK,
 	WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_AWAIT };
 #define REQUEST_TYPES (sizeof request_types / sizeof request_types[0])
-#define REQUEST_REST 240 /* bytes from here on mean the two that came later */
+#define REQUEST_REST 240 /* bytes from here on mean what came later */
+#define REQUEST_QUOTA 252
 
 static inline struct wire_msg
 request_any(struct fuzz_input *in)
@@ -276,6 +289,10 @@ request_any(struct fuzz_input *in)
 	uint32_t n = fuzz_byte(in);
 	enum wire_type type = request_types[n % REQUEST_TYPES];
 
+	if (n >= REQUEST_QUOTA)
+		return n % 2 == 0 ? request_quota(in)
+				  : (struct wire_msg){ .type = WIRE_T_USAGE,
+					    .usage = { fuzz_byte(in), peer_node(in) } };
 	if (n >= REQUEST_REST)
 		return n % 2 == 0 ? request_multi(in) : request_events(in);
 	switch (type) {

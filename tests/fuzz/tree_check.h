@@ -96,6 +96,39 @@ tree_check_locks(const struct tree *tree)
 	CHECK(count == tree_locks(tree));
 }
 
+/* What stands below each directory, counted again; not in recovery. */
+static inline struct usage
+tree_check_usage(const struct tree *tree, const struct znode *node)
+{
+	struct usage sum = { 1, node->value_len }, part;
+	const struct znode *child;
+	uint64_t after = 0;
+
+	while ((child = tree_next_child(tree, node->id, after)) != NULL) {
+		after = child->id;
+		part = tree_check_usage(tree, child);
+		sum.nodes += part.nodes;
+		sum.bytes += part.bytes;
+	}
+	znode_usage(node, &part);
+	CHECK(part.nodes == sum.nodes && part.bytes == sum.bytes);
+	return sum;
+}
+
+static inline void
+tree_check_quotas(const struct tree *tree)
+{
+	const struct znode *node;
+	Word_t id = 0;
+	PPvoid_t slot;
+
+	for (slot = JudyLFirst(tree->quotas, &id, PJE0); slot != NULL;
+	     slot = JudyLNext(tree->quotas, &id, PJE0)) {
+		node = tree_node(tree, id);
+		CHECK(node != NULL && quota_limits(*slot));
+	}
+}
+
 static inline void
 tree_check(const struct tree *tree)
 {
@@ -122,6 +155,7 @@ tree_check(const struct tree *tree)
 	CHECK(unplaced == tree->unplaced);
 	CHECK(children == count - unplaced - 1); /* the root is nobody's */
 	tree_check_locks(tree);
+	tree_check_quotas(tree);
 	CHECK(tree_hash(tree) == tree_hash_slow(tree));
 }
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #define OPS_MAX 4
+#define QUOTA_FROM 245
 
 static const char *const names[] = { "a", "b", "c", "dd", "eee", "a" };
 static const uint32_t modes[] = { S_IFREG | 0644, S_IFDIR | 0755, S_IFLNK | 0777, S_IFREG };
@@ -108,7 +109,12 @@ rename_node(struct fuzz_input *in, struct txn_rename *op)
 static void
 operation(struct fuzz_input *in, struct txn_op *op)
 {
-	op->type = (enum txn_op_type)(TXN_CREATE + fuzz_below(in, TXN_UNLOCK));
+	static const enum txn_op_type types[] = { TXN_CREATE, TXN_DELETE, TXN_WRITE, TXN_ATTR,
+		TXN_RENAME, TXN_SESSION_OPEN, TXN_SESSION_CLOSE, TXN_LOCK, TXN_UNLOCK };
+	uint32_t n = fuzz_byte(in);
+
+	/* Bytes from here on mean what came later. */
+	op->type = n >= QUOTA_FROM ? TXN_QUOTA : types[n % (sizeof types / sizeof types[0])];
 	switch (op->type) {
 	case TXN_CREATE:
 		create(in, &op->create);
@@ -143,6 +149,12 @@ operation(struct fuzz_input *in, struct txn_op *op)
 	case TXN_UNLOCK:
 		op->unlock = (struct txn_unlock){ .node = node(in), .owner = fuzz_below(in, 3) };
 		break;
+	case TXN_QUOTA:
+		op->quota = (struct txn_quota){ .id = node(in),
+			.nodes = (int64_t)fuzz_below(in, 5) - 1,
+			.bytes = fuzz_below(in, 3),
+			.hard = fuzz_below(in, 2) };
+		break;
 	}
 }
 
@@ -163,7 +175,8 @@ transaction(struct fuzz_input *in, struct tree *tree, msgpack_zone *zone)
 	memset(ops, 0, sizeof ops);
 	for (i = 0; i < txn.nops; i++)
 		operation(in, &ops[i]);
-	if (txn.nops == 1 && ops[0].type >= TXN_LOCK && fuzz_below(in, 2) == 0)
+	if (txn.nops == 1 && (ops[0].type == TXN_LOCK || ops[0].type == TXN_UNLOCK) &&
+	    fuzz_below(in, 2) == 0)
 		txn.head.code = ERR_AGAIN;
 	msgpack_sbuffer_init(&packed);
 	txn_pack(&packed, &txn);
@@ -214,8 +227,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			tree_check(tree);
 	}
 	tree_check(tree);
-	if (tree->unplaced == 0)
-		tree_recovery_end(tree);
+	if (tree_recovery_end(tree))
+		tree_check_usage(tree, tree_node(tree, TREE_ROOT));
 	tree_free(tree);
 	msgpack_zone_free(zone);
 	return 0;

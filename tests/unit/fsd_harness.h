@@ -382,6 +382,34 @@ h_reply(uint64_t rid, int code, uint64_t zxid, const struct wire_stat *stat, con
 	msgpack_sbuffer_destroy(&packed);
 }
 
+/* Of the number to STATFS, or USAGE: what is packed. */
+static inline void
+h_reply_packed(uint64_t rid, const struct wire_stat *stat, const msgpack_sbuffer *packed)
+{
+	struct wire_msg msg = { .type = WIRE_T_REPLY, .reply = { .rid = rid, .zxid = 0x105 } };
+	msgpack_sbuffer of;
+
+	msgpack_sbuffer_init(&of);
+	if (stat != NULL) {
+		wire_stat_pack(&of, stat);
+		msg.reply.stat = (struct blob){ (const uint8_t *)of.data, (uint32_t)of.size };
+	}
+	msg.reply.data = (struct blob){ (const uint8_t *)packed->data, (uint32_t)packed->size };
+	h_tell(&msg);
+	msgpack_sbuffer_destroy(&of);
+}
+
+static inline void
+h_reply_space(uint64_t rid, const struct wire_space *space)
+{
+	msgpack_sbuffer packed;
+
+	msgpack_sbuffer_init(&packed);
+	wire_space_pack(&packed, space);
+	h_reply_packed(rid, NULL, &packed);
+	msgpack_sbuffer_destroy(&packed);
+}
+
 static inline struct wire_stat
 h_stat(uint64_t id, uint32_t mode)
 {

@@ -73,20 +73,20 @@ test_not_our_namespace(void **state)
 static void
 test_in_a_hurry(void **state)
 {
-	struct wire_stat stat = { .children = 10, .czxid = 8192, .mzxid = 40960 };
+	struct wire_space space = { .nodes = 10, .bytes = 8192, .bytes_left = 40960 };
 	const struct fuse_statfs_out *out = (const void *)answer.body;
 	const struct fuse_attr_out *attr = (const void *)answer.body;
 	struct fuse_getattr_in in = { 0 };
 	uint64_t unique = h_request(FUSE_STATFS, 1, NULL, 0), rid;
 
 	(void)state;
-	h_reply(h_expect(WIRE_T_STATFS)->statfs.rid, ERR_OK, 0x100, &stat, NULL);
+	h_reply_space(h_expect(WIRE_T_STATFS)->statfs.rid, &space);
 	assert_int_equal(h_answer(unique), 0);
 	unique = h_request(FUSE_STATFS, 1, NULL, 0);
 	rid = h_expect(WIRE_T_STATFS)->statfs.rid;
 	assert_int_equal(h_answer(unique), 0);
 	assert_int_equal(out->st.bfree, 10);
-	h_reply(rid, ERR_OK, 0x100, &stat, NULL);
+	h_reply_space(rid, &space);
 	unique = h_request(FUSE_GETATTR, 1, &in, sizeof in);
 	h_expect(WIRE_T_GETATTR);
 	assert_int_equal(h_answer(unique), 0);

@@ -68,7 +68,7 @@ test_listing(void **state)
 			assert_memory_equal(entry->name, "data", 4);
 		at += FUSE_DIRENT_SIZE(entry);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 12);
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);
 	in.offset = 2;
 	assert_int_equal(h_answer(h_request(FUSE_READDIR, EPHEMERAL, &in, sizeof in)), 0);

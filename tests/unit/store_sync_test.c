@@ -676,6 +676,67 @@ test_what_shows_in_the_image(void **state)
 	store_close(store);
 }
 
+#define WITHOUT_QUOTAS                                                                             \
+	"ALTER TABLE node DROP COLUMN quota_nodes; ALTER TABLE node DROP COLUMN quota_bytes;"      \
+	"ALTER TABLE node DROP COLUMN quota_hard;"
+
+static int
+load_quota(void *arg, const struct store_node *row)
+{
+	if (row->id == 5)
+		*(struct store_node *)arg = *row;
+	return 0;
+}
+
+static int
+load_no_session(void *arg, const struct store_session *row)
+{
+	(void)arg;
+	(void)row;
+	return 0;
+}
+
+/* Format 2: as now, without quotas. */
+static void
+test_a_format_without_quotas(void **state)
+{
+	struct store *store = open_store(true);
+	struct store_node row = node(5, "five", "v"), loaded;
+	struct store_batch *batch = store_batch_new();
+
+	(void)state;
+	append_rows(store, 1, 30);
+	pass_of(store, 2, "two", 20);
+	store_close(store);
+	sql("log.db", "PRAGMA user_version = 2");
+	sql("tree-1.db", WITHOUT_QUOTAS "PRAGMA user_version = 2");
+	store = open_store(false);
+	assert_int_equal(store_state(store)->applied, 20);
+	expect_image(store, "two,");
+	row.quota_nodes = 7;
+	row.quota_bytes = INT64_MAX;
+	row.quota_hard = 1;
+	store_batch_node(batch, &row);
+	store_pass_put(store, batch, 30);
+	store_close(store);
+	store = open_store(false);
+	expect_image(store, "two,five,");
+	assert_int_equal(store_image_load(store, load_quota, load_no_session, &loaded), 0);
+	assert_int_equal(loaded.quota_nodes, 7);
+	assert_int_equal(loaded.quota_bytes, INT64_MAX);
+	assert_int_equal(loaded.quota_hard, 1);
+	expect_rows(store, 0, 30);
+	store_close(store);
+	/* A quota that has rotted is found. */
+	sql("tree-1.db", "UPDATE node SET quota_nodes = 8 WHERE id = 5");
+	store = open_store(false);
+	assert_int_equal(store_image_load(store, load_quota, load_no_session, &loaded), ERR_IO);
+	store_close(store);
+	/* A format to come. */
+	sql("tree-1.db", "PRAGMA user_version = 4");
+	refused(options(false), EX_DATAERR, "format 4");
+}
+
 static void
 test_an_older_format(void **state)
 {
@@ -690,8 +751,8 @@ test_an_older_format(void **state)
 	sql("log.db",
 	    "DELETE FROM meta WHERE key IN ('sum', 'voter', 'tree');"
 	    "INSERT INTO meta VALUES ('tree_file', 'tree-1.db'); PRAGMA user_version = 1");
-	sql("tree-1.db", "DELETE FROM meta WHERE key NOT IN ('applied', 'next_id');"
-			 "PRAGMA user_version = 1");
+	sql("tree-1.db", WITHOUT_QUOTAS "DELETE FROM meta WHERE key NOT IN ('applied', 'next_id');"
+					"PRAGMA user_version = 1");
 	store = open_store(false);
 	assert_true(store_state(store)->durable.voter);
 	assert_int_equal(store_state(store)->durable.accepted_epoch, 4);
@@ -767,6 +828,7 @@ main(void)
 		TEST(test_looking_up),
 		TEST(test_what_shows_in_the_image),
 		TEST(test_an_older_format),
+		TEST(test_a_format_without_quotas),
 		TEST(test_what_is_missing_is_missed),
 		TEST(test_a_founding_cut_short),
 	};

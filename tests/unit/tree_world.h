@@ -186,6 +186,35 @@ assert_due_right(const struct tree *tree)
 	assert_false(tree_next_due(tree, INT64_MAX, &at));
 }
 
+/* What stands at and below a node, said again from the nodes alone. */
+static inline struct usage
+usage_collect(const struct tree *tree, const struct znode *node)
+{
+	struct usage sum = { 1, znode_value(node).len }, part;
+	const struct znode *child;
+	uint64_t after = 0;
+
+	while ((child = tree_next_child(tree, znode_id(node), after)) != NULL) {
+		after = znode_id(child);
+		part = usage_collect(tree, child);
+		sum.nodes += part.nodes;
+		sum.bytes += part.bytes;
+	}
+	znode_usage(node, &part);
+	assert_int_equal(part.nodes, sum.nodes);
+	assert_int_equal(part.bytes, sum.bytes);
+	return sum;
+}
+
+static inline void
+assert_usage_right(const struct tree *tree)
+{
+	struct usage all = usage_collect(tree, tree_node(tree, TREE_ROOT));
+
+	assert_int_equal(all.nodes, tree_nodes(tree));
+	assert_int_equal(all.bytes, tree_bytes(tree));
+}
+
 /* The next `n` rows. */
 static inline void
 world_apply(struct world *world, uint32_t n)
@@ -199,6 +228,7 @@ world_apply(struct world *world, uint32_t n)
 			fail_msg("the running hash is wrong at zxid 0x%llx",
 			    (unsigned long long)row->zxid);
 		assert_due_right(world->tree);
+		assert_usage_right(world->tree);
 	}
 }
 
@@ -397,13 +427,27 @@ random_multi(struct rng *rng, uint64_t below, struct wire_multi *msg)
 	msg->steps = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
 }
 
+/* Some are tight, few stay so for long. */
+static inline void
+random_quota(struct rng *rng, uint64_t below, struct wire_quota *msg)
+{
+	msg->id = random_id(rng, below);
+	if (rng_below(rng, 3) == 0)
+		return;
+	msg->nodes = rng_below(rng, 2) == 0 ? 0 : rng_below(rng, 20);
+	msg->bytes = rng_below(rng, 2) == 0 ? 0 : rng_below(rng, 200);
+	msg->hard = rng_below(rng, 4) != 0;
+	if (rng_below(rng, 20) == 0)
+		msg->nodes = -1;
+}
+
 static inline void
 random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 {
 	static const enum wire_type types[] = { WIRE_T_CREATE, WIRE_T_CREATE, WIRE_T_CREATE,
 		WIRE_T_CREATE, WIRE_T_DELETE, WIRE_T_DELETE, WIRE_T_WRITE, WIRE_T_WRITE,
 		WIRE_T_SETATTR, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_RENAME, WIRE_T_LOCK,
-		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_MULTI, WIRE_T_MULTI };
+		WIRE_T_LOCK, WIRE_T_LOCK, WIRE_T_UNLOCK, WIRE_T_MULTI, WIRE_T_MULTI, WIRE_T_QUOTA };
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = types[rng_below(rng, sizeof(types) / sizeof(types[0]))];
@@ -445,6 +489,9 @@ random_msg(struct rng *rng, uint64_t below, struct wire_msg *msg)
 		break;
 	case WIRE_T_MULTI:
 		random_multi(rng, below, &msg->multi);
+		break;
+	case WIRE_T_QUOTA:
+		random_quota(rng, below, &msg->quota);
 		break;
 	default:
 		msg->rename.parent = random_id(rng, below);
@@ -638,6 +685,18 @@ assert_same_sessions(const struct tree *a, const struct tree *b)
 }
 
 static inline void
+assert_same_quota(const struct tree *a, const struct tree *b, uint64_t id)
+{
+	struct quota x, y;
+
+	tree_quota(a, id, &x);
+	tree_quota(b, id, &y);
+	assert_int_equal(x.nodes, y.nodes);
+	assert_int_equal(x.bytes, y.bytes);
+	assert_int_equal(x.hard, y.hard);
+}
+
+static inline void
 assert_same_below(const struct tree *a, const struct tree *b, uint64_t dir)
 {
 	const struct znode *x, *y;
@@ -656,6 +715,7 @@ assert_same_below(const struct tree *a, const struct tree *b, uint64_t dir)
 		assert_same_blob(znode_name(x), znode_name(y));
 		assert_same_blob(znode_value(x), znode_value(y));
 		assert_ptr_equal(tree_child(b, dir, znode_name(y)), y);
+		assert_same_quota(a, b, znode_id(x));
 		assert_same_below(a, b, znode_id(x));
 	}
 	assert_null(y);
@@ -676,6 +736,9 @@ assert_same_tree(const struct tree *a, const struct tree *b)
 	assert_int_equal(tree_ephemerals(a), tree_ephemerals(b));
 	assert_due_right(a);
 	assert_due_right(b);
+	assert_same_quota(a, b, TREE_ROOT);
+	assert_usage_right(a);
+	assert_usage_right(b);
 	assert_int_equal(tree_locks(a), tree_locks(b));
 	assert_int_equal(tree_hash(a), tree_hash(b));
 	assert_int_equal(tree_hash_slow(a), tree_hash_slow(b));

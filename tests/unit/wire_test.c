@@ -434,6 +434,35 @@ fuzz(void **state)
 	}
 }
 
+/* What replies to STATFS and USAGE carry, and nothing behind it. */
+static void
+space_and_used(void **state)
+{
+	struct wire_space space = { 1, UINT64_MAX, 3, 4 }, space2;
+	struct wire_used used = { INT64_MAX, 0, 1, -1, 5 }, used2;
+	msgpack_sbuffer packed;
+	struct blob data;
+
+	(void)state;
+	msgpack_sbuffer_init(&packed);
+	wire_space_pack(&packed, &space);
+	data = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+	assert_int_equal(wire_space_unpack(data, &space2), 0);
+	assert_memory_equal(&space, &space2, sizeof space);
+	assert_int_equal(wire_used_unpack(data, &used2), ERR_PROTO);
+	data.len--;
+	assert_int_equal(wire_space_unpack(data, &space2), ERR_PROTO);
+	msgpack_sbuffer_clear(&packed);
+	wire_used_pack(&packed, &used);
+	data = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+	assert_int_equal(wire_used_unpack(data, &used2), 0);
+	assert_memory_equal(&used, &used2, sizeof used);
+	wire_used_pack(&packed, &used);
+	data = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
+	assert_int_equal(wire_used_unpack(data, &used2), ERR_PROTO);
+	msgpack_sbuffer_destroy(&packed);
+}
+
 static void
 names(void **state)
 {
@@ -442,7 +471,8 @@ names(void **state)
 	assert_string_equal(wire_type_name(7), "?");
 	assert_string_equal(wire_type_name(UINT32_MAX), "?");
 	for (uint32_t type = 0; type < 64; type++)
-		assert_int_equal(wire_is_write((enum wire_type)type), type >= 20 && type <= 27);
+		assert_int_equal(wire_is_write((enum wire_type)type),
+		    (type >= 20 && type <= 27) || type == WIRE_T_QUOTA);
 }
 
 static int
@@ -472,6 +502,7 @@ main(void)
 		cmocka_unit_test(cut_off),
 		cmocka_unit_test(hostile_headers),
 		cmocka_unit_test(fuzz),
+		cmocka_unit_test(space_and_used),
 		cmocka_unit_test(names),
 	};
 
