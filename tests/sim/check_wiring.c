@@ -24,6 +24,9 @@ check_tree(struct world *world, struct member *member)
 	else if (history->trees[i - 1] != hash)
 		fail(world, "member %u has another tree at %llx", member->sid,
 		    (unsigned long long)tree_applied(tree));
+	if (!quotas_right(tree, TREE_ROOT))
+		fail(world, "member %u has counted wrongly at %llx", member->sid,
+		    (unsigned long long)tree_applied(tree));
 }
 
 void

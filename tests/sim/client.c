@@ -117,6 +117,7 @@ client_ask(struct world *world, struct client *client, struct wire_msg *msg, uin
 	msgpack_sbuffer_init(&packed);
 	wire_pack(&packed, msg);
 	pending->bytes = bytes_new(world, packed.data, packed.size);
+	done->request = pending->bytes;
 	pending->sent = false;
 	pending->once = true;
 	msgpack_sbuffer_destroy(&packed);
@@ -199,6 +200,8 @@ get_or_list(struct world *world, struct client *client, uint32_t name)
 		id = client_parent(client, name);
 		msg = (struct wire_msg){ .type = WIRE_T_LIST,
 			.list = { .id = id, .bytes = WIRE_LIST_MAX } };
+	} else if (random_one_in(world, 3)) {
+		msg = (struct wire_msg){ .type = WIRE_T_USAGE, .usage.id = id };
 	}
 	client_ask(world, client, &msg, id, 0);
 }
@@ -249,6 +252,28 @@ hand_over(struct world *world, struct client *client)
 	client_ask(world, client, &msg, UINT64_MAX, sid);
 }
 
+/* What is limited is filled at once, and emptied: what is in flight counts. */
+static bool
+limit(struct world *world, struct client *client)
+{
+	uint32_t name;
+
+	if (!quotas_request(world, client))
+		return false;
+	while (client->npending < OUTSTANDING_MAX && !random_one_in(world, 6)) {
+		name = INSIDE + (uint32_t)random_below(world, NAMES - INSIDE);
+		if (client_parent(client, name) == 0 || random_one_in(world, 4))
+			several_request(world, client);
+		else if (client->ids[name] == 0 || random_one_in(world, 6))
+			create(world, client, name);
+		else if (!random_one_in(world, 3))
+			put(world, client, name);
+		else
+			remove_or_move(world, client, name);
+	}
+	return true;
+}
+
 void
 client_request(struct world *world, struct client *client)
 {
@@ -266,6 +291,8 @@ client_request(struct world *world, struct client *client)
 	}
 	if (random_one_in(world, 5) && client_lock(world, client))
 		return;
+	if (world->options.tight && random_one_in(world, 3) && limit(world, client))
+		return;
 	if (random_one_in(world, 4))
 		name = 0;
 	if (client_parent(client, name) == 0)
@@ -277,7 +304,7 @@ client_request(struct world *world, struct client *client)
 			look(world, client, name, false);
 		return;
 	}
-	switch (random_below(world, name == 0 ? 3 : 12)) {
+	switch (random_below(world, name == 0 ? 3 : 13)) {
 	case 0:
 		client_ask(world, client, &sync, name, 0);
 		break;
@@ -303,6 +330,10 @@ client_request(struct world *world, struct client *client)
 		break;
 	case 9:
 		several_request(world, client);
+		break;
+	case 10:
+		if (!limit(world, client))
+			remove_or_move(world, client, name);
 		break;
 	default:
 		remove_or_move(world, client, name);
@@ -352,7 +383,7 @@ answer(struct world *world, struct client *client, struct pending *pending,
 		done->stat = XXH3_64bits(reply->stat.data, reply->stat.len);
 		learn(client, done, &stat);
 	}
-	if (done->type == WIRE_T_READ)
+	if (done->type == WIRE_T_READ || done->type == WIRE_T_USAGE)
 		done->value = XXH3_64bits(reply->data.data, reply->data.len);
 	if (done->type == WIRE_T_LIST)
 		done->value = reads_entries(reply->data);

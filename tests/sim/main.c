@@ -51,7 +51,9 @@
 	O(leave)                                                                                   \
 	O(apart)                                                                                   \
 	O(sessions)                                                                                \
-	O(big)
+	O(big)                                                                                     \
+	O(told)                                                                                    \
+	O(tight)
 
 static const char *progname;
 static const struct options *running;
@@ -317,7 +319,8 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    "rounds, %llu "
 	    "sessions expired, %llu registers, %llu of sequences, %llu gone by themselves, %llu "
 	    "of another version, %llu of several operations, %llu that failed, %llu answers with "
-	    "events, %llu of lost ones, %llu locks at once, %llu waited for, %.0f s\n",
+	    "events, %llu of lost ones, %llu locks at once, %llu waited for, %llu writes without "
+	    "room, %.0f s\n",
 	    (unsigned long long)first, (unsigned long long)(first + seeds - 1),
 	    (unsigned long long)total.seeds, (unsigned long long)total.failed,
 	    (unsigned long long)total.steps, (unsigned long long)total.delivered,
@@ -336,7 +339,8 @@ many(uint64_t first, uint64_t seeds, long jobs)
 	    (unsigned long long)total.coverage[COVER_TOLD],
 	    (unsigned long long)total.coverage[COVER_LOST],
 	    (unsigned long long)total.coverage[COVER_LOCKED],
-	    (unsigned long long)total.coverage[COVER_WAITED], now() - begun);
+	    (unsigned long long)total.coverage[COVER_WAITED],
+	    (unsigned long long)total.coverage[COVER_NO_ROOM], now() - begun);
 	return bad || total.failed != 0 || total.seeds != seeds;
 }
 

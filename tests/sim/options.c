@@ -114,6 +114,9 @@ options_draw(uint64_t seed, struct options *out)
 	out->apart = random_one_in(&dice, 6);
 	out->big = random_one_in(&dice, 10);
 	out->told = random_one_in(&dice, 3);
+	out->tight = random_one_in(&dice, 8);
+	if (out->tight && out->writes < 30)
+		out->writes = 30;
 	if (out->big) {
 		out->keep_rows = 1;
 		out->delay_us = 50000;

@@ -109,12 +109,12 @@ qualified_answered(struct world *world, struct done *done, struct blob name)
 		fail(world, "client %u is not told what it has created", done->client);
 }
 
-static const struct done *
-asked(const struct world *world, const struct txn *txn)
+const struct done *
+qualified_asked(const struct world *world, const struct txn *txn)
 {
 	uint32_t i;
 
-	for (i = 0; i < world->ndones; i++)
+	for (i = 0; i < world->ndones && txn->head.rid != 0; i++)
 		if (wire_is_write(world->dones[i].type) && world->dones[i].rid == txn->head.rid &&
 		    world->dones[i].session == txn->head.session)
 			return &world->dones[i];
@@ -202,10 +202,9 @@ check_reaped(struct world *world, const struct tree *tree, const struct txn *txn
 }
 
 void
-qualified_row(struct world *world, const struct tree *tree, const struct txn *txn)
+qualified_row(
+    struct world *world, const struct tree *tree, const struct txn *txn, const struct done *done)
 {
-	const struct done *done = txn->head.rid == 0 ? NULL : asked(world, txn);
-
 	if (done != NULL && done->type == WIRE_T_MULTI)
 		several_row(world, tree, txn, done);
 	if (txn->nops == 1 && txn->ops[0].type == TXN_DELETE && txn->head.session == 0)

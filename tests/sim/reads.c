@@ -63,6 +63,23 @@ stat_hash(const struct tree *tree, const struct znode *node)
 	return hash;
 }
 
+static uint64_t
+used_hash(const struct tree *tree, const struct znode *node)
+{
+	struct usage count = quotas_count(tree, node);
+	struct quota quota;
+	msgpack_sbuffer packed;
+	uint64_t hash;
+
+	tree_quota(tree, znode_id(node), &quota);
+	msgpack_sbuffer_init(&packed);
+	wire_used_pack(&packed,
+	    &(struct wire_used){ quota.nodes, quota.bytes, quota.hard, count.nodes, count.bytes });
+	hash = XXH3_64bits(packed.data, packed.size);
+	msgpack_sbuffer_destroy(&packed);
+	return hash;
+}
+
 static const struct znode *
 find(const struct tree *tree, const struct done *done)
 {
@@ -87,6 +104,8 @@ check_read(struct world *world, const struct tree *tree, const struct done *done
 		value = code == ERR_OK ? children(tree, node) : 0;
 	} else if (node != NULL && done->type == WIRE_T_READ) {
 		value = XXH3_64bits(znode_value(node).data, znode_value(node).len);
+	} else if (node != NULL && done->type == WIRE_T_USAGE) {
+		value = used_hash(tree, node);
 	}
 	if (done->code != code ||
 	    (code == ERR_OK && (done->node != znode_id(node) || done->value != value ||
@@ -149,6 +168,8 @@ reads_check(struct world *world)
 	const struct done **reads = calloc(world->ndones + 1, sizeof *reads);
 	msgpack_zone *zone = msgpack_zone_new(4096);
 	struct tree *tree = tree_new();
+	const struct done *done;
+	struct quotas quotas;
 	uint32_t count, next = 0;
 	struct txn txn;
 	uint64_t i;
@@ -165,8 +186,11 @@ reads_check(struct world *world)
 			break;
 		CHECK(txn_unpack((struct blob){ row->payload->data, row->payload->len }, row->zxid,
 			  zone, &txn) == 0);
-		qualified_row(world, tree, &txn);
+		done = qualified_asked(world, &txn);
+		qualified_row(world, tree, &txn, done);
+		quotas_row(world, tree, &txn, done, &quotas);
 		tree_apply(tree, &txn);
+		quotas_applied(world, tree, &txn, &quotas);
 		msgpack_zone_clear(zone);
 		check_ephemerals(world, tree, TREE_ROOT);
 	}

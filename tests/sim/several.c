@@ -88,6 +88,9 @@ struct model {
 	struct {
 		bool is, dir;
 		uint32_t version, children;
+		int64_t size;
+		struct usage used;
+		struct quota quota;
 	} at[NAMES];
 };
 
@@ -114,7 +117,37 @@ model_look(struct model *model, const struct tree *tree)
 		model->at[name].dir = S_ISDIR(stat.mode);
 		model->at[name].version = stat.version;
 		model->at[name].children = stat.children;
+		model->at[name].size = stat.size;
+		model->at[name].used = quotas_count(tree, node);
+		tree_quota(tree, stat.id, &model->at[name].quota);
 	}
+}
+
+static uint32_t
+above(uint32_t name)
+{
+	return DIRS + (name - INSIDE) / 2;
+}
+
+/* So much more at a name, and in the directory that it is in. */
+static int
+model_take(struct model *model, uint32_t name, bool itself, struct usage more)
+{
+	bool inside = name >= INSIDE;
+
+	if ((itself && quotas_beyond(&model->at[name].quota, &model->at[name].used, &more)) ||
+	    (inside &&
+		quotas_beyond(&model->at[above(name)].quota, &model->at[above(name)].used, &more)))
+		return ERR_QUOTA;
+	if (itself) {
+		model->at[name].used.nodes += more.nodes;
+		model->at[name].used.bytes += more.bytes;
+	}
+	if (inside) {
+		model->at[above(name)].used.nodes += more.nodes;
+		model->at[above(name)].used.bytes += more.bytes;
+	}
+	return ERR_OK;
 }
 
 static uint32_t
@@ -147,8 +180,8 @@ model_remove(struct model *model, uint32_t name, int64_t version)
 		return code;
 	model->at[name].is = false;
 	if (name >= INSIDE)
-		model->at[DIRS + (name - INSIDE) / 2].children--;
-	return ERR_OK;
+		model->at[above(name)].children--;
+	return model_take(model, name, false, (struct usage){ -1, -model->at[name].size });
 }
 
 static int
@@ -156,24 +189,40 @@ model_create(struct model *model, uint32_t name, bool dir)
 {
 	if (model->at[name].is)
 		return ERR_EXISTS;
+	if (model_take(model, name, false, (struct usage){ 1, 0 }) != ERR_OK)
+		return ERR_QUOTA;
+	memset(&model->at[name], 0, sizeof model->at[name]);
 	model->at[name].is = true;
 	model->at[name].dir = dir;
-	model->at[name].version = model->at[name].children = 0;
+	model->at[name].used.nodes = 1;
 	if (name >= INSIDE)
-		model->at[DIRS + (name - INSIDE) / 2].children++;
+		model->at[above(name)].children++;
+	return ERR_OK;
+}
+
+static int
+model_set(struct model *model, uint32_t name, struct blob value)
+{
+	int code = model_take(
+	    model, name, true, (struct usage){ 0, (int64_t)value.len - model->at[name].size });
+
+	if (code != ERR_OK)
+		return code;
+	model->at[name].size = value.len;
+	model->at[name].version++;
 	return ERR_OK;
 }
 
 static int
 model_step(struct model *model, const struct wire_step *step)
 {
-	uint32_t name = name_of(step->path), above = DIRS + (name - INSIDE) / 2;
+	uint32_t name = name_of(step->path);
 	bool absent = step->kind == WIRE_STEP_CHECK && step->version == WIRE_ABSENT;
 	int code;
 
-	if (name >= INSIDE && !model->at[above].is)
+	if (name >= INSIDE && !model->at[above(name)].is)
 		return absent ? ERR_OK : ERR_NONODE;
-	if (name >= INSIDE && !model->at[above].dir)
+	if (name >= INSIDE && !model->at[above(name)].dir)
 		return ERR_NOTDIR;
 	if (step->kind == WIRE_STEP_CREATE)
 		return model_create(model, name, S_ISDIR(step->mode));
@@ -185,7 +234,7 @@ model_step(struct model *model, const struct wire_step *step)
 		return model_remove(model, name, step->version);
 	code = version_is(model, name, step->version);
 	if (code == ERR_OK && step->kind == WIRE_STEP_SET)
-		model->at[name].version++;
+		return model_set(model, name, step->value);
 	return code;
 }
 

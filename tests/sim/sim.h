@@ -12,6 +12,7 @@
  *   member.c   a process: what happens to it, and what zab says, watched
  *   client.c   a session: requests, retries client_io.c  its connection
  *   qualified.c  what is asked for through modifiers
+ *   quotas.c   limits that they set
  *   client_lock.c its locks                 locks.c   what it was told of them
  *   check.c    what must hold, always      check_wiring.c … around the core
  *   history.c  what clients were told      reads.c   what they have read
@@ -69,6 +70,7 @@ struct options {
 	uint32_t sessions;   /* at most; 0: more than there can be */
 	uint32_t big;	     /* values that make a snapshot several pieces */
 	uint32_t told;	     /* clients read events (told.c) */
+	uint32_t tight;	     /* they limit themselves all the time (quotas.c) */
 };
 
 enum fault {
@@ -269,15 +271,16 @@ struct done {
 	uint64_t needed;       /* of a read: the greatest zxid it must have seen */
 	int32_t code;
 	uint64_t zxid;
-	uint64_t node, value, stat; /* of a read: what it has seen; value, stat: hashes */
-	uint64_t key, written;	    /* a name's number, or a node; linear.c */
-	uint64_t parent;	    /* of a look-up, or a removal by name */
-	int64_t version;	    /* the only one that is meant; -1: any */
-	bool sequence;		    /* a creation of one */
-	const struct bytes *steps;  /* of a MULTI */
-	bool again;		    /* it was asked for more than once */
-	bool synced;		    /* a read that began after a sync of the same client */
-	bool given_up;		    /* it was not executed, nor will be */
+	uint64_t node, value, stat;  /* of a read: what it has seen; value, stat: hashes */
+	uint64_t key, written;	     /* a name's number, or a node; linear.c */
+	uint64_t parent;	     /* of a look-up, or a removal by name */
+	int64_t version;	     /* the only one that is meant; -1: any */
+	bool sequence;		     /* a creation of one */
+	const struct bytes *steps;   /* of a MULTI */
+	const struct bytes *request; /* as it was asked for */
+	bool again;		     /* it was asked for more than once */
+	bool synced;		     /* a read that began after a sync of the same client */
+	bool given_up;		     /* it was not executed, nor will be */
 };
 
 struct pending {
@@ -381,6 +384,7 @@ enum cover {
 	COVER_NONE_OF_THEM,  /* and nothing */
 	COVER_TOLD,	     /* answers with events */
 	COVER_LOST,	     /* and such as say that some are lost */
+	COVER_NO_ROOM,	     /* writes that a quota refused */
 	COVER_REASONS,
 	COVERS = 48
 };
@@ -548,9 +552,35 @@ void qualified_note(struct done *done, const struct wire_msg *msg);
 /* … was given to the client, … */
 void qualified_answered(struct world *world, struct done *done, struct blob name);
 /* … and was done so: the tree is that of the row before. */
-void qualified_row(struct world *world, const struct tree *tree, const struct txn *txn);
+void qualified_row(
+    struct world *world, const struct tree *tree, const struct txn *txn, const struct done *done);
+/* Who asked for the row; NULL: nobody whose request is known. */
+const struct done *qualified_asked(const struct world *world, const struct txn *txn);
 /* Whether something should have gone by itself by then. */
 bool qualified_overdue(const struct tree *tree, uint64_t dir, int64_t now_ns);
+
+/* quotas.c: one is set; false: on nothing. */
+bool quotas_request(struct world *world, struct client *client);
+/* What a node takes with all that is below it, counted. */
+struct usage quotas_count(const struct tree *tree, const struct znode *node);
+/* Whether the tree says the same, of the directory and of those below it. */
+bool quotas_right(const struct tree *tree, uint64_t dir);
+/* Whether so much more goes beyond a hard limit. */
+bool quotas_beyond(const struct quota *quota, const struct usage *used, const struct usage *more);
+/* A row, beside the tree before it, and after. done: who asked, or NULL. */
+#define QUOTAS_MAX 32
+struct quotas {
+	struct {
+		uint64_t id;
+		struct quota quota;
+		struct usage used;
+	} at[QUOTAS_MAX];
+	uint32_t count;
+};
+void quotas_row(struct world *world, const struct tree *tree, const struct txn *txn,
+    const struct done *done, struct quotas *out);
+void quotas_applied(struct world *world, const struct tree *tree, const struct txn *txn,
+    const struct quotas *before);
 
 /* client_lock.c: asks for something about a lock; false: there is nothing to ask for. */
 bool client_lock(struct world *world, struct client *client);
