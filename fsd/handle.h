@@ -30,7 +30,7 @@ struct handle_flow {
 	uint32_t ops;	    /* and these of the next transaction */
 };
 
-#define QUOTA_WORDS_MAX 255 /* bytes of all of a quota's */
+#define HANDLE_WORDS_MAX 95 /* bytes */
 
 struct handle {
 	uint64_t fh; /* first */
@@ -60,11 +60,11 @@ struct handle {
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	struct handle_flow flow;
-	size_t answer_at;		 /* the next byte to read of it */
-	uint64_t write_at;		 /* and where its next write goes (fact 17) */
-	uint64_t write_rid;		 /* the last one that counts there */
-	uint64_t poll;			 /* the kernel's number of who polls; 0: nobody has */
-	char words[QUOTA_WORDS_MAX + 1]; /* written to DIR/.zab/quota */
+	size_t answer_at;		  /* the next byte to read of it */
+	uint64_t write_at;		  /* and where its next write goes (fact 17) */
+	uint64_t write_rid;		  /* the last one that counts there */
+	uint64_t poll;			  /* the kernel's number of who polls; 0: nobody has */
+	char words[HANDLE_WORDS_MAX + 1]; /* written to DIR/.zab/quota: zabquota.c */
 };
 
 struct handles;

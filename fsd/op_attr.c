@@ -415,7 +415,7 @@ place_of(const struct fsd *fsd, uint64_t ino)
 	struct qualified of;
 
 	if (zab_alone(ino) || !qualified_resolve(fsd, &ino) || !qualified_dir(fsd, ino, &of))
-		return FUSE_ROOT_ID;
+		return fsd->root.id;
 	return of.id;
 }
 

@@ -1,8 +1,8 @@
 /*
  * `DIR/.zab/quota`: what the directory and all below it may take, and does. The kernel enforces who
  * may set it (zab_attr). The words of a quota may come in several writes, since some shells write
- * each line by itself: those of one open file go together, from its last write at offset 0 on. See
- * zab.h.
+ * each line by itself: those of one open file go together, from its last write at offset 0 on, over
+ * the death of a process (handle.h). See zab.h.
  */
 #include "fsd/zab.h"
 
@@ -155,19 +155,20 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 }
 
 /*
- * What was written through it before this one's place, and this. False: it is no text, or too long.
+ * What was written through it before, up to here, and this, as one. (A request that is sent again
+ * stands where it stood.) False: it is no text, or too long.
  */
 static bool
 gather(struct handle *handle, int64_t offset, const char *data, size_t size)
 {
-	size_t had = strlen(handle->words);
+	size_t at = strlen(handle->words);
 
-	if (offset < (int64_t)had)
-		had = (size_t)offset;
-	if (had + size > QUOTA_WORDS_MAX || memchr(data, '\0', size) != NULL)
+	if ((uint64_t)offset < at)
+		at = (size_t)offset;
+	if (at + size > HANDLE_WORDS_MAX || memchr(data, '\0', size) != NULL)
 		return false;
-	memcpy(handle->words + had, data, size);
-	handle->words[had + size] = '\0';
+	memcpy(handle->words + at, data, size);
+	handle->words[at + size] = '\0';
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Text for people, put together in a growing buffer. No memory: CHECK. Used by
- * replica/events.c, replica/event_text.c, replica/quota.c, fsd/steps_text.c, fsd/zabstream.c,
- * fsd/zabquota.c and fsd/events.c.
+ * replica/events.c, replica/event_text.c, replica/quota.c, fsd/steps_text.c, fsd/zabstream.c and
+ * fsd/events.c.
  */
 #ifndef ZABFS_LIB_TEXT_H
 #define ZABFS_LIB_TEXT_H

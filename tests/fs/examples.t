@@ -220,6 +220,12 @@ e_following() {
 	ok $? "$3"
 	end_background
 }
+# But for what is there.
+e_quota() {
+	sed -n 's/^# //p' "$2" >"$T/script"
+	is "$(bash -e "$T/script" | sed 's/_used .*//')" "$(sed '/^#/d; s/_used .*//' "$2")" "$3"
+	echo none >app/.zab/quota
+}
 follows() {
 	grep -qs "$1" "$T/out"
 }

@@ -238,5 +238,5 @@ read -r name <&9
 exec 9>&-
 ok "$(grep -qx "$name" "$T/names"; test $? -ne 0; echo $?)" "  and a sequence goes on ($name)"
 
-is "$(cd A/q/.zab && echo *)" "async container data ephemeral events held self sequence stat" "what takes no argument is listed"
+is "$(cd A/q/.zab && echo *)" "async container data ephemeral events held quota self sequence stat" "what takes no argument is listed"
 done_testing

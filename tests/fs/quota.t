@@ -138,6 +138,13 @@ is "$(df --output=size,avail A | sed 1d | xargs)" "400 396" "  and kilobytes"
 is "$(stat -f -c %c A/other) $(stat -f -c %c B/d/tree)" "50 3" "  of what is below it"
 sets A none >/dev/null
 
+# A mount of a subtree has its quotas, and those above.
+mount_start S -f "$T/zabfs.conf:/d/tree" || exit 1
+is "$(quota S)" "$(quota A/d/tree)" "a mount of a subtree"
+is "$(df --output=itotal,iused,avail S | sed 1d | xargs)" "3 3 36" "  shows in df what there is room for"
+is "$(errno_of "import os; os.mkdir('S/x')")" EDQUOT "  and has no more"
+mount_stop S
+
 # Restarts.
 before=$(quota A/d) && replica_restart && wait_for 20 mounted A
 is "$(quota A/d)" "$before" "a restart keeps it"
