@@ -29,7 +29,7 @@ commands() {
 
 in_place() {
 	commands "$1" | sed -e "s#/etc/zabfs.conf#$2/zabfs.conf#g" -e "s#/var/lib/zabfs#$2/var#g" \
-		-e "s#/run/zabfs#$2/run#g" -e "s#/srv/tree#$2/srv#g"
+		-e "s#/run/zabfs#$2/run#g" -e "s#/srv/tree#$2/srv#g" -e "s#/srv/app#$2/app#g"
 }
 
 found() {

@@ -106,7 +106,7 @@ e_copied() {
 }
 
 e_mounting() {
-	found "$T/mounted" && umount "$T/mounted/srv"
+	found "$T/mounted" && mkdir "$T/mounted/app" "$T/mounted/srv/app" && umount "$T/mounted/srv"
 	# mount(8) looks for its helpers in /sbin alone.
 	{
 		echo 'mount() { mount.zabfs "$5" "$6" -o "$4"; }'
@@ -114,14 +114,18 @@ e_mounting() {
 	} >"$T/script"
 	bash -e "$T/script" 2>"$T/out"
 	is "$? $(errno_of "open('$T/mounted/srv/f', 'w')")" "0 EROFS" "$3"
-	umount "$T/mounted/srv"
+	is "$(stat -c %i "$T/mounted/app")" "$(stat -c %i "$T/mounted/srv/app")" "  and /app beside it"
+	umount "$T/mounted/srv" "$T/mounted/app"
 }
 e_fstab() {
 	local conf dir type options
-	read -r conf dir type options _ < <(in_place "$2" "$T/mounted")
-	"mount.$type" "$conf" "$dir" -o "$options"
-	is "$? $(grep ^timeout "$dir/.zab/session")" "0 timeout_ms 20000" "$3"
-	umount "$dir"
+	while read -r conf dir type options _; do
+		"mount.$type" "$conf" "$dir" -o "$options"
+		is "$? $(grep ^state "$dir/.zab/session")" "0 state connected" "$3: $dir"
+		[[ $options != *timeout=20s* ]] ||
+			is "$(grep ^timeout "$dir/.zab/session")" "timeout_ms 20000" "  with its timeout"
+		umount "$dir"
+	done < <(in_place "$2" "$T/mounted")
 }
 e_unit() {
 	local command up=:
