@@ -43,7 +43,7 @@ is "$(find m1/.zab/cluster -printf '%P %y %m %U\n' | sort)" " d 555 0
 epoch f 444 0
 leader f 644 0
 members f 444 0" "the files, their modes and owner"
-is "$(cd m1/.zab && echo *)" "async cluster container data ephemeral events held metrics self sequence session stat stream sync txn" "listed in the root's .zab"
+is "$(cd m1/.zab && echo *)" "async cluster container data ephemeral events held metrics quota self sequence session stat stream sync txn" "listed in the root's .zab"
 mkdir m1/d
 [ ! -e m1/d/.zab/cluster ]
 ok $? "  and in no other"
