@@ -10,7 +10,7 @@
 
 struct fsd;
 
-/* change: borrowed until return. tell: the echo has not been given it before. */
+/* change: borrowed until return. tell: it raises events that the echo has not been given before. */
 void change_apply(struct fsd *fsd, const struct wire_change *change, bool tell);
 
 #endif

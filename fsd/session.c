@@ -19,7 +19,8 @@ static void
 on_change(void *arg, const struct wire_change *change)
 {
 	struct fsd *fsd = arg;
-	bool is_new = echo_change(fsd->echo, change->zxid);
+	/* Its own call has still to return: that raises the events. */
+	bool tell = !change->own && echo_change(fsd->echo, change->zxid);
 
 	if (!is_served(fsd))
 		return;
@@ -27,7 +28,7 @@ on_change(void *arg, const struct wire_change *change)
 		inode_gone(fsd, change->id);
 	else if (change->kind == WIRE_MOVE && change->id2 != 0)
 		inode_gone(fsd, change->id2);
-	change_apply(fsd, change, is_new);
+	change_apply(fsd, change, tell);
 	if (change->kind == WIRE_ATTR && S_ISDIR(change->mode))
 		inode_invalidate_zab(fsd, change->id);
 }

@@ -430,6 +430,8 @@ void request_ping(struct replica *replica, struct front *front, const struct wir
 void request_again(struct replica *replica, struct attendance *attendance);
 /* The answer is there. False: nobody waits for it here. */
 bool request_done(struct replica *replica, struct attendance *attendance, uint64_t rid);
+/* Whether the front end waits here for the answer to this one. */
+bool request_waits(struct replica *replica, const struct front *front, uint64_t rid);
 /* None of them was executed, nor will be. */
 void request_fail(struct replica *replica, struct attendance *attendance, int code);
 void request_free(struct replica *replica, struct attendance *attendance);

@@ -229,6 +229,20 @@ request_again(struct replica *replica, struct attendance *attendance)
 }
 
 bool
+request_waits(struct replica *replica, const struct front *front, uint64_t rid)
+{
+	const struct attendance *attendance = attend_find(replica, front_session(front));
+	const struct request *request;
+
+	if (attendance == NULL || attendance->front != front)
+		return false;
+	TAILQ_FOREACH (request, &attendance->requests, next)
+		if (request->rid == rid)
+			return true;
+	return false;
+}
+
+bool
 request_done(struct replica *replica, struct attendance *attendance, uint64_t rid)
 {
 	struct request *request;

@@ -23,9 +23,9 @@ concerns(const struct front *front, const struct wire_change *change)
 	       (change->parent2 != 0 && front_interested(front, change->parent2));
 }
 
-/* The kernel of the session that asked has made its own change already. */
+/* Its session asked for it, and it raises the events by itself. */
 static bool
-own(const struct front *front, const struct txn *txn)
+is_own(const struct front *front, const struct txn *txn)
 {
 	return txn->head.session == front_session(front) && (txn->head.flags & WIRE_ECHO) == 0;
 }
@@ -49,19 +49,25 @@ send_change(struct replica *replica, struct front *front, const struct wire_chan
 	msgpack_sbuffer_destroy(&packed);
 }
 
-/* `last` marks the final change on this connection: so each is sent when the next is known. */
+/*
+ * `last` marks the final change on this connection: so each is sent when the next is known.
+ * answered: what the front end itself has asked for is about to be answered, and told by that.
+ * Otherwise it is told as its own: until it has asked once more, a read behind an fsync would show
+ * what was there before, and others see what is there now.
+ */
 static void
-send_txn(struct replica *replica, struct front *front, const struct txn *txn)
+send_txn(struct replica *replica, struct front *front, const struct txn *txn, bool answered)
 {
 	struct wire_change change, held;
-	bool any = false;
+	bool any = false, own = is_own(front, txn);
 	uint32_t i;
 
-	if (own(front, txn))
+	if (own && answered)
 		return;
 	for (i = 0; i < txn->nops; i++) {
 		if (!change_of(txn, i, &change) || !concerns(front, &change))
 			continue;
+		change.own = own;
 		if (any)
 			send_change(replica, front, &held);
 		held = change;
@@ -81,7 +87,7 @@ watch_send(struct replica *replica, const struct txn *txn)
 	for (front = front_next(replica->fronts, NULL); front != NULL;
 	     front = front_next(replica->fronts, front))
 		if (front_resumed(front))
-			send_txn(replica, front, txn);
+			send_txn(replica, front, txn, request_waits(replica, front, txn->head.rid));
 }
 
 struct resume {
@@ -113,7 +119,7 @@ resume_row(void *arg, uint64_t zxid, struct blob payload)
 		return false;
 	resume->broken = txn_unpack(payload, zxid, resume->replica->zone, &txn) != 0;
 	if (!resume->broken)
-		send_txn(resume->replica, resume->front, &txn);
+		send_txn(resume->replica, resume->front, &txn, false);
 	msgpack_zone_clear(resume->replica->zone);
 	resume->upto = zxid;
 	resume->rows++;

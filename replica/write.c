@@ -201,6 +201,9 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 	write_time_seen(replica, txn.head.time_ns);
 	recover_caught_up(replica);
 	watch_send(replica, &txn);
+	/* Who asked is not told by a change: so before anything that says how far things are. */
+	if (txn.head.rid != 0)
+		reply(replica, &txn);
 	events_applied(replica, &txn);
 	await_applied(replica);
 	quota_applied(replica);
@@ -209,7 +212,5 @@ write_deliver(struct replica *replica, uint64_t zxid, struct blob payload)
 		attend_closed(replica, close->id, close->expired != 0);
 	else if (txn.nops == 1 && txn.ops[0].type == TXN_SESSION_OPEN)
 		attend_opened(replica, &txn);
-	else if (txn.head.rid != 0)
-		reply(replica, &txn);
 	msgpack_zone_clear(zone);
 }

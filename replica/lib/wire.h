@@ -413,6 +413,8 @@ struct wire_result {
  *   VALUE   id at (parent, name) has a new value
  *   ATTR    id at (parent, name) has new attributes (or, for a file
  *           truncated by setattr, also a new size: then VALUE is sent)
+ * own: the session's own request did it, whose answer went with another
+ * connection, or is still to come: nothing that is cached shows it.
  */
 enum wire_change_kind {
 	WIRE_ADD = 1,
@@ -434,7 +436,8 @@ enum wire_change_kind {
 	F(S, u64, parent2, 0)                                                                      \
 	F(S, blob, name2, WIRE_NAME_MAX)                                                           \
 	F(S, u32, mode2, 0)                                                                        \
-	F(S, blob, stat, 256) /* of id as it is now, packed; empty: it is gone */
+	F(S, blob, stat, 256) /* of id as it is now, packed; empty: it is gone */                  \
+	F(S, u32, own, 0)
 
 /* An entry of LIST's data: packed arrays one after another; stat empty without plus. */
 #define WIRE_ENTRY(F, S)                                                                           \

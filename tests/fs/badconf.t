@@ -171,8 +171,8 @@ wait "$listener" 2>/dev/null
 printf '%s\n' "$good" >zabfs.conf
 
 mountd="$build/zabfs-mountd -d"
-usage='usage: zabfs-mountd -f CONF [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT
-       mount.zabfs CONF[:/] MOUNTPOINT [-v] [-o OPTIONS]'
+usage='usage: zabfs-mountd -f CONF[:/SUBTREE] [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT
+       mount.zabfs CONF[:/SUBTREE] MOUNTPOINT [-v] [-o OPTIONS]'
 # shellcheck disable=SC2086 # words
 {
 	refused 64 "$usage" "a mount of nothing" $mountd

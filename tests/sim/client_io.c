@@ -259,7 +259,7 @@ resumed(struct world *world, struct client *client, const struct wire_resumed *m
 	client_resend(world, client);
 }
 
-/* As many as the transaction made, and none of its own that it did not ask for. */
+/* As many as the transaction made; its own, which only an answer tells otherwise, as such. */
 static void
 count_change(struct world *world, struct client *client, const struct wire_change *change)
 {
@@ -272,9 +272,9 @@ count_change(struct world *world, struct client *client, const struct wire_chang
 	if (fact == NULL)
 		fail(world, "client %u is told of %llx, which nobody has delivered", client->index,
 		    (unsigned long long)change->zxid);
-	else if (fact->session == client->session && !fact->echo)
-		fail(world, "client %u is told of %llx, its own", client->index,
-		    (unsigned long long)change->zxid);
+	else if ((fact->session == client->session && !fact->echo) != (change->own != 0))
+		fail(world, "client %u is told of %llx as %s", client->index,
+		    (unsigned long long)change->zxid, change->own != 0 ? "its own" : "another's");
 	else if (change->last && client->changes != fact->changes)
 		fail(world, "client %u is told of %llu changes of %u at %llx", client->index,
 		    (unsigned long long)client->changes, fact->changes,
@@ -336,7 +336,9 @@ client_hear(struct world *world, struct client *client, const struct event *even
 		ponged(world, client, &msg.pong);
 		break;
 	case WIRE_T_REPLY:
+		client->answering = msg.reply.rid;
 		saw(world, client, msg.reply.zxid, true);
+		client->answering = 0;
 		if (msg.reply.zxid > client->said)
 			client->said = msg.reply.zxid;
 		client_answered(world, client, &msg.reply);

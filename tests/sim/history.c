@@ -141,6 +141,19 @@ history_fact(const struct world *world, uint64_t zxid)
 	return i == 0 || world->facts[i - 1].zxid != zxid ? NULL : &world->facts[i - 1];
 }
 
+/* Whether it has asked for it, and has not heard how it went. */
+static bool
+waits_for(const struct world *world, const struct client *client, uint64_t rid)
+{
+	uint32_t i;
+
+	for (i = 0; i < OUTSTANDING_MAX && rid != client->answering; i++)
+		if (client->pending[i].done != 0 &&
+		    world->dones[client->pending[i].done - 1].rid == rid)
+			return true;
+	return false;
+}
+
 void
 history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive)
@@ -152,7 +165,10 @@ history_expect_told(
 
 		if (fact->zxid > zxid || (fact->zxid == zxid && !inclusive))
 			return;
-		if (fact->changes != 0 && (fact->session != client->session || fact->echo)) {
+		if (fact->changes == 0)
+			continue;
+		if (fact->session != client->session || fact->echo ||
+		    waits_for(world, client, fact->rid)) {
 			fail(world, "client %u was not told of %llx before %llx", client->index,
 			    (unsigned long long)fact->zxid, (unsigned long long)zxid);
 			return;

@@ -313,6 +313,7 @@ struct client {
 	uint64_t old_conn;		  /* one that its member goes on to believe in; 0: none */
 	uint32_t old_member, late;
 	uint64_t changed, changes; /* so many of this transaction have been told */
+	uint64_t answering;	   /* the request whose answer is being heard */
 	uint64_t ordered;	   /* history.c: the zxid of a write before */
 
 	uint64_t session, rid, reads;
@@ -638,7 +639,10 @@ void check_led(struct world *world, uint32_t sid, uint64_t since);
 void history_check(struct world *world);
 /* A new row of the history, as it is delivered for the first time. */
 void history_row(struct world *world, const struct row *row);
-/* Whatever others changed above `seen` and below zxid has been told to the client. */
+/*
+ * Whatever others changed above `seen` and below zxid has been told to the client, and what it
+ * changed itself, unless that was answered.
+ */
 void history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
 

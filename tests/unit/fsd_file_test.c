@@ -244,6 +244,38 @@ test_value_cached(void **state)
 	h_body_is("world!");
 }
 
+/* What a write of this mount did, whose answer is still to come: nothing cached is used, no event. */
+static void
+test_own_change(void **state)
+{
+	struct wire_stat stat = h_stat(F, S_IFREG | 0644);
+	struct wire_msg msg = { .type = WIRE_T_CHANGE,
+		.change = { .zxid = 0x101,
+		    .last = 1,
+		    .kind = WIRE_VALUE,
+		    .mode = S_IFREG | 0644,
+		    .id = F,
+		    .parent = 1,
+		    .name = { (const uint8_t *)"f", 1 },
+		    .own = 1 } };
+	uint64_t fh = open_read("hello"), unique;
+	int pushed;
+
+	(void)state;
+	assert_int_equal(h_answer(h_read_send(F, fh, 0, 4096)), 0);
+	pushed = h.echo_pushed;
+	h.nnotified = 0;
+	h_tell(&msg);
+	h_run_ms(2);
+	h_no_answer(1);
+	assert_true(h_notified(F));
+	assert_int_equal(h.echo_pushed, pushed);
+	unique = h_read_send(F, fh, 0, 4096);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x101, &stat, "world!");
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is("world!");
+}
+
 /* 64 MiB of values are kept: what was used last. */
 static void
 test_values_bounded(void **state)
@@ -613,6 +645,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_trunc_before_write, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_value_cached, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_own_change, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_values_bounded, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_read_behind_the_end, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_own_write_seen, setup, h_teardown),

@@ -223,7 +223,8 @@ test_too_long(void **state)
 	assert_int_equal(send(fd, "GET /livez HTTP/1.0\r\n\r\n", 23, 0), 23);
 	for (i = 0; i < 50; i++)
 		turn();
-	assert_int_equal(recv(fd, heard, 1, 0), -1); /* there is no place */
+	/* There is no place, unless the machine has slept meanwhile. */
+	assert_true(recv(fd, heard, 1, MSG_PEEK) == -1 || now_ms() >= begun + LIMIT_MS);
 	assert_true(hear(fd));
 	assert_non_null(strstr(heard, "200 OK"));
 	assert_true(now_ms() >= begun + LIMIT_MS);

@@ -50,6 +50,7 @@ struct client {
 	int32_t welcome, bye; /* codes; 1: not yet */
 	bool resumed, complete, closed;
 	size_t changes, replies;
+	size_t own;		   /* of the changes */
 	char heard[HEARD_MAX + 1]; /* c: CHANGE, r: REPLY */
 	struct wire_reply reply;   /* the last */
 	uint64_t node;		   /* its stat's id */
@@ -101,6 +102,7 @@ on_message(void *arg, const struct wire_msg *msg)
 		break;
 	case WIRE_T_CHANGE:
 		client->changes++;
+		client->own += msg->change.own != 0;
 		hear(client, 'c');
 		break;
 	case WIRE_T_REPLY:

@@ -138,6 +138,43 @@ test_sent_again(void **state)
 	conn_free(client.conn);
 }
 
+/* What nobody will be told by an answer, before or after the new connection stands. */
+static void
+test_own_change_without_its_answer(void **state)
+{
+	struct client client;
+	uint64_t node;
+	int i;
+
+	(void)state;
+	client_open(&client);
+	create(&client, 2, "f", 0);
+	UNTIL(client.replies == 1);
+	node = client.node;
+	append(&client, 4, node, "answered");
+	UNTIL(client.replies == 2);
+	assert_int_equal(client.changes, 0);
+	for (i = 1; i <= 20; i++) {
+		client.seen = tree_applied(replica->tree);
+		append(&client, 4 + 2 * (uint64_t)i, node, "not");
+		conn_flush(client.conn);
+		while (
+		    TAILQ_EMPTY(&replica->proposals) && tree_applied(replica->tree) == client.seen)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+		conn_free(client.conn);
+		client_hello(&client);
+		client_resume(&client);
+		UNTIL(client.changes == (size_t)i);
+		assert_int_equal(client.own, i);
+	}
+	assert_int_equal(client.replies, 2);
+	/* It asks again, and that is all. */
+	append(&client, 44, node, "not");
+	UNTIL(client.replies == 3);
+	assert_int_equal(client.changes, 20);
+	conn_free(client.conn);
+}
+
 /* It is dropped in the very turn of the loop that hears of its session. */
 static void
 drop_while_opening(void)
@@ -413,6 +450,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sessions_have_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_own_change_without_its_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dropped_while_opening, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_resume, setup, teardown),
