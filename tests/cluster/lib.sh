@@ -86,7 +86,7 @@ net_apply() {
 		echo 'chain forward {'
 		echo 'type filter hook forward priority 0'
 		printf '%s\n' "${rules[@]}" '}' '}'
-	} | at r nft -f -
+	} | at r nft -f - || ok 1 "  the rules are what nft takes"
 }
 
 # `unable`: members whose mounts nobody serves, for nemesis.sh.

@@ -166,7 +166,7 @@ nemesis_cut_ring() {
 		for ((b = 1; b <= voters; b++)); do
 			case $(((a - b + voters) % voters)) in
 			0 | 1 | $((voters - 1))) ;;
-			*) net_cut $a $b "" "$how" ;;
+			*) net_cut $a $b "$how" ;;
 			esac
 		done
 	done
