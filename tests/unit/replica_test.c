@@ -143,6 +143,7 @@ static void
 test_own_change_without_its_answer(void **state)
 {
 	struct client client;
+	size_t replies;
 	uint64_t node;
 	int i;
 
@@ -167,10 +168,10 @@ test_own_change_without_its_answer(void **state)
 		UNTIL(client.changes == (size_t)i);
 		assert_int_equal(client.own, i);
 	}
-	assert_int_equal(client.replies, 2);
-	/* It asks again, and that is all. */
+	/* It asks again, and that is all. (A fast disk has let it hear of some.) */
+	replies = client.replies;
 	append(&client, 44, node, "not");
-	UNTIL(client.replies == 3);
+	UNTIL(client.replies == replies + 1);
 	assert_int_equal(client.changes, 20);
 	conn_free(client.conn);
 }
