@@ -73,15 +73,30 @@ replay(void *arg, uint64_t zxid, struct blob payload)
 	return !loading->broken && zxid < loading->upto;
 }
 
-void
-recover_caught_up(struct replica *replica)
+static void
+end(struct replica *replica)
 {
-	if (replica->catch_up == 0 || tree_applied(replica->tree) < replica->catch_up)
-		return;
 	if (!tree_recovery_end(replica->tree))
 		fatal(EX_DATAERR, "the image and the rows behind it make no tree zxid=0x%llx",
 		    (unsigned long long)replica->catch_up);
 	replica->catch_up = 0;
+}
+
+void
+recover_caught_up(struct replica *replica)
+{
+	if (replica->catch_up != 0 && tree_applied(replica->tree) >= replica->catch_up)
+		end(replica);
+}
+
+void
+recover_catch_up(struct replica *replica, uint64_t upto)
+{
+	replica->catch_up = upto;
+	/* Nothing had happened yet: there is no row to wait for. */
+	if (upto == 0)
+		end(replica);
+	recover_caught_up(replica);
 }
 
 /*
@@ -102,10 +117,7 @@ replay_log(struct replica *replica, struct loading *loading)
 	    (store_read(replica->store, state->applied, replay, loading) != 0 || loading->broken ||
 		tree_applied(replica->tree) != loading->upto))
 		return -1;
-	replica->catch_up = state->image_upto;
-	if (replica->catch_up == 0)
-		CHECK(tree_recovery_end(replica->tree));
-	recover_caught_up(replica);
+	recover_catch_up(replica, state->image_upto);
 	return 0;
 }
 

@@ -302,7 +302,11 @@ void loop_arm(struct loop *loop, uint64_t due_ns);
 /* recover.c: store opened, image loaded, log replayed. */
 int recover(
     struct replica *replica, const struct replica_options *options, char *err, size_t errlen);
-/* The fuzzy tree is whole when it has what the image may have caught. */
+/*
+ * The fuzzy tree is whole when it has what the image, or snapshot, may have caught: all up to this
+ * zxid, 0: nothing. The second one looks whether it has by now.
+ */
+void recover_catch_up(struct replica *replica, uint64_t upto);
 void recover_caught_up(struct replica *replica);
 
 /* order.c: the only place that orders step, persist, send, deliver. */

@@ -303,6 +303,7 @@ snap_in_force(struct replica *replica)
 {
 	struct snap_in *snap = replica->snap;
 	struct tree *old = replica->tree;
+	uint64_t upto = snap->upto;
 
 	log_info("snapshot in force zxid=0x%" PRIx64 " nodes=%" PRIu64, snap->zxid,
 	    tree_nodes(snap->tree));
@@ -311,12 +312,11 @@ snap_in_force(struct replica *replica)
 	prep_free(replica->prep);
 	replica->tree = snap->tree;
 	replica->prep = prep_new(replica->tree);
-	replica->catch_up = snap->upto;
 	attend_forget_ended(replica);
 	write_time_seen(replica, snap->time_ns);
 	snap->tree = old;
 	end(replica);
-	recover_caught_up(replica);
+	recover_catch_up(replica, upto);
 }
 
 void
