@@ -42,7 +42,9 @@ ask_await(struct world *world, struct client *client, struct claim *claim)
 		.await = { .id = claim->node, .owner = (uint64_t)(claim - client->claims) } };
 
 	claim->state = CLAIM_WAITS;
-	client_ask(world, client, &msg, claim->node, msg.await.owner << 8);
+	claim->waits++;
+	client_ask(
+	    world, client, &msg, claim->node, (uint64_t)claim->waits << 16 | msg.await.owner << 8);
 }
 
 bool
@@ -105,7 +107,8 @@ client_lock_answered(struct world *world, struct client *client, const struct do
 	struct claim *claim = &client->claims[done->written >> 8 & 0xff];
 
 	if (done->type == WIRE_T_AWAIT) {
-		if (claim->state != CLAIM_WAITS)
+		/* One that it asked for before it gave up may still be answered. */
+		if (claim->state != CLAIM_WAITS || done->written >> 16 != claim->waits)
 			return;
 		if (done->code == ERR_OK)
 			held(world, client, claim, true);

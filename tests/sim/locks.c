@@ -100,7 +100,7 @@ static void
 check_lock(struct world *world, struct queue *queue, const struct done *done)
 {
 	uint32_t how = (uint32_t)(done->written & 0xff);
-	struct place *place = find(queue, done->session, done->key, done->written >> 8);
+	struct place *place = find(queue, done->session, done->key, done->written >> 8 & 0xff);
 	bool ok;
 
 	if (done->code == ERR_OK)
@@ -120,7 +120,7 @@ check_lock(struct world *world, struct queue *queue, const struct done *done)
 static void
 check_await(struct world *world, struct queue *queue, const struct done *done)
 {
-	struct place *place = find(queue, done->session, done->key, done->written >> 8);
+	struct place *place = find(queue, done->session, done->key, done->written >> 8 & 0xff);
 
 	/* Another one of the same owner has just taken its place. */
 	if (place != NULL && place->zxid == done->zxid && done->code == ERR_NONODE)

@@ -294,8 +294,9 @@ struct pending {
 #define CLAIMS 2
 struct claim {
 	enum { CLAIM_NONE, CLAIM_ASKED, CLAIM_WAITS, CLAIM_HELD, CLAIM_RELEASED } state;
-	bool believed; /* that it is held */
-	uint32_t how;  /* as asked */
+	uint32_t waits; /* how often it has */
+	bool believed;	/* that it is held */
+	uint32_t how;	/* as asked */
 	uint64_t node;
 	uint64_t until; /* then it is released */
 };
