@@ -1,8 +1,9 @@
 /*
  * What outlives this process: a memory file that mountd holds and hands to each
  * fsd of the mount in turn. A process writes as it goes, so that whoever comes
- * after it, whenever it died, knows what the kernel knows (inode.h), where its root is (subtree.h), what is open
- * (handle.h), which session this is (link.h), and what was told (echo.h).
+ * after it, whenever it died, knows what the kernel knows (inode.h), where its
+ * root is (subtree.h), what is open (handle.h), which session this is (link.h),
+ * and what was told (echo.h).
  * fsd/README.md, fact 11, says what follows from it.
  *
  * The file lives as long as mountd or a process of fsd. One process writes at a

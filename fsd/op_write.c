@@ -46,10 +46,7 @@ written(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		if (reply->code == ERR_OK)
 			wrote(call, handle, stat);
 	}
-	if (reply->code == ERR_OK)
-		taken = reply_write(call, call->size);
-	else
-		taken = reply_code(call, reply->code);
+	taken = reply_written(call, reply->code);
 	/*
 	 * The kernel knows of a write that it made itself; not that it changed the directory, if it
 	 * was .zab/data.

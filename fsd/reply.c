@@ -187,6 +187,12 @@ reply_write(struct call *call, size_t size)
 	return req != NULL && fuse_reply_write(req, size) == 0;
 }
 
+bool
+reply_written(struct call *call, int code)
+{
+	return code == ERR_OK ? reply_write(call, call->size) : reply_code(call, code);
+}
+
 size_t
 reply_line(struct call *call, const char *text, size_t len)
 {

@@ -36,6 +36,8 @@ bool reply_create(
 bool reply_attr(struct call *call, const struct stat *attr, double timeout);
 bool reply_open(struct call *call, struct handle *handle);
 bool reply_write(struct call *call, size_t size);
+/* How a write of call->size bytes went: all of them, or the errno of the code. */
+bool reply_written(struct call *call, int code);
 /*
  * The first line of text, or a part of it; how much of it was taken. Never more: bash reads a block
  * and seeks back, and such a text has no position.

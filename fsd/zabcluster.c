@@ -72,10 +72,7 @@ static void
 handed_over(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	(void)stat;
-	if (reply->code == ERR_OK)
-		reply_write(call, call->size);
-	else
-		reply_code(call, reply->code);
+	reply_written(call, reply->code);
 	call_free(call);
 }
 

@@ -147,10 +147,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	/* What it has read is old. */
 	if (handle != NULL)
 		handle_pin(call->fsd, handle, NULL);
-	if (reply->code == ERR_OK)
-		reply_write(call, call->size);
-	else
-		reply_code(call, reply->code);
+	reply_written(call, reply->code);
 	call_free(call);
 }
 

@@ -43,10 +43,7 @@ done(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	msgpack_sbuffer_destroy(&text);
 	steps_destroy(steps);
 	free(steps);
-	if (reply->code == ERR_OK)
-		reply_write(call, call->size);
-	else
-		reply_code(call, reply->code);
+	reply_written(call, reply->code);
 	call_free(call);
 }
 

@@ -228,34 +228,36 @@ request_again(struct replica *replica, struct attendance *attendance)
 	}
 }
 
+/* Answers come in the order of the requests, most of the time. */
+static struct request *
+find(const struct attendance *attendance, uint64_t rid)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &attendance->requests, next)
+		if (request->rid == rid)
+			return request;
+	return NULL;
+}
+
 bool
 request_waits(struct replica *replica, const struct front *front, uint64_t rid)
 {
 	const struct attendance *attendance = attend_find(replica, front_session(front));
-	const struct request *request;
 
-	if (attendance == NULL || attendance->front != front)
-		return false;
-	TAILQ_FOREACH (request, &attendance->requests, next)
-		if (request->rid == rid)
-			return true;
-	return false;
+	return attendance != NULL && attendance->front == front && find(attendance, rid) != NULL;
 }
 
 bool
 request_done(struct replica *replica, struct attendance *attendance, uint64_t rid)
 {
-	struct request *request;
+	struct request *request = find(attendance, rid);
 
-	/* Answers come in the order of the requests, most of the time. */
-	TAILQ_FOREACH (request, &attendance->requests, next) {
-		if (request->rid != rid)
-			continue;
-		figures_answered(replica, request);
-		take_out(replica, attendance, request);
-		return true;
-	}
-	return false;
+	if (request == NULL)
+		return false;
+	figures_answered(replica, request);
+	take_out(replica, attendance, request);
+	return true;
 }
 
 void

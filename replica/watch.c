@@ -50,19 +50,19 @@ send_change(struct replica *replica, struct front *front, const struct wire_chan
 }
 
 /*
+ * What the front end itself has asked for is told by the answer, if that is about to follow: `live`,
+ * and asked for here. Otherwise it is told as its own: until it has asked once more, a read behind an
+ * fsync would show what was there before, and others see what is there now.
  * `last` marks the final change on this connection: so each is sent when the next is known.
- * answered: what the front end itself has asked for is about to be answered, and told by that.
- * Otherwise it is told as its own: until it has asked once more, a read behind an fsync would show
- * what was there before, and others see what is there now.
  */
 static void
-send_txn(struct replica *replica, struct front *front, const struct txn *txn, bool answered)
+send_txn(struct replica *replica, struct front *front, const struct txn *txn, bool live)
 {
 	struct wire_change change, held;
 	bool any = false, own = is_own(front, txn);
 	uint32_t i;
 
-	if (own && answered)
+	if (own && live && request_waits(replica, front, txn->head.rid))
 		return;
 	for (i = 0; i < txn->nops; i++) {
 		if (!change_of(txn, i, &change) || !concerns(front, &change))
@@ -87,7 +87,7 @@ watch_send(struct replica *replica, const struct txn *txn)
 	for (front = front_next(replica->fronts, NULL); front != NULL;
 	     front = front_next(replica->fronts, front))
 		if (front_resumed(front))
-			send_txn(replica, front, txn, request_waits(replica, front, txn->head.rid));
+			send_txn(replica, front, txn, true);
 }
 
 struct resume {

@@ -18,16 +18,17 @@ profile_fsyncs() {
 
 # profile_outstanding N
 profile_outstanding() {
-	local pid rate ms=3000
+	local pid rate writes ms=3000
 	for pid in "${ours_pid[@]}"; do profile_threads "$pid"; done >"$work/before"
 	profile_fsyncs >"$work/fsyncs.before"
 	profile_load3 "$1" "$ms" >"$work/load"
 	for pid in "${ours_pid[@]}"; do profile_threads "$pid"; done >"$work/after"
 	profile_fsyncs >"$work/fsyncs.after"
 	rate=$(quantile "$work/load" rate 0.5)
+	writes=$(awk -v r="$rate" -v ms="$ms" 'BEGIN { print r * ms / 1000 }')
 	echo "== $1 outstanding: $rate writes/s, median $(time_text "$(quantile "$work/load" write 0.5)"); for each write:"
-	profile_shares "$(awk -v r="$rate" -v ms="$ms" 'BEGIN { print r * ms / 1000 }')"
-	awk -v n="$(awk -v r="$rate" -v ms="$ms" 'BEGIN { print r * ms / 1000 }')" '
+	profile_shares "$writes"
+	awk -v n="$writes" '
 		NR == FNR { f[$1] = $2; next }
 		{ printf "%-44s %6.3f\n", $1, ($2 - f[$1]) / n }' "$work/fsyncs.before" "$work/fsyncs.after"
 }
