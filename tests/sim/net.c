@@ -142,23 +142,47 @@ net_dial(struct world *world, uint32_t a, uint32_t b)
 	tell(world, world->nconns, b, a, EVENT_CONNECTED);
 }
 
+static bool
+is_underway(const struct event *event, uint64_t conn, uint32_t to)
+{
+	return event->kind <= EVENT_MESSAGE && event->conn == conn && event->member == to &&
+	       !event->arrived;
+}
+
+/* The number of the first message that would arrive after `time`. */
+static uint64_t
+first_after(const struct world *world, uint64_t conn, uint32_t to, uint64_t time)
+{
+	uint64_t first = UINT64_MAX;
+	size_t i;
+
+	for (i = 0; i < world->nheap; i++) {
+		const struct event *event = world->heap[i].event;
+
+		if (is_underway(event, conn, to) && event->kind == EVENT_MESSAGE &&
+		    event->time > time && event->seq < first)
+			first = event->seq;
+	}
+	return first;
+}
+
 /*
- * Messages of the connection to `to` that would arrive after `time` are lost.
+ * Messages of the connection to `to` that would arrive after `time` are lost, and what was sent
+ * behind one of them: those that wait for a side that reads nothing are postponed one by one.
  * Returns when the last of what is left arrives.
  */
 static uint64_t
 lose(struct world *world, uint64_t conn, uint32_t to, uint64_t time)
 {
-	uint64_t last = world->now;
+	uint64_t last = world->now, first = first_after(world, conn, to, time);
 	size_t i;
 
 	for (i = 0; i < world->nheap; i++) {
 		struct event *event = world->heap[i].event;
 
-		if (event->kind > EVENT_MESSAGE || event->conn != conn || event->member != to ||
-		    event->arrived)
+		if (!is_underway(event, conn, to))
 			continue;
-		if (event->kind == EVENT_MESSAGE && event->time > time)
+		if (event->kind == EVENT_MESSAGE && event->seq >= first)
 			event->conn = 0;
 		else if (event->time > last)
 			last = event->time;
