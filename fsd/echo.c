@@ -156,6 +156,7 @@ echo_new(
 	echo->kept = &echo->own;
 	echo->tree = -1;
 	echo->door = -1;
+	echo->hall = -1;
 	STAILQ_INIT(&echo->queue);
 	pthread_mutex_init(&echo->mutex, NULL);
 	pthread_cond_init(&echo->work, NULL);
@@ -345,12 +346,6 @@ echo_complaint(struct echo *echo)
 	pthread_mutex_unlock(&echo->mutex);
 	if (text[0] != '\0')
 		log_warn("an inotify event was not raised %s", text);
-}
-
-void
-echo_doubt(struct echo *echo)
-{
-	echo->doubts++;
 }
 
 uint64_t

@@ -110,12 +110,6 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
  */
 void echo_own(struct echo *echo, uint64_t ino);
 
-/*
- * The kernel doubts every name. A directory that somebody walks through has none until the answer to
- * his lookup: jobs wait for that, two seconds for each doubt altogether.
- */
-void echo_doubt(struct echo *echo);
-
 /* Changes so far: queued, those that were one with another that waited, those that were lost. */
 uint64_t echo_pushed(const struct echo *echo);
 uint64_t echo_coalesced(const struct echo *echo);
@@ -138,5 +132,7 @@ void echo_op_rename(struct echo *echo, fuse_req_t req);
 void echo_op_open(
     struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi); /* opendir too */
 void echo_op_write(struct echo *echo, fuse_req_t req, size_t size);
+void echo_op_readdir(struct echo *echo, fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+    bool plus); /* or readdirplus */
 
 #endif

@@ -4,7 +4,7 @@
  *
  * One job runs at a time. While its system call waits in the kernel for our
  * answer, the loop's thread may read `current` and write `wrong`,
- * `asked` and `answered`; otherwise they belong to the echo thread. The mutex guards the
+ * `asked`, `answered` and `guest`; otherwise they belong to the echo thread. The mutex guards the
  * queue and makes the hand-over visible.
  */
 #ifndef ZABFS_FSD_ECHO_INTERNAL_H
@@ -29,6 +29,10 @@
 #define ECHO_NOWHERE2 ".echo-b"
 #define ECHO_DOOR ".echo"
 #define ECHO_DOOR_INO ino_make((enum ino_kind)255, 1) /* no other kind */
+/* echo_hall.c; what a directory is called there: its number in hexadecimal. */
+#define ECHO_HALL ".echo-hall"
+#define ECHO_HALL_INO ino_make((enum ino_kind)255, 2)
+#define ECHO_GUEST_LEN 17
 
 enum echo_kind {
 	ECHO_ADD = WIRE_ADD,
@@ -74,7 +78,6 @@ struct echo {
 	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
-	_Atomic uint64_t doubts;
 
 	/* Under the mutex. */
 	struct echo_kept *kept, own;
@@ -88,21 +91,22 @@ struct echo {
 	bool asked, asked2; /* it looked up the name, the second name, for this operation */
 	bool answered;	    /* the operation itself arrived, and was granted */
 	bool ours;	    /* the door that the thread opened is this mount's */
+	uint64_t guest;	    /* the directory that the kernel has no name for; 0: it did not ask */
 
 	/*
 	 * The echo thread's descriptors, -1: not open. On a copy of the mount, so that umount(8)
-	 * never finds ours busy.
+	 * never finds ours busy. The hall is held, so that it has a name itself.
 	 */
-	int tree, door;
-	/* Likewise its own: the doubts that it has met, how long it still waits for the last one. */
-	uint64_t doubts_met;
-	uint32_t patience_ms;
+	int tree, door, hall;
 };
 
 void echo_mark_set(struct echo_mark *mark, uint64_t zxid, uint64_t index);
 bool echo_mark_before(const struct echo_mark *one, const struct echo_mark *other);
 /* The event of the job that runs is raised by the answer that comes next. */
 void echo_grant(struct echo *echo);
+
+/* What the hall is asked for by these names; 0: nothing of it. */
+uint64_t echo_hall_lookup(struct echo *echo, fuse_ino_t parent, const char *name);
 
 /* Runs one job on the echo thread. */
 void echo_run(struct echo *echo, struct echo_job *job);

@@ -16,7 +16,7 @@ static void
 attr_fill(struct stat *attr, uint64_t ino, uint32_t mode, const struct wire_stat *known)
 {
 	memset(attr, 0, sizeof *attr);
-	attr->st_ino = ino_node(ino);
+	attr->st_ino = ino;
 	attr->st_mode = mode;
 	attr->st_nlink = 1;
 	if (known == NULL)
@@ -30,6 +30,12 @@ attr_fill(struct stat *attr, uint64_t ino, uint32_t mode, const struct wire_stat
 	attr->st_atim = attr->st_mtim;
 	attr->st_ctim.tv_sec = known->ctime_ns / NS_PER_S;
 	attr->st_ctim.tv_nsec = known->ctime_ns % NS_PER_S;
+}
+
+static bool
+is_dir(const struct echo *echo, uint64_t ino)
+{
+	return ino_kind(ino) == INO_ZAB || ino == ECHO_HALL_INO || ino == echo->guest;
 }
 
 /*
@@ -51,8 +57,7 @@ attr_of(const struct echo *echo, uint64_t ino, struct stat *attr)
 	else if (ino == job->ino2 && ino != 0)
 		attr_fill(attr, ino, job->mode2, NULL);
 	else
-		attr_fill(
-		    attr, ino, ino_kind(ino) == INO_ZAB ? S_IFDIR | 0755 : S_IFREG | 0644, NULL);
+		attr_fill(attr, ino, is_dir(echo, ino) ? S_IFDIR | 0755 : S_IFREG | 0644, NULL);
 }
 
 static void
@@ -116,6 +121,8 @@ echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 		echo->asked = true;
 	else if (names2(echo, parent, name))
 		echo->asked2 = true;
+	if (ino == 0)
+		ino = echo_hall_lookup(echo, parent, name);
 	if (ino == 0 && ino_kind(parent) == INO_ZNODE && strcmp(name, ".zab") == 0)
 		ino = ino_make(INO_ZAB, parent);
 	if (ino == 0 && parent == ino_make(INO_ZAB, echo->root) && strcmp(name, ECHO_DOOR) == 0)
@@ -131,7 +138,8 @@ echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 {
 	struct stat attr;
 
-	if (ino != echo->current->ino && ino != echo->current->ino2 && ino != ECHO_DOOR_INO)
+	if (ino != echo->current->ino && ino != echo->current->ino2 && ino != ECHO_DOOR_INO &&
+	    ino != ECHO_HALL_INO && ino != echo->guest)
 		return false;
 	attr_of(echo, ino, &attr);
 	fuse_reply_attr(req, &attr, 0);
@@ -208,7 +216,7 @@ echo_op_open(struct echo *echo, fuse_req_t req, fuse_ino_t ino, struct fuse_file
 {
 	if (ino == ECHO_DOOR_INO) {
 		echo->ours = true;
-	} else if (ino != echo->current->ino) {
+	} else if (ino != echo->current->ino && ino != ECHO_HALL_INO) {
 		echo->wrong = true;
 		fuse_reply_err(req, ENOENT);
 		return;

@@ -20,7 +20,6 @@
 #define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
 #define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
 #define FUSE_HANDLE_WORDS 3
-#define PATIENCE_MS 2000 /* after a doubt, for directories to be found again */
 
 /* A name in a directory, as the kernel is to be asked for it. */
 struct place {
@@ -28,6 +27,12 @@ struct place {
 	uint64_t dir; /* its number, for invalidations */
 	const char *name;
 };
+
+static int
+below(const struct echo *echo, const char *path)
+{
+	return openat(echo->tree, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
 
 /*
  * The copy of our mount, and the door. What is at the mount point may be another
@@ -46,17 +51,13 @@ mount_open(struct echo *echo)
 		return false;
 	echo->ours = false;
 	echo->door = openat(echo->tree, ".zab/" ECHO_DOOR, O_RDONLY | O_CLOEXEC);
-	if (echo->door >= 0 && echo->ours)
+	if (echo->door >= 0 && echo->ours) {
+		echo->hall = below(echo, ".zab/" ECHO_HALL);
 		return true;
+	}
 	echo_off(echo);
 	errno = ENODEV;
 	return false;
-}
-
-static int
-below(const struct echo *echo, const char *path)
-{
-	return openat(echo->tree, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The directory with this number; -1 and ESTALE: the kernel doesn't know it. */
@@ -80,20 +81,20 @@ dir_open(struct echo *echo, uint64_t ino)
 	return open_by_handle_at(echo->door, &handle.head, O_PATH | O_CLOEXEC);
 }
 
-/* In doubt the kernel drops a directory's name before it asks for it, and then has it again. */
+/*
+ * Likewise; where the kernel knows the directory, but no name of it, it gets one (echo_hall.c).
+ * Somebody who looks the real one up meanwhile is in the way: again.
+ */
 static int
 dir_found(struct echo *echo, uint64_t ino)
 {
-	int fd = dir_open(echo, ino);
+	int fd = -1, i;
 
-	if (echo->doubts_met != echo->doubts) {
-		echo->doubts_met = echo->doubts;
-		echo->patience_ms = PATIENCE_MS;
-	}
-	while (fd < 0 && errno == ESTALE && echo->patience_ms != 0 && !echo->left) {
-		echo->patience_ms--;
-		usleep(1000);
+	for (i = 0; fd < 0 && i < TRIES_MAX; i++) {
+		echo->guest = 0;
 		fd = dir_open(echo, ino);
+		if (fd < 0 && (errno != ESTALE || echo->guest == 0))
+			break;
 	}
 	return fd;
 }
@@ -103,8 +104,11 @@ echo_off(struct echo *echo)
 {
 	if (echo->door >= 0)
 		close(echo->door);
+	if (echo->hall >= 0)
+		close(echo->hall);
 	if (echo->tree >= 0)
 		close(echo->tree);
+	echo->hall = -1;
 	echo->door = -1;
 	echo->tree = -1;
 }
@@ -117,7 +121,7 @@ place_open(
 	place->dir = dir;
 	place->name = name;
 	place->fd = dir_found(echo, dir);
-	if (place->fd < 0 && errno == ESTALE) {
+	if (place->fd < 0 && errno == ESTALE && echo->guest == 0) {
 		place->dir = ino_make(INO_ZAB, echo->root);
 		place->name = nowhere;
 		place->fd = below(echo, ".zab");
@@ -134,8 +138,7 @@ place_close(struct place *place)
 
 /*
  * The kernel asks us for the name before it uses it again. Forgotten, a directory would take the
- * names of all below it along: watches there would be deaf, for a directory without a name can't
- * be opened by its number. A kernel before 6.2 can only forget.
+ * names of all below it along. A kernel before 6.2 can only forget.
  */
 static void
 forget_name(struct echo *echo, const struct place *place)
@@ -215,9 +218,11 @@ begin(struct echo *echo)
 static void
 give_up(struct echo *echo, const struct echo_job *job, int error)
 {
-	if (error == ENOENT || error == ESTALE || error == ENODEV || error == ENOTCONN ||
-	    error == ECONNABORTED)
-		return; /* the place is gone, and with it whoever watched it; or the mount is */
+	if (error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
+		return; /* the mount is gone */
+	/* Not even asked for the name: the place is gone, and with it whoever watched it. */
+	if (error == ENOENT && !echo->asked && !echo->asked2)
+		return;
 	pthread_mutex_lock(&echo->mutex);
 	snprintf(echo->complaint, sizeof echo->complaint, "kind=%d ino=%llu name=%s reason=\"%s\"",
 	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
@@ -296,6 +301,7 @@ run_root(struct echo *echo, const struct echo_job *job)
 void
 echo_run(struct echo *echo, struct echo_job *job)
 {
+	begin(echo);
 	if (!mount_open(echo)) {
 		give_up(echo, job, errno);
 		return;

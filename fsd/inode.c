@@ -131,7 +131,11 @@ release(struct fsd *fsd, struct inode *inode)
 void
 inode_ref(struct fsd *fsd, uint64_t ino)
 {
-	get(fsd->inodes, ino)->kept->nlookup++;
+	struct inode *inode = get(fsd->inodes, ino);
+
+	/* The kernel may forget the directory, and watch what shows it. */
+	if (inode->kept->nlookup++ == 0 && ino_shows(ino))
+		inode_hold(fsd, ino_node(ino));
 	kept_given(fsd->kept, ino);
 }
 
@@ -140,9 +144,11 @@ inode_forget(struct fsd *fsd, uint64_t ino, uint64_t nlookup)
 {
 	struct inode *inode = inode_find(fsd->inodes, ino);
 
-	if (inode == NULL)
+	if (inode == NULL || inode->kept->nlookup == 0)
 		return;
 	inode->kept->nlookup -= nlookup < inode->kept->nlookup ? nlookup : inode->kept->nlookup;
+	if (inode->kept->nlookup == 0 && ino_shows(ino))
+		inode_let_go(fsd, ino_node(ino));
 	release(fsd, inode);
 }
 
@@ -354,32 +360,70 @@ inode_distrust(struct fsd *fsd)
 		inode_value_forget(fsd->inodes, *slot);
 	}
 	inode_invalidate_all(fsd);
-	if (fsd->echo != NULL)
-		echo_doubt(fsd->echo);
 	if (!kernel_names_doubt(fsd->kernel))
 		log_warn("names that were moved meanwhile may show once more reason=\"%s\"",
 		    strerror(errno));
 }
 
+/* It lived only while its answer was handled, or with what shows it. */
+static bool
+is_left(const struct fsd *fsd, const struct inode_kept *kept)
+{
+	return kept->nlookup != 0 || kept->ino == fsd->root.id;
+}
+
 static void
-adopt(void *arg, void *slot)
+adopt_znode(void *arg, void *slot)
 {
 	struct fsd *fsd = arg;
 	struct inode_kept *kept = slot;
-	struct inode *inode;
 
-	/* It lived only while its answer was handled. */
-	if (kept->nlookup == 0 && kept->ino != fsd->root.id) {
+	if (ino_kind(kept->ino) != INO_ZNODE)
+		return;
+	if (is_left(fsd, kept))
+		insert(fsd->inodes, kept)->answers = 1;
+	else
+		kept_slot_free(&fsd->kept->inodes, slot);
+}
+
+/* What shows a znode keeps it. */
+static void
+adopt_shown(struct fsd *fsd, uint64_t id)
+{
+	inode_hold(fsd, id);
+	inode_find(fsd->inodes, id)->answers = 1;
+}
+
+static void
+adopt_other(void *arg, void *slot)
+{
+	struct fsd *fsd = arg;
+	struct inode_kept *kept = slot;
+
+	if (ino_kind(kept->ino) == INO_ZNODE)
+		return;
+	if (!is_left(fsd, kept)) {
 		kept_slot_free(&fsd->kept->inodes, slot);
 		return;
 	}
-	inode = insert(fsd->inodes, kept);
-	if (ino_kind(kept->ino) == INO_ZNODE)
-		inode->answers = 1;
+	insert(fsd->inodes, kept);
+	if (ino_shows(kept->ino))
+		adopt_shown(fsd, ino_node(kept->ino));
 	else if (is_qualified(kept->ino))
 		qualified_adopt(fsd, kept->ino, &kept->is);
 	else if (zab_talks(kept->ino) && ino_node(kept->ino) > fsd->talks)
 		fsd->talks = ino_node(kept->ino);
+}
+
+static void
+adopt_rest(void *arg, void *slot)
+{
+	struct fsd *fsd = arg;
+	struct inode_kept *kept = slot;
+	struct inode *inode = inode_find(fsd->inodes, kept->ino);
+
+	if (inode == NULL)
+		return;
 	if (kept->name != 0)
 		inode_name_adopt(fsd->inodes, inode);
 	if (kept->untold)
@@ -389,5 +433,7 @@ adopt(void *arg, void *slot)
 void
 inode_adopt_all(struct fsd *fsd)
 {
-	kept_slots_each(&fsd->kept->inodes, adopt, fsd);
+	kept_slots_each(&fsd->kept->inodes, adopt_znode, fsd);
+	kept_slots_each(&fsd->kept->inodes, adopt_other, fsd);
+	kept_slots_each(&fsd->kept->inodes, adopt_rest, fsd);
 }

@@ -209,6 +209,10 @@ read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct
 	const struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
 
+	if (echo_caller(fsd->echo, req)) {
+		echo_op_readdir(fsd->echo, req, ino, size, offset, plus);
+		return;
+	}
 	if (ino_kind(ino) != INO_ZNODE) {
 		zab_readdir(req, ino, size, offset, plus);
 		return;

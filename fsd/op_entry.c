@@ -99,6 +99,11 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		echo_op_lookup(fsd->echo, req, parent, name);
 		return;
 	}
+	/* By whom a node is opened by its number, and the kernel has forgotten it, or its name. */
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
 	call = call_new(fsd, req);
 	if (call == NULL || !call_name(call, call->name, name))
 		return;

@@ -143,7 +143,6 @@ test_lost(void **state)
 	h_packet();
 	assert_true(h_notified(7) && h_notified(1));
 	assert_int_equal(h.doubted, 1);
-	assert_int_equal(h.echo_doubted, 1);
 	assert_false(inode_live(&h.fsd, 7));
 }
 
@@ -520,7 +519,6 @@ test_expired(void **state)
 	h_packet();
 	assert_true(h_notified(7) && h_notified(1));
 	assert_int_equal(h.doubted, 1);
-	assert_int_equal(h.echo_doubted, 1);
 	assert_false(inode_live(&h.fsd, 7));
 	h_wait_accept();
 	assert_int_equal(h_expect(WIRE_T_HELLO)->hello.session, 0);

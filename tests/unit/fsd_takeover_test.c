@@ -246,7 +246,8 @@ test_abandoned(void **state)
 	die();
 	adopt();
 	attach(SEEN, 0);
-	assert_int_equal(h.echo_doubted, 1);
+	h_packet();
+	assert_int_equal(h.doubted, 1);
 	assert_int_equal(h.fsd.kept->head->link.abandoned, 0);
 }
 
