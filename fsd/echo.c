@@ -79,7 +79,8 @@ begin(struct echo *echo, const struct echo_job *job)
 {
 	struct echo_kept *kept = echo->kept;
 
-	if (kept->pending)
+	/* Before the first change there is the session's state alone: the next process has its own. */
+	if (kept->pending || job->mark.zxid == 0)
 		return;
 	if (echo_mark_before(&kept->done, &job->mark))
 		echo_mark_set(&kept->done, job->mark.zxid, job->mark.index - 1);

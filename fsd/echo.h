@@ -40,10 +40,6 @@ struct echo_kept {
 	bool pending; /* something behind `done` has not been told */
 };
 
-/*
- * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
- * absolute, borrowed. NULL: errno says why.
- */
 struct echo_handler {
 	/* An entry for ino was given to the kernel. */
 	void (*ref)(void *arg, uint64_t ino);
@@ -57,6 +53,10 @@ struct echo_handler {
 	/* On the echo's thread: echo_complaint has something. */
 	void (*complains)(void *arg);
 };
+/*
+ * Starts the thread. se: for invalidations of names, borrowed. mountpoint:
+ * absolute, borrowed. NULL: errno says why.
+ */
 struct echo *echo_new(
     struct fuse_session *se, const char *mountpoint, const struct echo_handler *handler, void *arg);
 
@@ -95,13 +95,13 @@ void echo_stop(struct echo *echo);
 bool echo_stopped(struct echo *echo);
 void echo_free(struct echo *echo);
 
-/*
- * Queues one change (copied). ino: what a VALUE or ATTR is shown on, in a
- * directory's `.zab` too (ino.h); otherwise the node.
- */
+/* Queues one change (copied). */
 void echo_push(struct echo *echo, const struct wire_change *change);
 
-/* `.zab/session` or `DIR/.zab/data` has new content: MODIFY on the name below DIR's .zab. */
+/*
+ * `.zab/session` or `DIR/.zab/data` has new content: MODIFY on the name below DIR's .zab. ino: the
+ * file's (ino.h).
+ */
 void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino);
 
 /*

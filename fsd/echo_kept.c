@@ -25,4 +25,6 @@ echo_settle(struct echo_kept *kept, bool hangs)
 {
 	if (!hangs && echo_mark_before(&kept->done, &kept->granted))
 		echo_mark_set(&kept->done, kept->granted.zxid, kept->granted.index);
+	/* What has hung once is to be told still, if by a process after the next one. */
+	echo_mark_set(&kept->granted, 0, 0);
 }

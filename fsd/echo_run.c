@@ -214,7 +214,10 @@ begin(struct echo *echo)
 	echo->answered = false;
 }
 
-/* The log is the loop's: this thread's descriptors are its own. */
+/*
+ * EAGAIN: a race that was lost each time, whatever the kernel calls it. The log is the loop's: this
+ * thread's descriptors are its own.
+ */
 static void
 give_up(struct echo *echo, const struct echo_job *job, int error)
 {
@@ -250,7 +253,7 @@ run_at(struct echo *echo, struct echo_job *job,
 		forget_name(echo, &at);
 	}
 	if (!echo->answered && error != 0)
-		give_up(echo, job, error);
+		give_up(echo, job, echo->wrong ? EAGAIN : error);
 	place_close(&at);
 }
 
@@ -283,7 +286,7 @@ run_move(struct echo *echo, struct echo_job *job)
 			break;
 	}
 	if (!echo->answered && error != 0)
-		give_up(echo, job, error);
+		give_up(echo, job, echo->wrong ? EAGAIN : error);
 out:
 	place_close(&from);
 	place_close(&to);

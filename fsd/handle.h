@@ -1,7 +1,7 @@
 /*
- * Open files and directories. A handle's number is unique on every mount that
- * ever was (seconds since 1970 of the mount's beginning, and the kernel's number
- * of the request that opened it): the replica keeps it for held nodes, and a
+ * Open files and directories. A handle's number is made of the second in which the
+ * mount began and the kernel's number of the request that opened it. It is unique in
+ * a session, by which the replica tells it from others' (held nodes, locks), and a
  * request that is sent again after the death of a process gets the same one.
  * Handles are slots of kept.h, for the processes that follow. A number that is
  * not in the table for want of a slot gets a handle made from the node's number

@@ -17,7 +17,10 @@ inode_value_forget(struct inodes *inodes, struct inode *inode)
 	inode->value = NULL;
 }
 
-/* A collision would only spare one echo, and 64 bits are wide. 0 means none. */
+/*
+ * 64 bits are wide. A collision would have the kernel look twice for what it removes or moves, and
+ * spare an echo. 0 means none.
+ */
 static uint64_t
 name_key(uint64_t parent, const char *name)
 {

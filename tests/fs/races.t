@@ -27,6 +27,7 @@ touch A/w/end
 wait_for 20 grep -q 'CREATE end' events
 ok $? "the echo survives a name that is looked up all the time"
 is "$(grep -vE 'No such file' looked | head -n 3)" "" "who looks sees the name or doesn't, no other error"
+is "$(grep -c Q_OVERFLOW events)" 0 "the watcher has kept up"
 is "$(grep -c 'MOVED_TO n' events)" 150 "every rename shows"
 is "$(grep -c 'CREATE m' events)" 150 "every creation"
 is "$(grep -c 'DELETE n' events)" 150 "every end"

@@ -200,6 +200,23 @@ test_kept(void **state)
 	close(fd);
 }
 
+/* A zxid from which on nothing was told would be one that no replica ever has. */
+static void
+test_kept_from_the_beginning(void **state)
+{
+	static struct echo_kept kept;
+
+	(void)state;
+	echo_keep(echo, &kept);
+	echo_push_zab(echo, 1, "session", 5);
+	assert_false(kept.pending);
+	assert_true(echo_change(echo, 7));
+	push(WIRE_ADD, 10);
+	assert_true(kept.pending);
+	assert_int_equal(kept.done.zxid, 7);
+	assert_int_equal(kept.done.index, 0);
+}
+
 /* The answer that raises an event was about to be given, or had been. */
 static void
 test_settled(void **state)
@@ -209,8 +226,13 @@ test_settled(void **state)
 	(void)state;
 	echo_settle(&kept, true);
 	assert_int_equal(kept.done.index, 1);
+	/* The next process dies before it has told it. */
+	echo_settle(&kept, false);
+	assert_int_equal(kept.done.index, 1);
+	kept.granted = (struct echo_mark){ 5, 2 };
 	echo_settle(&kept, false);
 	assert_int_equal(kept.done.index, 2);
+	kept.granted = (struct echo_mark){ 5, 2 };
 	kept.done = (struct echo_mark){ 6, 1 };
 	echo_settle(&kept, false);
 	assert_int_equal(kept.done.zxid, 6);
@@ -249,6 +271,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept_from_the_beginning, setup, teardown),
 		cmocka_unit_test(test_settled),
 	};
 
