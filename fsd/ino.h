@@ -55,13 +55,13 @@ ino_node(uint64_t ino)
 	return ino & INO_NODE_MASK;
 }
 
-/* Whether it shows a znode's state below a `.zab`: who knows it wants to hear of that. */
+/* Whether it shows a directory's state below its `.zab`: who knows it wants to hear of that. */
 static inline bool
 ino_shows(uint64_t ino)
 {
 	enum ino_kind kind = ino_kind(ino);
 
-	return (kind >= INO_ZAB && kind <= INO_HELD) || kind == INO_QUOTA;
+	return (kind >= INO_ZAB && kind <= INO_HELD && kind != INO_STAT) || kind == INO_QUOTA;
 }
 
 #endif
