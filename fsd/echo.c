@@ -36,24 +36,13 @@ echo_keep(struct echo *echo, struct echo_kept *kept)
 }
 
 bool
-echo_change(struct echo *echo, uint64_t zxid)
+echo_change(struct echo *echo, uint64_t zxid, uint32_t op)
 {
-	bool is_new;
-
-	if (echo->at.zxid == zxid)
-		echo->at.index++;
-	else
-		echo->at = (struct echo_mark){ zxid, 1 };
-	is_new = echo_mark_before(&echo->come, &echo->at);
-	if (is_new)
-		echo->come = echo->at;
-	return is_new;
-}
-
-void
-echo_again(struct echo *echo)
-{
-	echo->at = (struct echo_mark){ 0 };
+	echo->at = (struct echo_mark){ zxid, op };
+	if (!echo_mark_before(&echo->come, &echo->at))
+		return false;
+	echo->come = echo->at;
+	return true;
 }
 
 void

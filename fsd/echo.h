@@ -24,7 +24,7 @@
 
 struct echo;
 
-/* A change: its transaction, and which one of it, from 1 on. */
+/* A change: its transaction, and which operation of it, from 1 on. */
 struct echo_mark {
 	uint64_t zxid, index;
 };
@@ -71,12 +71,8 @@ void echo_keep(struct echo *echo, struct echo_kept *kept);
  */
 void echo_settle(struct echo_kept *kept, bool hangs);
 
-/*
- * A change comes, the next one of its transaction. False: it has been told. echo_again: they begin
- * anew with the first one of a transaction.
- */
-bool echo_change(struct echo *echo, uint64_t zxid);
-void echo_again(struct echo *echo);
+/* A change comes, of this transaction's operation. False: it has been told. */
+bool echo_change(struct echo *echo, uint64_t zxid, uint32_t op);
 
 /* Logs which event could not be raised. */
 void echo_complaint(struct echo *echo);

@@ -20,7 +20,7 @@ on_change(void *arg, const struct wire_change *change)
 {
 	struct fsd *fsd = arg;
 	/* Its own call has still to return: that raises the events. */
-	bool tell = !change->own && echo_change(fsd->echo, change->zxid);
+	bool tell = !change->own && echo_change(fsd->echo, change->zxid, change->op);
 
 	if (!is_served(fsd))
 		return;
@@ -75,10 +75,7 @@ on_state(void *arg, enum link_state state)
 static void
 on_interests(void *arg, struct link *link)
 {
-	struct fsd *fsd = arg;
-
-	echo_again(fsd->echo);
-	inode_interests(fsd, link);
+	inode_interests(arg, link);
 }
 
 const struct link_handler session_handler = {

@@ -426,6 +426,7 @@ enum wire_change_kind {
 };
 #define WIRE_CHANGE(F, S)                                                                          \
 	F(S, u64, zxid, 0)                                                                         \
+	F(S, u32, op, 0) /* which one of the transaction, from 1 on */                             \
 	F(S, u32, last, 0)                                                                         \
 	F(S, u32, kind, 0)                                                                         \
 	F(S, u32, mode, 0)                                                                         \

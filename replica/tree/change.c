@@ -19,6 +19,7 @@ change_of(const struct txn *txn, uint32_t i, struct wire_change *out)
 
 	memset(out, 0, sizeof *out);
 	out->zxid = txn->zxid;
+	out->op = i + 1;
 	switch (op->type) {
 	case TXN_CREATE:
 		out->kind = WIRE_ADD;

@@ -10,7 +10,7 @@
 #include "replica/tree/txn.h"
 
 /*
- * The i-th operation's change in *out (zxid set, last 0); names are borrowed
+ * The i-th operation's change in *out (zxid and op set, last 0); names are borrowed
  * from the transaction. False: the operation shows nowhere (sessions, locks, quotas).
  * Every operation gives at most one change.
  */

@@ -36,16 +36,12 @@ echo_queued(struct echo *echo)
 	return 2;
 }
 bool
-echo_change(struct echo *echo, uint64_t zxid)
+echo_change(struct echo *echo, uint64_t zxid, uint32_t op)
 {
 	(void)echo;
 	(void)zxid;
+	(void)op;
 	return true;
-}
-void
-echo_again(struct echo *echo)
-{
-	(void)echo;
 }
 void
 echo_push(struct echo *echo, const struct wire_change *change)

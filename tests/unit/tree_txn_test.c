@@ -153,6 +153,7 @@ test_changes(void **state)
 		assert_true(change_of(&txn, i, &change));
 		assert_int_equal(change.kind, kinds[i]);
 		assert_int_equal(change.zxid, 9);
+		assert_int_equal(change.op, i + 1);
 		assert_int_equal(change.last, 0);
 		assert_int_equal(change.parent, 1);
 		assert_true(S_ISREG(change.mode) || S_ISDIR(change.mode));
