@@ -98,6 +98,17 @@ print(p.poll(20000) == [(fd, select.POLLIN)], os.read(fd, 1000).split()[1:])
 EAGAIN
 True [b'create', b'/d/polled', b'0']" "poll, and a descriptor that does not wait"
 
+# tail(1) looks for an end first, unless it is told not to.
+tail -n +1 -f A/d/.zab/events >"$T/tail" &
+waiting=$!
+followed() {
+	echo more >A/d/one
+	grep -q 'set /d/one' "$T/tail"
+}
+ok "$(wait_for 20 followed; echo $?)" "tail -n +1 -f shows what comes"
+kill "$waiting"
+wait "$waiting" 2>/dev/null
+
 # A reader that waits can be killed.
 cat A/d/.zab/events >/dev/null &
 waiting=$!
@@ -118,6 +129,7 @@ is "$(told "$T/log")" $'create /d/before 0\ncreate /d/after 0' "  with what came
 
 # What is gone from the log is said.
 from=$(head -n 1 "$T/log" | cut -d ' ' -f 1)
+exec 8<A/.zab/events
 (for ((i = 0; i < 12000; i++)); do echo "set /other/x $i"; done) >A/.zab/stream
 : >A/d/late
 lost() {
@@ -129,6 +141,12 @@ is "$(cut -d ' ' -f 1,2 "$T/lost")" "lost $from" "  since when"
 is "$(told "$T/log" | tail -n 1)" "create /d/late 0" "  a reader that kept up has missed nothing"
 kill "$reader" 2>/dev/null
 wait "$reader" 2>/dev/null
+read -r -t 20 lost since upto <&8
+: >A/d/later
+read -r -t 20 zxid line <&8
+exec 8<&-
+is "$lost,$line" "lost,create /d/later 0" "who is open and does not read is told, too, and what comes then"
+ok "$(( since < from || upto < since || zxid <= upto ))" "  what it is that is lost"
 
 # The directory goes.
 cat A/d/sub/.zab/events >"$T/log" 2>"$T/err" &
