@@ -80,8 +80,6 @@ vanished(struct call *call)
 		call->attr.mode = place->mode;
 		call_lookup(call, place->parent, place->name, got_instead);
 		return false;
-	} else if (is_unnamed(call) && grace_in_vain(call->fsd, call->tid)) {
-		reply_err(call, ENOENT);
 	} else {
 		reply_vanished(call);
 	}

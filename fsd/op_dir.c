@@ -60,6 +60,7 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	call->fh = handle->fh;
+	call->ino = ino;
 	call_getattr(call, ino, dir_opened);
 }
 

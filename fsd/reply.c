@@ -220,6 +220,11 @@ reply_value(struct call *call, const struct value *value, int64_t offset, size_t
 bool
 reply_vanished(struct call *call)
 {
-	grace_begin(call->fsd, call->tid, 0);
+	bool in_vain = grace_in_vain(call->fsd, call->tid);
+	bool again = grace_begin(call->fsd, call->tid, call->ino) && call->ino != 0;
+
+	/* Two tries, and no name was looked up: there is none. */
+	if (in_vain && (again || inode_is_unnamed(call->fsd, ino_node(call->ino))))
+		return reply_err(call, ENOENT);
 	return reply_err(call, ESTALE);
 }

@@ -49,7 +49,10 @@ bool reply_value(struct call *call, const struct value *value, int64_t offset, s
 /* The same for a request without a call; a handle that the kernel doesn't take is freed. */
 void reply_req_open(fuse_req_t req, struct handle *handle);
 
-/* The znode that a name led to is gone: the kernel is to ask for the name again (grace.h). */
+/*
+ * The znode that a name led to is gone: the kernel is to ask for the name again (grace.h). Where it
+ * has none to ask for, a removed working directory, ENOENT.
+ */
 bool reply_vanished(struct call *call);
 
 #endif

@@ -130,9 +130,12 @@ is "$(sort -u events7 | wc -l)" 121 "  of all"
 watch_stop
 
 # A working directory that is removed elsewhere.
-mkdir A/w/away
-(cd B/w/away && touch ../here && rmdir "$T/A/w/away" && ls . 2>&1; stat -c %h . 2>&1; echo x 2>/dev/null >f || echo refused) >away 2>&1
-is "$(grep -cE 'Stale|Transport|I/O' away) $(tail -n 1 away)" "0 refused" "a removed working directory is empty, not stale"
+for _ in $(seq 40); do
+	mkdir A/w/away
+	(cd B/w/away && touch ../here && rmdir "$T/A/w/away" && ls . 2>&1; stat -c %h . 2>&1; echo x 2>/dev/null >f || echo refused) >away 2>&1
+	echo "$(grep -cE 'Stale|Transport|I/O' away) $(tail -n 1 away)"
+done >gone
+is "$(sort -u gone)" "0 refused" "a removed working directory is empty, not stale"
 
 # Nothing that is cached is older than what the mount has seen: each fsync is answered behind all
 # changes before it.
