@@ -215,8 +215,6 @@ admissible(struct replica *replica, const struct wire_hello *hello)
 		return ERR_BUSY;
 	if (session == NULL || !secret_equal(session_secret(session), hello->secret))
 		return ERR_EXPIRED;
-	if (attendance != NULL && attendance->closing)
-		return ERR_EXPIRED;
 	if (attendance != NULL && attendance->front != NULL &&
 	    hello->serial <= attendance->front_serial)
 		return ERR_MOVED;

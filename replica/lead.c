@@ -214,11 +214,13 @@ lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t
 		attached(replica, member, session, serial, ERR_BUSY);
 		return;
 	}
-	if (tree_session(replica->tree, session) == NULL || attendance == NULL ||
-	    attendance->closing) {
+	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
 		attached(replica, member, session, serial, ERR_EXPIRED);
 		return;
 	}
+	/* Its end is the answer: or, if that is void, what a new leader says. */
+	if (attendance->closing)
+		return;
 	if (!is_current(replica, attendance, member, serial))
 		return;
 	if (!doubt(replica, member, session, serial, WIRE_T_ATTACHED, 0))

@@ -281,8 +281,10 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 	enum prep_verdict verdict;
 
 	*code = ERR_EXPIRED;
-	if (session == NULL || (ending != NULL && ending->closing))
+	if (session == NULL)
 		return PREP_REFUSE;
+	if (ending != NULL && ending->closing)
+		return PREP_WAIT;
 	if (!is_new(prep, session, head->rid, head->acked, &verdict, code))
 		return verdict;
 	*code = ERR_BUSY;

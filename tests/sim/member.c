@@ -179,19 +179,6 @@ __wrap_zab_init(struct zab *zab, const struct zab_config *config)
 	__real_zab_init(zab, &own);
 }
 
-bool __real_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out);
-bool __wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out);
-
-bool
-__wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out)
-{
-	the_world->doomed[the_world->ndoomed++ % 64] = session;
-	return __real_prep_session_close(prep, zxid, time_ns, session, expired, zone, out);
-}
-
 void __real_tree_apply(struct tree *tree, const struct txn *txn);
 void __wrap_tree_apply(struct tree *tree, const struct txn *txn);
 

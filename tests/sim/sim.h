@@ -344,6 +344,7 @@ struct fact {
 	uint32_t changes; /* that anyone can see */
 	bool echo;	  /* its own session sees them, too */
 	uint64_t opener;  /* of an opening: who wanted it (client_io.c) */
+	uint64_t ended;	  /* the session that it ends; 0: none */
 };
 
 /* What was delivered somewhere: the one history. */
@@ -422,8 +423,6 @@ struct world {
 	uint32_t ndones, dones_space;
 	struct fact *facts;
 	uint64_t nfacts, facts_space;
-	uint64_t doomed[64]; /* sessions whose end somebody has proposed */
-	uint32_t ndoomed;
 	int64_t time_ns;       /* of the last fact that anyone can see */
 	uint64_t acknowledged; /* the greatest zxid of a write that was answered */
 	uint64_t values;       /* written so far */
@@ -647,8 +646,8 @@ void history_row(struct world *world, const struct row *row);
 void history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
 
-/* A client has been told that its session is over. */
-void history_expect_doomed(struct world *world, const struct client *client);
+/* A client has been told that its session is over: an end that is only proposed may be void. */
+void history_expect_over(struct world *world, const struct client *client);
 /* The first of world->facts above zxid. */
 uint64_t history_above(const struct world *world, uint64_t zxid);
 /* The transaction; NULL: nobody has delivered it. */
