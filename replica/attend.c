@@ -14,6 +14,11 @@
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define REMOVAL_BYTES_MAX                                                                          \
+	(WIRE_NAME_MAX + 64) /* of an ephemeral, in the row of its session's end */
+
+_Static_assert(TREE_EPHEMERALS_MAX *REMOVAL_BYTES_MAX < STORE_QUEUE_BYTES_MAX - PROPOSED_BYTES_MAX,
+    "the longest row goes on top of all that is proposed");
 
 static const struct blob nothing;
 
@@ -289,7 +294,7 @@ attend_opened(struct replica *replica, const struct txn *txn)
 bool
 attend_close(struct replica *replica, uint64_t session, bool expired)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
+	uint64_t zxid = order_next_zxid(replica);
 	struct attendance *attendance = attend_find(replica, session);
 	struct txn txn;
 	bool closing;

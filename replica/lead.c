@@ -265,12 +265,12 @@ refuse_opening(struct replica *replica, uint32_t member, const struct wire_open 
 void
 lead_open(struct replica *replica, uint32_t member, const struct wire_open *open)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
+	uint64_t zxid = order_next_zxid(replica);
 	struct txn txn;
 
 	if (open->secret.len != WIRE_SECRET_LEN)
 		return;
-	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX || is_full(replica)) {
+	if (zxid == 0 || is_full(replica)) {
 		refuse_opening(replica, member, open);
 		return;
 	}

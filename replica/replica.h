@@ -33,7 +33,10 @@
 #include <event2/event.h>
 #include <uthash.h>
 
-/* Beyond it a write is answered ERR_BUSY, not executed: the front end tries again. */
+/*
+ * Beyond it nothing is proposed: a write is answered ERR_BUSY, not executed, the front end tries
+ * again. The longest transaction, a session's end, still goes on top.
+ */
 #define PROPOSED_BYTES_MAX (STORE_QUEUE_BYTES_MAX / 2)
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
@@ -312,6 +315,8 @@ void recover_caught_up(struct replica *replica);
 /* order.c: the only place that orders step, persist, send, deliver. */
 void order_init(struct replica *replica);
 void order_start(struct replica *replica);
+/* For the next proposal; 0: not now, so much is under way. */
+uint64_t order_next_zxid(const struct replica *replica);
 void order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn);
 void order_confirm(struct replica *replica, uint64_t round);
 void order_connected(struct replica *replica, struct peer *peer, uint64_t conn);

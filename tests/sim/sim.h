@@ -71,6 +71,7 @@ struct options {
 	uint32_t big;	     /* values that make a snapshot several pieces */
 	uint32_t told;	     /* clients read events (told.c) */
 	uint32_t tight;	     /* they limit themselves all the time (quotas.c) */
+	uint32_t room;	     /* bytes, of a leader for what is proposed; 0: as it is */
 };
 
 enum fault {
@@ -246,6 +247,7 @@ struct member {
 	uint64_t lied_window, lied_round; /* wild.c */
 	bool leads;
 	uint64_t led;			 /* when it last ceased to */
+	bool cramped;			 /* it has options.room alone */
 	uint64_t heard_epoch;		 /* the greatest that a CEPOCH told it while it led */
 	uint64_t introduced;		 /* the attempt of its last CEPOCH; 0: it was answered */
 	uint64_t tried, tried_ns, tries; /* connection; begins to follow in this second */
@@ -482,6 +484,7 @@ void disk_order(struct world *world, struct member *member, const struct order *
 void disk_done(struct world *world, struct member *member);
 void disk_crash(struct world *world, struct member *member);
 uint32_t disk_writable(const struct disk *disk);
+size_t disk_queued(const struct disk *disk); /* bytes of rows */
 void disk_abort(struct world *world, struct member *member, uint64_t op);
 uint64_t disk_last(const struct disk *disk);
 uint64_t disk_last_hash(const struct disk *disk);
@@ -613,8 +616,8 @@ void check_durable(struct world *world, struct member *member, const struct zab_
 void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
 /* All rows go, a snapshot of everything up to zxid comes. */
 void check_replaced(struct world *world, const struct member *member, uint64_t zxid);
-/* A leader proposes it. */
-void check_proposed(struct world *world, const struct row *row);
+/* A leader proposes it; what waits for its disk already. */
+void check_proposed(struct world *world, const struct row *row, size_t queued);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 uint64_t state_next(uint64_t state, const struct row *row);
 void check_heard(const struct world *world, struct member *member, const struct zab_event *event);
