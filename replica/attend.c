@@ -457,6 +457,31 @@ attend_forget_ended(struct replica *replica)
 			attendance_free(replica, attendance);
 }
 
+/* Those whose time is over, as far as so many may end at once. */
+static void
+end_overdue(struct replica *replica, uint64_t now_ns)
+{
+	struct attendance *attendance, *next;
+
+	replica->overdue = false;
+	HASH_ITER (hh, replica->attendances, attendance, next) {
+		if (attendance->deadline_ns > now_ns || attendance->closing)
+			continue;
+		if (prep_ending(replica->prep) >= ENDING_MAX) {
+			replica->overdue = true;
+			return;
+		}
+		attend_close(replica, attendance->session, true);
+	}
+}
+
+void
+attend_go_on(struct replica *replica)
+{
+	if (replica->leading && replica->overdue && prep_ending(replica->prep) < ENDING_MAX)
+		end_overdue(replica, replica_now_ns());
+}
+
 void
 attend_tick(struct replica *replica, uint64_t now_ns)
 {
@@ -469,11 +494,9 @@ attend_tick(struct replica *replica, uint64_t now_ns)
 	replica->tick_ns = now_ns;
 	if (!replica->leading)
 		return;
-	HASH_ITER (hh, replica->attendances, attendance, next) {
+	HASH_ITER (hh, replica->attendances, attendance, next)
 		attendance->deadline_ns += gap_ns;
-		if (attendance->deadline_ns <= now_ns && !attendance->closing)
-			attend_close(replica, attendance->session, true);
-	}
+	end_overdue(replica, now_ns);
 }
 
 void

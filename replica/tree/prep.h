@@ -61,6 +61,9 @@ bool prep_reap(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t id, m
 /* Sessions of the tree, and those that are being opened. */
 uint64_t prep_sessions(const struct prep *prep);
 
+/* Operations of ends of sessions that are in flight. */
+uint64_t prep_ending(const struct prep *prep);
+
 /* The tree has applied everything up to zxid: what was in flight until then is forgotten. */
 void prep_applied(struct prep *prep, uint64_t zxid);
 

@@ -4,6 +4,11 @@
  */
 #include "tests/unit/replica_harness.h"
 
+#define MANY 100
+#define EPHEMERALS 100 /* of each: more than twice what may end at once */
+
+_Static_assert(MANY *EPHEMERALS > 2 * ENDING_MAX, "they end in several turns");
+
 static void
 create_ephemerals(struct client *client, unsigned count)
 {
@@ -65,11 +70,51 @@ test_no_room(void **state)
 	conn_free(client.conn);
 }
 
+/* The leader's tick comes but once: the others end as soon as there is room. */
+static int
+setup_slow_tick(void **state)
+{
+	conf.tick_ms = 600000;
+	return setup(state);
+}
+
+static int
+teardown_slow_tick(void **state)
+{
+	conf.tick_ms = 20;
+	return teardown(state);
+}
+
+static void
+test_many_at_once(void **state)
+{
+	struct attendance *attendance;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		abandon(EPHEMERALS);
+	for (attendance = replica->attendances; attendance != NULL;
+	     attendance = attendance->hh.next)
+		attendance->deadline_ns = 1;
+	attend_tick(replica, replica_now_ns());
+	assert_true(prep_ending(replica->prep) >= ENDING_MAX);
+	deadline_ns = replica_now_ns() + DEADLINE_NS;
+	while (tree_sessions(replica->tree) != 0) {
+		assert_true(prep_ending(replica->prep) <= ENDING_MAX + EPHEMERALS);
+		assert_true(turn());
+	}
+	assert_int_equal(tree_nodes(replica->tree), 1);
+	assert_int_equal(prep_outstanding(replica->prep), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_many_at_once, setup_slow_tick, teardown_slow_tick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
