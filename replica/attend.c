@@ -14,6 +14,11 @@
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define REMOVAL_BYTES_MAX                                                                          \
+	(WIRE_NAME_MAX + 64) /* of an ephemeral, in the row of its session's end */
+
+_Static_assert(TREE_EPHEMERALS_MAX *REMOVAL_BYTES_MAX < STORE_QUEUE_BYTES_MAX - PROPOSED_BYTES_MAX,
+    "the longest row goes on top of all that is proposed");
 
 static const struct blob nothing;
 
@@ -215,8 +220,6 @@ admissible(struct replica *replica, const struct wire_hello *hello)
 		return ERR_BUSY;
 	if (session == NULL || !secret_equal(session_secret(session), hello->secret))
 		return ERR_EXPIRED;
-	if (attendance != NULL && attendance->closing)
-		return ERR_EXPIRED;
 	if (attendance != NULL && attendance->front != NULL &&
 	    hello->serial <= attendance->front_serial)
 		return ERR_MOVED;
@@ -291,7 +294,7 @@ attend_opened(struct replica *replica, const struct txn *txn)
 bool
 attend_close(struct replica *replica, uint64_t session, bool expired)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
+	uint64_t zxid = order_next_zxid(replica);
 	struct attendance *attendance = attend_find(replica, session);
 	struct txn txn;
 	bool closing;
@@ -454,6 +457,31 @@ attend_forget_ended(struct replica *replica)
 			attendance_free(replica, attendance);
 }
 
+/* Those whose time is over, as far as so many may end at once. */
+static void
+end_overdue(struct replica *replica, uint64_t now_ns)
+{
+	struct attendance *attendance, *next;
+
+	replica->overdue = false;
+	HASH_ITER (hh, replica->attendances, attendance, next) {
+		if (attendance->deadline_ns > now_ns || attendance->closing)
+			continue;
+		if (prep_ending(replica->prep) >= ENDING_MAX) {
+			replica->overdue = true;
+			return;
+		}
+		attend_close(replica, attendance->session, true);
+	}
+}
+
+void
+attend_go_on(struct replica *replica)
+{
+	if (replica->leading && replica->overdue && prep_ending(replica->prep) < ENDING_MAX)
+		end_overdue(replica, replica_now_ns());
+}
+
 void
 attend_tick(struct replica *replica, uint64_t now_ns)
 {
@@ -466,11 +494,9 @@ attend_tick(struct replica *replica, uint64_t now_ns)
 	replica->tick_ns = now_ns;
 	if (!replica->leading)
 		return;
-	HASH_ITER (hh, replica->attendances, attendance, next) {
+	HASH_ITER (hh, replica->attendances, attendance, next)
 		attendance->deadline_ns += gap_ns;
-		if (attendance->deadline_ns <= now_ns && !attendance->closing)
-			attend_close(replica, attendance->session, true);
-	}
+	end_overdue(replica, now_ns);
 }
 
 void

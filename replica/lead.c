@@ -214,11 +214,13 @@ lead_attach(struct replica *replica, uint32_t member, uint64_t session, uint64_t
 		attached(replica, member, session, serial, ERR_BUSY);
 		return;
 	}
-	if (tree_session(replica->tree, session) == NULL || attendance == NULL ||
-	    attendance->closing) {
+	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
 		attached(replica, member, session, serial, ERR_EXPIRED);
 		return;
 	}
+	/* Its end is the answer: or, if that is void, what a new leader says. */
+	if (attendance->closing)
+		return;
 	if (!is_current(replica, attendance, member, serial))
 		return;
 	if (!doubt(replica, member, session, serial, WIRE_T_ATTACHED, 0))
@@ -263,12 +265,12 @@ refuse_opening(struct replica *replica, uint32_t member, const struct wire_open 
 void
 lead_open(struct replica *replica, uint32_t member, const struct wire_open *open)
 {
-	uint64_t zxid = zab_next_zxid(replica->zab);
+	uint64_t zxid = order_next_zxid(replica);
 	struct txn txn;
 
 	if (open->secret.len != WIRE_SECRET_LEN)
 		return;
-	if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX || is_full(replica)) {
+	if (zxid == 0 || is_full(replica)) {
 		refuse_opening(replica, member, open);
 		return;
 	}

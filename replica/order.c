@@ -312,6 +312,12 @@ order_start(struct replica *replica)
 	begin(replica);
 }
 
+uint64_t
+order_next_zxid(const struct replica *replica)
+{
+	return replica->proposed_bytes > PROPOSED_BYTES_MAX ? 0 : zab_next_zxid(replica->zab);
+}
+
 void
 order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn)
 {

@@ -20,8 +20,8 @@ reap_tick(struct replica *replica)
 		return;
 	now_ns = write_time_ns(replica);
 	while (n < REAPED_MAX && tree_next_due(replica->tree, now_ns, &due)) {
-		zxid = zab_next_zxid(replica->zab);
-		if (zxid == 0 || replica->proposed_bytes > PROPOSED_BYTES_MAX)
+		zxid = order_next_zxid(replica);
+		if (zxid == 0)
 			break;
 		if (prep_reap(replica->prep, zxid, now_ns, due.id, replica->zone, &txn)) {
 			order_propose(replica, zxid, &txn);

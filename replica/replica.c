@@ -119,6 +119,7 @@ on_message(void *arg, uint32_t sid, uint64_t conn, const struct wire_msg *msg, s
 
 	peer->spoke = true;
 	inbox_message(replica, peer, conn, msg, payload);
+	attend_go_on(replica);
 }
 
 static void
@@ -173,6 +174,7 @@ void
 replica_completions(struct replica *replica)
 {
 	order_completions(replica);
+	attend_go_on(replica);
 	rows_go_on(replica);
 	snap_in_more(replica);
 	/* A batch of the pass may have been written: the next one. */

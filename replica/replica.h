@@ -33,8 +33,16 @@
 #include <event2/event.h>
 #include <uthash.h>
 
-/* Beyond it a write is answered ERR_BUSY, not executed: the front end tries again. */
+/*
+ * Beyond it nothing is proposed: a write is answered ERR_BUSY, not executed, the front end tries
+ * again. The longest transaction, a session's end, still goes on top.
+ */
 #define PROPOSED_BYTES_MAX (STORE_QUEUE_BYTES_MAX / 2)
+/*
+ * Operations of sessions' ends, and one end: beyond it those whose time is over wait, so that who
+ * writes is served, too, and no turn of the loop is long.
+ */
+#define ENDING_MAX 4096
 /* Requests of the front ends here that have no answer yet: of one session, and bytes of all. */
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
@@ -260,6 +268,7 @@ struct replica {
 	uint32_t nevent_waits;
 	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */
 	uint64_t tick_ns;
+	bool overdue;	     /* sessions wait for others to end before them (attend.c) */
 	Pvoid_t quotas_said; /* JudyL: id -> when the log was told of it (quota.c) */
 
 	struct image_pass *pass;
@@ -312,6 +321,8 @@ void recover_caught_up(struct replica *replica);
 /* order.c: the only place that orders step, persist, send, deliver. */
 void order_init(struct replica *replica);
 void order_start(struct replica *replica);
+/* For the next proposal; 0: not now, so much is under way. */
+uint64_t order_next_zxid(const struct replica *replica);
 void order_propose(struct replica *replica, uint64_t zxid, const struct txn *txn);
 void order_confirm(struct replica *replica, uint64_t round);
 void order_connected(struct replica *replica, struct peer *peer, uint64_t conn);
@@ -506,6 +517,7 @@ void attend_kick_all(struct replica *replica, const char *why);
 /* The tree is another: sessions may have ended without a transaction that says so. */
 void attend_forget_ended(struct replica *replica);
 void attend_tick(struct replica *replica, uint64_t now_ns);
+void attend_go_on(struct replica *replica); /* some of what was under way may be over */
 void attend_free(struct replica *replica);
 
 /* imager.c */

@@ -134,9 +134,9 @@ write_prepare(struct replica *replica, uint32_t member, uint64_t session, uint64
     const struct wire_msg *msg)
 {
 	struct attendance *attendance = attend_find(replica, session);
-	bool full = replica->proposed_bytes > PROPOSED_BYTES_MAX ||
-		    write_overtakes(&attendance->refused, msg->setattr.rid, msg->setattr.acked);
-	uint64_t zxid = full ? 0 : zab_next_zxid(replica->zab);
+	bool overtakes =
+	    write_overtakes(&attendance->refused, msg->setattr.rid, msg->setattr.acked);
+	uint64_t zxid = overtakes ? 0 : order_next_zxid(replica);
 	enum prep_verdict verdict;
 	struct txn txn;
 	int code = 0;

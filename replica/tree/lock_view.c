@@ -97,27 +97,35 @@ is_behind_flight(const struct lock_view *view, uint64_t node, uint64_t zxid, boo
 	return false;
 }
 
+/* The place in the queue of what is there; whether it is held only if that is at hand. */
+static uint64_t
+look(const struct lock_view *view, const struct lock_key *key, struct lock_state *out)
+{
+	const struct lock_entry *entry = lock_entry(view, key);
+	const struct lock *lock;
+
+	*out = (struct lock_state){ 0 };
+	if (entry != NULL) {
+		*out = entry->state;
+		return entry->zxid;
+	}
+	lock = tree_lock(view->tree, key->session, key->node, key->owner);
+	if (lock == NULL)
+		return 0;
+	out->there = true;
+	out->exclusive = lock->exclusive != 0;
+	out->held = tree_lock_is_held(view->tree, lock);
+	return lock->zxid;
+}
+
 void
 lock_view_get(const struct lock_view *view, const struct lock_key *key, struct lock_state *out)
 {
-	const struct lock_entry *entry = lock_entry(view, key);
-	const struct lock *lock = NULL;
-	uint64_t zxid;
+	uint64_t zxid = look(view, key, out);
 
-	*out = (struct lock_state){ 0 };
-	if (entry != NULL)
-		*out = entry->state;
-	else
-		lock = tree_lock(view->tree, key->session, key->node, key->owner);
-	if (lock != NULL) {
-		out->there = true;
-		out->exclusive = lock->exclusive != 0;
-		out->held = tree_lock_is_held(view->tree, lock);
-	}
 	/* Once held it stays so. What was waited for may have gone meanwhile. */
 	if (!out->there || out->held)
 		return;
-	zxid = lock != NULL ? lock->zxid : entry->zxid;
 	out->held = !is_behind_tree(view, key->node, zxid, out->exclusive) &&
 		    !is_behind_flight(view, key->node, zxid, out->exclusive);
 }
@@ -142,7 +150,7 @@ lock_view_is_free(const struct lock_view *view, const struct lock_key *key, bool
 	struct lock_state mine;
 	uint32_t shared, exclusives;
 
-	lock_view_get(view, key, &mine);
+	look(view, key, &mine);
 	count(view, key->node, &shared, &exclusives);
 	shared -= mine.there && !mine.exclusive;
 	exclusives -= mine.there && mine.exclusive;
@@ -178,7 +186,7 @@ set(struct lock_view *view, const struct lock_key *key, struct lock_state state,
 	struct lock_entry *entry = lock_entry(view, key);
 	struct lock_state before;
 
-	lock_view_get(view, key, &before);
+	look(view, key, &before);
 	counts->shared -= before.there && !before.exclusive;
 	counts->exclusive -= before.there && before.exclusive;
 	counts->shared += state.there && !state.exclusive;
@@ -208,25 +216,11 @@ lock_view_put(
 void
 lock_view_remove(struct lock_view *view, const struct lock_key *key, uint64_t zxid)
 {
-	set(view, key, (struct lock_state){ 0 }, zxid);
-}
+	struct lock_state before;
 
-void
-lock_view_end(struct lock_view *view, uint64_t session_id_, uint64_t zxid)
-{
-	const struct session *session = tree_session(view->tree, session_id_);
-	const struct lock *lock = NULL;
-	struct lock_entry *entry, *next;
-
-	HASH_ITER (hh, view->locks, entry, next)
-		if (entry->key.session == session_id_ && entry->state.there)
-			lock_view_remove(view, &entry->key, zxid);
-	while (session != NULL && (lock = session_next_lock(session, lock)) != NULL) {
-		struct lock_key key = { session_id_, lock->node, lock->owner };
-
-		if (lock_entry(view, &key) == NULL)
-			lock_view_remove(view, &key, zxid);
-	}
+	look(view, key, &before);
+	if (before.there)
+		set(view, key, (struct lock_state){ 0 }, zxid);
 }
 
 void

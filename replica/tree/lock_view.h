@@ -27,9 +27,8 @@ bool lock_view_is_free(const struct lock_view *view, const struct lock_key *key,
 /* At the end of the queue, whatever was there of this key. */
 void lock_view_put(
     struct lock_view *view, const struct lock_key *key, bool exclusive, bool held, uint64_t zxid);
+/* If it is there. */
 void lock_view_remove(struct lock_view *view, const struct lock_key *key, uint64_t zxid);
-/* The session ends. */
-void lock_view_end(struct lock_view *view, uint64_t session, uint64_t zxid);
 
 void lock_view_applied(struct lock_view *view, uint64_t zxid);
 size_t lock_view_size(const struct lock_view *view);

@@ -18,9 +18,12 @@
 struct flight {
 	TAILQ_ENTRY(flight) next; /* in order of zxid */
 	uint64_t zxid, session, rid;
-	bool opening, closing;
-	uint32_t ephemerals; /* that it creates */
-	bool lock;
+	bool opening;
+	uint32_t ending;     /* a session's end: its operations */
+	uint32_t ephemerals; /* that it creates … */
+	uint64_t *made;	     /* … and their ids */
+	bool locks;	     /* it asks for this one */
+	struct lock_key lock;
 };
 TAILQ_HEAD(flights, flight);
 
@@ -41,6 +44,7 @@ struct prep {
 	struct flights order;
 	size_t count;
 	uint64_t openings;
+	uint64_t ending; /* operations of ends */
 };
 
 struct prep *
@@ -119,8 +123,9 @@ flight_remove(struct prep *prep, struct flight *flight)
 	struct pending *pending = pending_find(prep, flight->session);
 
 	pending->ephemerals -= flight->ephemerals;
-	pending->locks -= flight->lock;
+	pending->locks -= flight->locks;
 	prep->openings -= flight->opening;
+	prep->ending -= flight->ending;
 	JudyLDel(&pending->flights, flight->rid, PJE0);
 	if (pending->flights == NULL) {
 		HASH_DELETE(hh, prep->by_session, pending);
@@ -128,6 +133,7 @@ flight_remove(struct prep *prep, struct flight *flight)
 	}
 	TAILQ_REMOVE(&prep->order, flight, next);
 	prep->count--;
+	free(flight->made);
 	free(flight);
 }
 
@@ -153,6 +159,12 @@ uint64_t
 prep_sessions(const struct prep *prep)
 {
 	return tree_sessions(prep->tree) + prep->openings;
+}
+
+uint64_t
+prep_ending(const struct prep *prep)
+{
+	return prep->ending;
 }
 
 size_t
@@ -251,22 +263,53 @@ is_one_lock_too_many(
 	return msg->type == WIRE_T_LOCK && count >= TREE_LOCKS_MAX;
 }
 
+static bool
+makes_ephemeral(const struct txn_op *op)
+{
+	return op->type == TXN_CREATE && wire_owner_is_session(op->create.owner);
+}
+
+static void
+note_ephemerals(struct flight *flight, const struct txn *txn)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < txn->nops; i++)
+		flight->ephemerals += makes_ephemeral(&txn->ops[i]);
+	if (flight->ephemerals == 0)
+		return;
+	flight->made = calloc(flight->ephemerals, sizeof *flight->made);
+	CHECK(flight->made != NULL);
+	for (i = 0; i < txn->nops; i++)
+		if (makes_ephemeral(&txn->ops[i]))
+			flight->made[n++] = txn->ops[i].create.id;
+}
+
+static void
+note_lock(struct flight *flight, const struct txn *txn)
+{
+	const struct txn_lock *lock;
+
+	if (txn->nops == 0 || txn->ops[0].type != TXN_LOCK)
+		return;
+	lock = &txn->ops[0].lock;
+	flight->locks = true;
+	flight->lock = (struct lock_key){ txn->head.session, lock->node, lock->owner };
+}
+
 /* What the request does to its session while it is in flight. */
 static void
 take_off(struct prep *prep, const struct txn *txn)
 {
 	struct flight *flight = flight_add(prep, txn->head.session, txn->head.rid, txn->zxid);
 	struct pending *pending = pending_find(prep, txn->head.session);
-	uint32_t i;
 
 	if (pending->acked < txn->head.acked)
 		pending->acked = txn->head.acked;
-	for (i = 0; i < txn->nops; i++)
-		flight->ephemerals += txn->ops[i].type == TXN_CREATE &&
-				      wire_owner_is_session(txn->ops[i].create.owner);
+	note_ephemerals(flight, txn);
 	pending->ephemerals += flight->ephemerals;
-	flight->lock = txn->nops != 0 && txn->ops[0].type == TXN_LOCK;
-	pending->locks += flight->lock;
+	note_lock(flight, txn);
+	pending->locks += flight->locks;
 }
 
 enum prep_verdict
@@ -281,8 +324,10 @@ prep_write(struct prep *prep, uint64_t session_id_, const struct wire_msg *msg, 
 	enum prep_verdict verdict;
 
 	*code = ERR_EXPIRED;
-	if (session == NULL || (ending != NULL && ending->closing))
+	if (session == NULL)
 		return PREP_REFUSE;
+	if (ending != NULL && ending->ending != 0)
+		return PREP_WAIT;
 	if (!is_new(prep, session, head->rid, head->acked, &verdict, code))
 		return verdict;
 	*code = ERR_BUSY;
@@ -320,20 +365,49 @@ prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
 	prep->openings++;
 }
 
-/* Those of the tree that will still be there, then those in flight that aren't in the tree. */
 static void
-remove_ephemerals(struct prep_job *job, const struct prep *prep, const struct session *session)
+remove_ephemeral(struct prep_job *job, uint64_t id)
 {
 	struct view_node node;
+
+	if (view_get(job->view, id, &node))
+		prep_remove(job, &node);
+}
+
+/* What is in flight of others is not looked at: many sessions may end at once. */
+static void
+remove_made(struct prep_job *job, const struct pending *pending)
+{
+	const struct flight *flight;
+	Word_t rid = 0;
+	PPvoid_t slot;
+	uint32_t i;
+
+	for (slot = JudyLFirst(pending->flights, &rid, PJE0); slot != NULL;
+	     slot = JudyLNext(pending->flights, &rid, PJE0)) {
+		flight = *slot;
+		for (i = 0; i < flight->ephemerals; i++)
+			remove_ephemeral(job, flight->made[i]);
+		if (flight->locks)
+			lock_view_remove(job->locks, &flight->lock, job->zxid);
+	}
+}
+
+/* What the session has in the tree and will still have, then what is in flight. */
+static void
+remove_owned(struct prep_job *job, const struct prep *prep, const struct session *session)
+{
+	const struct pending *pending = pending_find(prep, job->session);
+	const struct lock *lock = NULL;
 	uint64_t id = 0, handle;
-	bool gone;
 
 	while (session_next_ephemeral(session, id, &id, &handle))
-		if (view_get(prep->view, id, &node))
-			prep_remove(job, &node);
-	for (id = 0; view_next(prep->view, id, &node, &gone); id = node.id)
-		if (!gone && node.owner == job->session)
-			prep_remove(job, &node);
+		remove_ephemeral(job, id);
+	while ((lock = session_next_lock(session, lock)) != NULL)
+		lock_view_remove(job->locks,
+		    &(struct lock_key){ job->session, lock->node, lock->owner }, job->zxid);
+	if (pending != NULL)
+		remove_made(job, pending);
 }
 
 bool
@@ -349,12 +423,12 @@ prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t s
 		return false;
 	*out = (struct txn){ .zxid = zxid };
 	out->head.time_ns = time_ns;
-	remove_ephemerals(&job, prep, session);
-	lock_view_end(prep->locks, session_id_, zxid);
+	remove_owned(&job, prep, session);
 	op = &prep_op(&job, TXN_SESSION_CLOSE)->session_close;
 	op->id = session_id_;
 	op->expired = expired;
-	flight_add(prep, session_id_, 0, zxid)->closing = true;
+	flight_add(prep, session_id_, 0, zxid)->ending = out->nops;
+	prep->ending += out->nops;
 	return true;
 }
 

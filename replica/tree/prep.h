@@ -21,7 +21,8 @@ void prep_free(struct prep *prep);
 enum prep_verdict {
 	PREP_PROPOSE, /* *out is the transaction (also of a failure): propose it */
 	PREP_DONE,    /* executed before: answer from session_result(rid), nothing to propose */
-	PREP_WAIT,    /* the same request is in flight: its answer will be this one's */
+	PREP_WAIT,    /* the same request is in flight: its answer will be this one's; or the
+		       * session's end is, which then is the answer */
 	PREP_REFUSE,  /* *code says why, and nothing is logged: no session (ERR_EXPIRED), rid at or
 		       * below acked (ERR_PROTO), a bound is reached (ERR_BUSY) */
 };
@@ -44,7 +45,7 @@ void prep_session_open(struct prep *prep, uint64_t zxid, int64_t time_ns,
 
 /*
  * One transaction removes the session and all its ephemerals, those in flight
- * included; later writes of the session are refused. False: there is no such
+ * included; later writes of the session wait for it. False: there is no such
  * session, or it is closing already.
  */
 bool prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
@@ -59,6 +60,9 @@ bool prep_reap(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t id, m
 
 /* Sessions of the tree, and those that are being opened. */
 uint64_t prep_sessions(const struct prep *prep);
+
+/* Operations of ends of sessions that are in flight. */
+uint64_t prep_ending(const struct prep *prep);
 
 /* The tree has applied everything up to zxid: what was in flight until then is forgotten. */
 void prep_applied(struct prep *prep, uint64_t zxid);

@@ -390,21 +390,6 @@ view_merge(struct view *layer, uint64_t zxid)
 	view_free(layer);
 }
 
-bool
-view_next(const struct view *view, uint64_t after, struct view_node *out, bool *gone)
-{
-	Word_t id = after;
-	PPvoid_t slot = JudyLNext(view->nodes, &id, PJE0);
-	const struct node_entry *entry;
-
-	if (slot == NULL)
-		return false;
-	entry = *slot;
-	*out = entry->node;
-	*gone = entry->gone;
-	return true;
-}
-
 uint64_t
 view_new_id(struct view *view)
 {

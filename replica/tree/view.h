@@ -51,12 +51,6 @@ void view_charge(struct view *view, uint64_t dir, const struct usage *more, uint
 /* id 0: nobody is there. */
 void view_name(struct view *view, uint64_t parent, struct blob name, uint64_t id, uint64_t zxid);
 
-/*
- * The nodes in flight, in order of their ids: those above `after`. False: no
- * more. *gone: it will not be there.
- */
-bool view_next(const struct view *view, uint64_t after, struct view_node *out, bool *gone);
-
 uint64_t view_new_id(struct view *view); /* never used before */
 /* Whether some node had it, has it, or will. */
 bool view_is_used(const struct view *view, uint64_t id);

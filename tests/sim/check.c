@@ -80,8 +80,13 @@ proposed(const struct world *world, uint64_t zxid)
 }
 
 void
-check_proposed(struct world *world, const struct row *row)
+check_proposed(struct world *world, const struct row *row, size_t queued)
 {
+	size_t room = world->options.room != 0 ? world->options.room : PROPOSED_BYTES_MAX;
+
+	if (queued > room)
+		fail(world, "%llx is proposed behind %zu bytes, and there is room for %zu",
+		    (unsigned long long)row->zxid, queued, room);
 	if (proposed(world, row->zxid) != NULL)
 		fail(world, "%llx is proposed twice", (unsigned long long)row->zxid);
 	if (world->nproposed == world->proposed_space) {

@@ -451,6 +451,8 @@ client_answered(struct world *world, struct client *client, const struct wire_re
 			continue;
 		if (!pending->sent)
 			break;
+		if (reply->code == ERR_EXPIRED)
+			history_expect_over(world, client);
 		/* Who is not up to date may never be. */
 		if (reply->code == ERR_BUSY &&
 		    world->dones[pending->done - 1].type == WIRE_T_HAND_OVER)

@@ -193,7 +193,7 @@ welcomed(struct world *world, struct client *client, const struct wire_welcome *
 	struct wire_msg resume = { .type = WIRE_T_RESUME };
 
 	if (welcome->code == ERR_EXPIRED && client->session != 0) {
-		history_expect_doomed(world, client);
+		history_expect_over(world, client);
 		client_lost(world, client);
 	}
 	if (welcome->code != ERR_OK) {
@@ -345,7 +345,7 @@ client_hear(struct world *world, struct client *client, const struct event *even
 		break;
 	case WIRE_T_BYE:
 		if (msg.bye.code == ERR_EXPIRED || msg.bye.code == ERR_OK) {
-			history_expect_doomed(world, client);
+			history_expect_over(world, client);
 			client_lost(world, client);
 		}
 		disconnect(world, client, true);

@@ -90,6 +90,18 @@ disk_writable(const struct disk *disk)
 	return begun == UINT32_MAX ? disk->norders : begun;
 }
 
+size_t
+disk_queued(const struct disk *disk)
+{
+	size_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < disk->norders; i++)
+		if (disk->orders[i].type == ZAB_LOG_ROW)
+			bytes += disk->orders[i].row.payload->len;
+	return bytes;
+}
+
 /* How long a write takes: one of the disks may be worse than the others. */
 static uint64_t
 duration(struct world *world, const struct member *member)

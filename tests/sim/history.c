@@ -46,17 +46,26 @@ opener(const struct txn *txn)
 	return who;
 }
 
+/* The end of a session; NULL: it is none. */
+static const struct txn_session_close *
+end(const struct txn *txn)
+{
+	const struct txn_op *last = txn->nops == 0 ? NULL : &txn->ops[txn->nops - 1];
+
+	return last != NULL && last->type == TXN_SESSION_CLOSE ? &last->session_close : NULL;
+}
+
 static void
 check_expiry(struct world *world, const struct txn *txn)
 {
-	const struct txn_op *last = txn->nops == 0 ? NULL : &txn->ops[txn->nops - 1];
+	const struct txn_session_close *close = end(txn);
 	uint32_t i;
 
-	if (last == NULL || last->type != TXN_SESSION_CLOSE || !last->session_close.expired)
+	if (close == NULL || !close->expired)
 		return;
 	world->coverage[COVER_EXPIRED]++;
 	for (i = 0; i < world->options.clients; i++)
-		if (world->clients[i].session == last->session_close.id &&
+		if (world->clients[i].session == close->id &&
 		    world->clients[i].deadline > world->now)
 			fail(world,
 			    "the session of client %u is over, and it may believe in it "
@@ -92,7 +101,8 @@ history_row(struct world *world, const struct row *row)
 		.code = txn.head.code,
 		.changes = changes(&txn),
 		.echo = (txn.head.flags & WIRE_ECHO) != 0,
-		.opener = opener(&txn) };
+		.opener = opener(&txn),
+		.ended = end(&txn) == NULL ? 0 : end(&txn)->id };
 	check_expiry(world, &txn);
 	if ((txn.head.rid & LATE_BIT) != 0 &&
 	    (txn.head.rid & ~LATE_BIT) >> LATE_EPOCH == zab_zxid_epoch(row->zxid))
@@ -121,16 +131,15 @@ history_above(const struct world *world, uint64_t zxid)
 }
 
 void
-history_expect_doomed(struct world *world, const struct client *client)
+history_expect_over(struct world *world, const struct client *client)
 {
-	uint32_t i;
+	uint64_t i;
 
-	for (i = 0; i < 64; i++)
-		if (world->doomed[i] == client->session)
+	for (i = world->nfacts; i > 0; i--)
+		if (world->facts[i - 1].ended == client->session)
 			return;
-	if (world->ndoomed <= 64)
-		fail(world, "the session of client %u is over, and nobody has ended it",
-		    client->index);
+	fail(world, "client %u is told that its session is over, and its end is not committed",
+	    client->index);
 }
 
 const struct fact *

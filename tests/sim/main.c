@@ -53,7 +53,8 @@
 	O(sessions)                                                                                \
 	O(big)                                                                                     \
 	O(told)                                                                                    \
-	O(tight)
+	O(tight)                                                                                   \
+	O(room)
 
 static const char *progname;
 static const struct options *running;

@@ -82,6 +82,18 @@ deliver(struct world *world, struct member *member, uint64_t zxid)
 	}
 }
 
+/* In some seeds a leader has room for little: as if very much were under way. */
+static void
+cramp(const struct world *world, struct member *member)
+{
+	size_t taken = PROPOSED_BYTES_MAX - world->options.room;
+
+	if (world->options.room == 0 || member->leads == member->cramped)
+		return;
+	member->cramped = member->leads;
+	member->replica->proposed_bytes += member->cramped ? taken : -taken;
+}
+
 static void
 watch(struct world *world, struct member *member, const struct zab_action *action)
 {
@@ -108,6 +120,7 @@ watch(struct world *world, struct member *member, const struct zab_action *actio
 		    (unsigned long long)action->current_epoch, action->peer,
 		    reasons[action->reason]);
 		check_changed(world, member, action);
+		cramp(world, member);
 		break;
 	case ZAB_ALARM:
 		check_alarm(world, member, action);
@@ -177,19 +190,6 @@ __wrap_zab_init(struct zab *zab, const struct zab_config *config)
 	own.counter_max = the_world->options.rollover;
 	the_world->running->zab = zab;
 	__real_zab_init(zab, &own);
-}
-
-bool __real_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out);
-bool __wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out);
-
-bool
-__wrap_prep_session_close(struct prep *prep, uint64_t zxid, int64_t time_ns, uint64_t session,
-    bool expired, msgpack_zone *zone, struct txn *out)
-{
-	the_world->doomed[the_world->ndoomed++ % 64] = session;
-	return __real_prep_session_close(prep, zxid, time_ns, session, expired, zone, out);
 }
 
 void __real_tree_apply(struct tree *tree, const struct txn *txn);
@@ -285,7 +285,7 @@ member_start(struct world *world, struct member *member)
 	member->dying = false;
 	member->timer = member->crowded = 0;
 	member->heard_epoch = member->introduced = 0;
-	member->sick = false;
+	member->sick = member->cramped = false;
 	member->paused_until = 0;
 	TAILQ_INIT(&member->fronts);
 	world->running = member;

@@ -124,4 +124,6 @@ options_draw(uint64_t seed, struct options *out)
 	}
 	if (random_one_in(&dice, 4))
 		out->sessions = out->clients + (uint32_t)random_below(&dice, 2);
+	if (random_one_in(&dice, 6))
+		out->room = 1 + (uint32_t)random_below(&dice, 200);
 }

@@ -71,6 +71,7 @@ struct options {
 	uint32_t big;	     /* values that make a snapshot several pieces */
 	uint32_t told;	     /* clients read events (told.c) */
 	uint32_t tight;	     /* they limit themselves all the time (quotas.c) */
+	uint32_t room;	     /* bytes, of a leader for what is proposed; 0: as it is */
 };
 
 enum fault {
@@ -246,6 +247,7 @@ struct member {
 	uint64_t lied_window, lied_round; /* wild.c */
 	bool leads;
 	uint64_t led;			 /* when it last ceased to */
+	bool cramped;			 /* it has options.room alone */
 	uint64_t heard_epoch;		 /* the greatest that a CEPOCH told it while it led */
 	uint64_t introduced;		 /* the attempt of its last CEPOCH; 0: it was answered */
 	uint64_t tried, tried_ns, tries; /* connection; begins to follow in this second */
@@ -344,6 +346,7 @@ struct fact {
 	uint32_t changes; /* that anyone can see */
 	bool echo;	  /* its own session sees them, too */
 	uint64_t opener;  /* of an opening: who wanted it (client_io.c) */
+	uint64_t ended;	  /* the session that it ends; 0: none */
 };
 
 /* What was delivered somewhere: the one history. */
@@ -422,8 +425,6 @@ struct world {
 	uint32_t ndones, dones_space;
 	struct fact *facts;
 	uint64_t nfacts, facts_space;
-	uint64_t doomed[64]; /* sessions whose end somebody has proposed */
-	uint32_t ndoomed;
 	int64_t time_ns;       /* of the last fact that anyone can see */
 	uint64_t acknowledged; /* the greatest zxid of a write that was answered */
 	uint64_t values;       /* written so far */
@@ -483,6 +484,7 @@ void disk_order(struct world *world, struct member *member, const struct order *
 void disk_done(struct world *world, struct member *member);
 void disk_crash(struct world *world, struct member *member);
 uint32_t disk_writable(const struct disk *disk);
+size_t disk_queued(const struct disk *disk); /* bytes of rows */
 void disk_abort(struct world *world, struct member *member, uint64_t op);
 uint64_t disk_last(const struct disk *disk);
 uint64_t disk_last_hash(const struct disk *disk);
@@ -614,8 +616,8 @@ void check_durable(struct world *world, struct member *member, const struct zab_
 void check_truncated(struct world *world, const struct member *member, uint64_t zxid);
 /* All rows go, a snapshot of everything up to zxid comes. */
 void check_replaced(struct world *world, const struct member *member, uint64_t zxid);
-/* A leader proposes it. */
-void check_proposed(struct world *world, const struct row *row);
+/* A leader proposes it; what waits for its disk already. */
+void check_proposed(struct world *world, const struct row *row, size_t queued);
 void check_confirmed(struct world *world, struct member *member, uint64_t number);
 uint64_t state_next(uint64_t state, const struct row *row);
 void check_heard(const struct world *world, struct member *member, const struct zab_event *event);
@@ -647,8 +649,8 @@ void history_row(struct world *world, const struct row *row);
 void history_expect_told(
     struct world *world, const struct client *client, uint64_t seen, uint64_t zxid, bool inclusive);
 
-/* A client has been told that its session is over. */
-void history_expect_doomed(struct world *world, const struct client *client);
+/* A client has been told that its session is over: an end that is only proposed may be void. */
+void history_expect_over(struct world *world, const struct client *client);
 /* The first of world->facts above zxid. */
 uint64_t history_above(const struct world *world, uint64_t zxid);
 /* The transaction; NULL: nobody has delivered it. */

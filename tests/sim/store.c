@@ -107,7 +107,7 @@ store_append(struct store *store, uint64_t op, const struct store_row *row, uint
 	store->last_zxid = row->zxid;
 	*hash = store->last_hash = order_.row.hash;
 	if (self()->replica->leading)
-		check_proposed(the_world, &order_.row);
+		check_proposed(the_world, &order_.row, disk_queued(&self()->disk));
 	order(&order_);
 	return 0;
 }
