@@ -338,6 +338,12 @@ echo_complaint(struct echo *echo)
 		log_warn("an inotify event was not raised %s", text);
 }
 
+void
+echo_doubt(struct echo *echo)
+{
+	echo->doubts++;
+}
+
 uint64_t
 echo_pushed(const struct echo *echo)
 {

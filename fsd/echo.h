@@ -106,6 +106,12 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
  */
 void echo_own(struct echo *echo, uint64_t ino);
 
+/*
+ * The kernel doubts every name. A directory that somebody walks through has none until the answer to
+ * his lookup: jobs wait for that, two seconds for each doubt altogether.
+ */
+void echo_doubt(struct echo *echo);
+
 /* Changes so far: queued, those that were one with another that waited, those that were lost. */
 uint64_t echo_pushed(const struct echo *echo);
 uint64_t echo_coalesced(const struct echo *echo);

@@ -4,8 +4,8 @@
  * its name: short of memory the kernel drops that, and could not open the
  * directory by its number any more (fsd/README.md, fact 13). It asks then for
  * what is above it, reads there what it is called, and looks that up: all is
- * answered here, out of the number alone. Who looks up the real path later moves
- * the directory there. Called by echo_ops.c and the handlers, on the loop's thread.
+ * answered here, out of the number alone. The name is dropped when the job is done.
+ * Called by echo_ops.c and the handlers, on the loop's thread.
  *
  * Kernel: fs/exportfs/expfs.c, reconnect_path; fuse_get_parent.
  */
@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-guest_name(uint64_t ino, char name[ECHO_GUEST_LEN])
+void
+echo_hall_name(uint64_t ino, char name[ECHO_GUEST_LEN])
 {
 	snprintf(name, ECHO_GUEST_LEN, "%" PRIx64, ino);
 }
@@ -29,9 +29,9 @@ echo_hall_lookup(struct echo *echo, fuse_ino_t parent, const char *name)
 
 	if (strcmp(name, "..") == 0) {
 		echo->guest = parent;
-		return ECHO_HALL_INO;
+		return echo->patient ? 0 : ECHO_HALL_INO;
 	}
-	guest_name(echo->guest, guest);
+	echo_hall_name(echo->guest, guest);
 	if (parent == ECHO_HALL_INO && strcmp(name, guest) == 0)
 		return echo->guest;
 	if (parent == ino_make(INO_ZAB, echo->root) && strcmp(name, ECHO_HALL) == 0)
@@ -59,7 +59,7 @@ echo_op_readdir(
 	memset(&param, 0, sizeof param);
 	param.attr.st_ino = echo->guest;
 	param.attr.st_mode = S_IFDIR;
-	guest_name(echo->guest, name);
+	echo_hall_name(echo->guest, name);
 	len = plus ? fuse_add_direntry_plus(req, buffer, sizeof buffer, name, &param, 1)
 		   : fuse_add_direntry(req, buffer, sizeof buffer, name, &param.attr, 1);
 	if (len > sizeof buffer || len > size)

@@ -78,6 +78,7 @@ struct echo {
 	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
+	_Atomic uint64_t doubts;
 
 	/* Under the mutex. */
 	struct echo_kept *kept, own;
@@ -98,6 +99,10 @@ struct echo {
 	 * never finds ours busy. The hall is held, so that it has a name itself.
 	 */
 	int tree, door, hall;
+	/* Likewise its own: the doubts that it has met, how long it still waits for the last one. */
+	uint64_t doubts_met;
+	uint32_t patience_ms;
+	bool patient; /* read by the loop while a system call waits: nobody is a guest yet */
 };
 
 void echo_mark_set(struct echo_mark *mark, uint64_t zxid, uint64_t index);
@@ -107,6 +112,7 @@ void echo_grant(struct echo *echo);
 
 /* What the hall is asked for by these names; 0: nothing of it. */
 uint64_t echo_hall_lookup(struct echo *echo, fuse_ino_t parent, const char *name);
+void echo_hall_name(uint64_t ino, char name[ECHO_GUEST_LEN]);
 
 /* Runs one job on the echo thread. */
 void echo_run(struct echo *echo, struct echo_job *job);

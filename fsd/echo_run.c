@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 2000      /* after a doubt, for directories to have a name again */
 #define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
 #define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
 #define FUSE_HANDLE_WORDS 3
@@ -26,6 +27,7 @@ struct place {
 	int fd;
 	uint64_t dir; /* its number, for invalidations */
 	const char *name;
+	bool is_guest; /* it has a name in the hall */
 };
 
 static int
@@ -83,18 +85,30 @@ dir_open(struct echo *echo, uint64_t ino)
 
 /*
  * Likewise; where the kernel knows the directory, but no name of it, it gets one (echo_hall.c).
- * Somebody who looks the real one up meanwhile is in the way: again.
+ * Somebody who looks the real one up meanwhile is in the way: again. In doubt the kernel drops a
+ * directory's name before it asks for it: then it will have it again.
  */
 static int
 dir_found(struct echo *echo, uint64_t ino)
 {
-	int fd = -1, i;
+	int fd = -1, tries = 0;
 
-	for (i = 0; fd < 0 && i < TRIES_MAX; i++) {
+	if (echo->doubts_met != echo->doubts) {
+		echo->doubts_met = echo->doubts;
+		echo->patience_ms = PATIENCE_MS;
+	}
+	while (fd < 0 && tries < TRIES_MAX && !echo->left) {
 		echo->guest = 0;
+		echo->patient = echo->patience_ms != 0;
 		fd = dir_open(echo, ino);
 		if (fd < 0 && (errno != ESTALE || echo->guest == 0))
 			break;
+		if (fd < 0 && echo->patient) {
+			echo->patience_ms--;
+			usleep(1000);
+		} else {
+			tries++;
+		}
 	}
 	return fd;
 }
@@ -121,6 +135,7 @@ place_open(
 	place->dir = dir;
 	place->name = name;
 	place->fd = dir_found(echo, dir);
+	place->is_guest = place->fd >= 0 && echo->guest != 0;
 	if (place->fd < 0 && errno == ESTALE && echo->guest == 0) {
 		place->dir = ino_make(INO_ZAB, echo->root);
 		place->name = nowhere;
@@ -129,11 +144,21 @@ place_open(
 	return place->fd >= 0;
 }
 
+/*
+ * Who looks a guest up by its real path would move it out of the hall, which the kernel only tries:
+ * it is ESTALE while something else is moved. So guests don't stay.
+ */
 static void
-place_close(struct place *place)
+place_close(struct echo *echo, struct place *place)
 {
+	char name[ECHO_GUEST_LEN];
+
 	if (place->fd >= 0)
 		close(place->fd);
+	if (!place->is_guest)
+		return;
+	echo_hall_name(place->dir, name);
+	fuse_lowlevel_notify_inval_entry(echo->se, ECHO_HALL_INO, name, strlen(name));
 }
 
 /*
@@ -254,7 +279,7 @@ run_at(struct echo *echo, struct echo_job *job,
 	}
 	if (!echo->answered && error != 0)
 		give_up(echo, job, echo->wrong ? EAGAIN : error);
-	place_close(&at);
+	place_close(echo, &at);
 }
 
 static void
@@ -288,8 +313,8 @@ run_move(struct echo *echo, struct echo_job *job)
 	if (!echo->answered && error != 0)
 		give_up(echo, job, echo->wrong ? EAGAIN : error);
 out:
-	place_close(&from);
-	place_close(&to);
+	place_close(echo, &from);
+	place_close(echo, &to);
 }
 
 /* The root has no name. */

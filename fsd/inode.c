@@ -360,6 +360,8 @@ inode_distrust(struct fsd *fsd)
 		inode_value_forget(fsd->inodes, *slot);
 	}
 	inode_invalidate_all(fsd);
+	if (fsd->echo != NULL)
+		echo_doubt(fsd->echo);
 	if (!kernel_names_doubt(fsd->kernel))
 		log_warn("names that were moved meanwhile may show once more reason=\"%s\"",
 		    strerror(errno));

@@ -130,6 +130,19 @@ note_silence(struct link *link)
 		opening->silent = LINK_NOBODY;
 }
 
+/*
+ * What the mount has not been told, some log still has: a member that got a snapshot has not. One
+ * without is taken only when the session's time gets short, and never to go home.
+ */
+static bool
+wants_whole(const struct link *link)
+{
+	uint64_t gap_ns = link->opening.gap_ns;
+
+	return link->conn != NULL || gap_ns == 0 ||
+	       fsd_now_ns() - gap_ns < link->timeout_ms / 3 * NS_PER_MS;
+}
+
 static void
 failed(struct link *link, const char *why)
 {
@@ -156,6 +169,8 @@ welcomed(struct link *link, const struct wire_welcome *welcome)
 	if (welcome->code == ERR_EXPIRED && link->session != 0) {
 		link_expire(link);
 	} else if (welcome->code != ERR_OK) {
+		if (welcome->code == ERR_GAP && link->conn == NULL && opening->gap_ns == 0)
+			opening->gap_ns = fsd_now_ns();
 		failed(link, err_text(welcome->code));
 	} else if (welcome->secret.len != WIRE_SECRET_LEN || welcome->session == 0 ||
 		   welcome->timeout_ms == 0) {
@@ -168,6 +183,7 @@ welcomed(struct link *link, const struct wire_welcome *welcome)
 		link_drop(link, "the session was to move");
 	} else {
 		opening->told = false;
+		opening->gap_ns = 0;
 		impatient(opening);
 		link_attach(link, welcome);
 		if (opening->silent == opening->address)
@@ -204,7 +220,8 @@ hello(struct link *link)
 		    .session = link->session,
 		    .serial = fsd_now_ns(),
 		    .seen = link_replay(link),
-		    .timeout_ms = link->options.timeout_ms } };
+		    .timeout_ms = link->options.timeout_ms,
+		    .whole = wants_whole(link) } };
 
 	if (link->session != 0)
 		msg.hello.secret = (struct blob){ link->secret, sizeof link->secret };

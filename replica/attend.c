@@ -208,6 +208,15 @@ secret_equal(struct blob a, struct blob b)
 	return difference == 0;
 }
 
+/* Whether the log tells all that the session has not been told. */
+static bool
+reaches(struct replica *replica, const struct wire_hello *hello)
+{
+	uint64_t from = hello->seen > hello->session ? hello->seen : hello->session, found, hash;
+
+	return store_look_up(replica->store, from, &found, &hash) != ERR_NONODE;
+}
+
 /* 0, or why the session can't be attached here. */
 static int
 admissible(struct replica *replica, const struct wire_hello *hello)
@@ -220,6 +229,8 @@ admissible(struct replica *replica, const struct wire_hello *hello)
 		return ERR_BUSY;
 	if (session == NULL || !secret_equal(session_secret(session), hello->secret))
 		return ERR_EXPIRED;
+	if (hello->whole != 0 && !reaches(replica, hello))
+		return ERR_GAP;
 	if (attendance != NULL && attendance->front != NULL &&
 	    hello->serial <= attendance->front_serial)
 		return ERR_MOVED;

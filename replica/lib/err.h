@@ -35,7 +35,8 @@
 	E(ERR_MOVED, 23, ESTALE, "the session has moved")                                          \
 	E(ERR_AGAIN, 24, EWOULDBLOCK, "locked by another")                                         \
 	E(ERR_ACCES, 25, EACCES, "permission denied")                                              \
-	E(ERR_NOLCK, 26, ENOLCK, "no lock is left")
+	E(ERR_NOLCK, 26, ENOLCK, "no lock is left")                                                \
+	E(ERR_GAP, 27, EBUSY, "its log begins later than what was seen")
 
 enum err {
 	ERR_OK = 0,

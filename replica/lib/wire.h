@@ -104,7 +104,8 @@ wire_owner_ttl_ms(uint64_t owner)
 	F(S, u64, serial, 0)                                                                       \
 	F(S, u64, seen, 0) /* the last zxid whose changes were all received */                     \
 	F(S, u32, timeout_ms, 0)                                                                   \
-	F(S, blob, identity, WIRE_IDENTITY_MAX)
+	F(S, blob, identity, WIRE_IDENTITY_MAX)                                                    \
+	F(S, u32, whole, 0) /* only where the changes since `seen` are all in the log */
 
 /* Only between WELCOME and RESUME. count: as many answers as named the node. */
 #define WIRE_INTEREST(F, S) F(S, u64, id, 0) F(S, u32, count, 0)
@@ -375,7 +376,7 @@ struct wire_result {
 /*
  * Replica to front end. WELCOME: code ERR_OK, ERR_EXPIRED (no such session, or
  * the secret is wrong), ERR_MOVED (a later connection of the session is known);
- * not now: ERR_NOQUORUM, ERR_NOSPC, ERR_BUSY (behind `seen`, or no room).
+ * not now: ERR_NOQUORUM, ERR_NOSPC, ERR_BUSY (behind `seen`, or no room); ERR_GAP (see `whole`).
  */
 #define WIRE_WELCOME(F, S)                                                                         \
 	F(S, i32, code, 0)                                                                         \

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # Faults of disks and clocks: failing, full, slow, emptied; what is missing is gone
 # from the others' logs; the time of day jumps. See nemesis.sh.
-disks=(fail_write fail_sync full slow emptied clock_member clock_mount)
+disks=(fail_write fail_sync full slow emptied rotten clock_member clock_mount)
 allow_error 'storage failed, the process ends'
+allow_error 'damaged'
 
 # The next write, or sync, and if the process has survived that one (the high-water mark's), the next.
 nemesis_fail() {
@@ -57,9 +58,13 @@ nemesis_slow() {
 	moment_of $((1 + RANDOM % 60))
 }
 
+emptied_disk() {
+	rm -rf "${T:?}/$1/data"
+}
+
 emptied() {
 	killed "$1"
-	rm -rf "${T:?}/$1/data"
+	emptied_disk "$1"
 }
 
 # Nothing else may happen until it has all of it again: what is on two of three disks survives one.
@@ -74,6 +79,54 @@ nemesis_emptied() {
 	member_start "$id"
 	wait_for 30 serves "$id"
 	ok $? "  it joins, and serves"
+}
+
+# Some bit of a file, not of a log that is still to be taken over.
+flip_bit() {
+	python3 - "$1" "$RANDOM" <<-'END'
+		import os, random, sys
+		random.seed(int(sys.argv[2]))
+		with open(sys.argv[1], "r+b") as f:
+		    at = random.randrange(os.path.getsize(sys.argv[1]))
+		    f.seek(at)
+		    byte = f.read(1)[0] ^ 1 << random.randrange(8)
+		    f.seek(at)
+		    f.write(bytes([byte]))
+	END
+}
+
+serves_or_ended() {
+	serves "$1" || process_gone "${member_pid[$1]}"
+}
+
+# What rots on a minority is noticed (EX_DATAERR) or read by nobody: nobody is told anything else than
+# what was there. The disk is then replaced, whatever the member made of it.
+nemesis_rotten() {
+	local id files file status=65
+	all_serve
+	some
+	id=$REPLY
+	killed "$id"
+	files=("$T/$id/data/"{log,tree-*}.db)
+	file=${files[RANDOM % ${#files[@]}]}
+	fault "a bit of ${file##*/} of $id is flipped"
+	flip_bit "$file"
+	member_start "$id"
+	wait_for 30 serves_or_ended "$id"
+	ok $? "  it serves, or says that it can't"
+	moment_of $((1 + RANDOM % 60))
+	if process_gone "${member_pid[$id]}"; then
+		wait "${member_pid[$id]}"
+		status=$?
+		unset "member_pid[$id]"
+	else
+		member_end "$id" KILL
+	fi
+	is $status 65 "  a member whose data are damaged ends with EX_DATAERR, if at all"
+	emptied_disk "$id"
+	member_start "$id"
+	wait_for 30 serves "$id"
+	ok $? "  with an empty disk it joins"
 }
 
 all_serve() {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Faults of processes: killed, stopped, ended. See nemesis.sh.
 processes=(kill_leader kill_follower kill_twice kill_minority kill_observer kill_majority kill_all
-	stop_leader stop_follower stop_majority stop_fsd no_quorum rolling)
+	stop_leader stop_follower stop_majority stop_fsd kill_fsd no_quorum rolling)
 # What is over soon: at many moments.
 quick=(kill_leader kill_follower kill_twice kill_minority kill_observer kill_majority kill_all slow clock_member)
 
@@ -171,6 +171,23 @@ nemesis_stop_fsd() {
 	fi
 	# (mountd may have replaced it)
 	kill -CONT "$pid" 2>/dev/null
+}
+
+replaced() {
+	local pid
+	pid=$(fsd_pid "$1") && [ "$pid" != "$2" ]
+}
+
+# Another one takes over, and those who use the mount notice nothing.
+nemesis_kill_fsd() {
+	local name pid
+	some_mount
+	name=$REPLY
+	pid=$(fsd_pid "$name")
+	fault "kill -9 of fsd of $name"
+	kill -KILL "$pid"
+	wait_for 30 replaced "$name" "$pid"
+	ok $? "  mountd has another one"
 }
 
 # One after another, each only when all serve again.

@@ -91,4 +91,22 @@ is "$(grep -vxE '[0-9]*' looked | head -n 3)" "" "  and he never sees an error"
 is "$(grep 'inotify event' mount-B.log)" "" "the log tells of no lost event"
 watch_stop
 
+# Other things are moved from one directory to another all the time.
+mkdir A/m1 A/m2
+: >A/m1/n
+watch_start B/x/y/z events4
+rm stop
+(while [ ! -e stop ]; do mv B/m1/n B/m2/n && mv B/m2/n B/m1/n; done) &
+mover=$!
+for i in $(seq 50); do
+	drop_names
+	echo "$i" >A/x/y/z/again
+	wait_for 10 told 'CLOSE_WRITE.* again' events4 1
+	cat B/x/y/z/again
+done 2>&1 >seen | head -n 3 >looked
+touch stop
+wait $mover
+is "$(cat looked)" "" "nobody who looks the path up sees an error, whatever is moved meanwhile"
+watch_stop
+
 done_testing

@@ -100,7 +100,8 @@ connect_somewhere(struct world *world, struct client *client)
 		    .session = client->session,
 		    .serial = ++client->serial,
 		    .seen = client->seen,
-		    .timeout_ms = TIMEOUT_MS } };
+		    .timeout_ms = TIMEOUT_MS,
+		    .whole = random_one_in(world, 2) } };
 
 	if (client->session != 0)
 		msg.hello.secret = (struct blob){ client->secret, sizeof client->secret };

@@ -82,7 +82,7 @@ struct harness {
 	int notify_refused;
 	bool ready, gone;
 	struct wire_change pushed; /* the last one */
-	int echo_pushed, echo_zab, echo_asked;
+	int echo_pushed, echo_zab, echo_asked, echo_doubted;
 	uint64_t echo_owned;
 	uint32_t timeout_ms;
 };

@@ -532,6 +532,35 @@ test_expired(void **state)
 	assert_int_equal(link_session(h.fsd.link), H_SESSION + 1);
 }
 
+/* Changes would be missed: not yet, somebody else may have them. */
+static void
+test_gap(void **state)
+{
+	int asked = 0;
+
+	(void)state;
+	h_begin(2000, false);
+	h_open(0x100);
+	lose_connection();
+	h_wait_accept();
+	while (h_expect(WIRE_T_HELLO)->hello.whole != 0) {
+		assert_int_equal(h.msg.hello.seen, 0x100);
+		asked++;
+		h_welcome(ERR_GAP, 0, 0x200);
+		h_wait_accept();
+	}
+	assert_in_range(asked, 1, 1000);
+	h_welcome(ERR_OK, H_SESSION, 0x200);
+	h_expect(WIRE_T_RESUME);
+	h_resumed(0x200, 0);
+	h_until_state(LINK_CONNECTED);
+	/* The next time it is asked anew. */
+	lose_connection();
+	h_wait_accept();
+	assert_int_equal(h_expect(WIRE_T_HELLO)->hello.whole, 1);
+	h_teardown(NULL);
+}
+
 static void
 on_closed(void *arg)
 {
@@ -660,6 +689,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_suspended_machine, setup_short, h_teardown),
 		cmocka_unit_test(test_stale_mount),
 		cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_gap),
 		cmocka_unit_test_setup_teardown(test_expired, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close_without_a_leader, h_setup, h_teardown),

@@ -248,6 +248,7 @@ test_abandoned(void **state)
 	attach(SEEN, 0);
 	h_packet();
 	assert_int_equal(h.doubted, 1);
+	assert_int_equal(h.echo_doubted, 1);
 	assert_int_equal(h.fsd.kept->head->link.abandoned, 0);
 }
 
