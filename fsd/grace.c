@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 64 /* threads at a time; who comes then takes the place of whoever came first */
 /*
  * The kernel's second try follows at once, but it may have to wait for a directory's lock, behind a
  * creation that waits for a leader. A thread without a second try sends something else some time.
@@ -21,34 +20,19 @@
 /* From a lookup to the end of the operation, whatever happens. */
 #define GRACE_NS UINT64_C(10000000)
 
-struct grace {
-	uint64_t order;	   /* of the threads' coming */
-	uint64_t began_ns; /* ESTALE was answered */
-	uint64_t what;
-	bool looked_up; /* since then */
-	bool tried;	/* what is to be done was asked for a second time */
-	uint64_t kept_ns;
-	uint64_t syncs; /* that had ended then */
-	bool opened;	/* found, and opened: what comes now is another operation */
-	struct value *value;
-	uint64_t found; /* id, 0: nothing */
-	struct grace_place place;
-	uint64_t created; /* 0: nothing */
-};
-
 struct graces {
-	int32_t tids[SLOTS]; /* apart: each request of the kernel looks for its own */
-	struct grace slots[SLOTS];
-	uint64_t comings;
-	uint64_t syncs;
+	struct grace_kept *kept;
+	struct value
+	    *values[GRACE_SLOTS]; /* what was found; NULL: nothing, or by another process */
 };
 
 struct graces *
-graces_new(void)
+graces_new(struct grace_kept *kept)
 {
 	struct graces *graces = calloc(1, sizeof *graces);
 
 	CHECK(graces != NULL);
+	graces->kept = kept;
 	return graces;
 }
 
@@ -59,57 +43,65 @@ graces_free(struct graces *graces)
 
 	if (graces == NULL)
 		return;
-	for (i = 0; i < SLOTS; i++)
-		value_unref(graces->slots[i].value);
+	for (i = 0; i < GRACE_SLOTS; i++)
+		value_unref(graces->values[i]);
 	free(graces);
 }
 
-static void
-forget(struct grace *slot)
+static struct value **
+value_of(struct graces *graces, const struct grace *slot)
 {
-	value_unref(slot->value);
-	slot->value = NULL;
+	return &graces->values[slot - graces->kept->slots];
+}
+
+static void
+forget(struct graces *graces, const struct grace *slot)
+{
+	struct value **value = value_of(graces, slot);
+
+	value_unref(*value);
+	*value = NULL;
 }
 
 /* NULL: there is nothing to remember of that thread. */
 static struct grace *
 slot_of(const struct fsd *fsd, int32_t tid)
 {
-	struct graces *graces = fsd->graces;
+	struct grace_kept *kept = fsd->graces->kept;
 	size_t i;
 
-	for (i = 0; i < SLOTS; i++)
-		if (graces->tids[i] == tid)
-			return &graces->slots[i];
+	for (i = 0; i < GRACE_SLOTS; i++)
+		if (kept->tids[i] == tid)
+			return &kept->slots[i];
 	return NULL;
 }
 
 static struct grace *
 slot_take(struct fsd *fsd, int32_t tid)
 {
-	struct graces *graces = fsd->graces;
+	struct grace_kept *kept = fsd->graces->kept;
 	struct grace *slot = slot_of(fsd, tid);
 	size_t i, first = 0;
 
 	if (slot != NULL)
 		return slot;
-	for (i = 1; i < SLOTS; i++)
-		if (graces->slots[i].order < graces->slots[first].order)
+	for (i = 1; i < GRACE_SLOTS; i++)
+		if (kept->slots[i].order < kept->slots[first].order)
 			first = i;
-	slot = &graces->slots[first];
-	forget(slot);
-	*slot = (struct grace){ .order = ++graces->comings };
-	graces->tids[first] = tid;
+	slot = &kept->slots[first];
+	forget(fsd->graces, slot);
+	*slot = (struct grace){ .order = ++kept->comings };
+	kept->tids[first] = tid;
 	return slot;
 }
 
 /* On a loaded machine it may take its time, as long as nobody can tell whether it is over. */
 static bool
-holds(const struct graces *graces, const struct grace *slot, uint64_t now_ns)
+holds(struct graces *graces, const struct grace *slot, uint64_t now_ns)
 {
-	if (slot->value == NULL)
+	if (*value_of(graces, slot) == NULL)
 		return false;
-	return now_ns - slot->kept_ns < (slot->syncs == graces->syncs ? DUE_NS : GRACE_NS);
+	return now_ns - slot->kept_ns < (slot->syncs == graces->kept->syncs ? DUE_NS : GRACE_NS);
 }
 
 /* Values are not kept for longer than they may be used. */
@@ -118,9 +110,9 @@ sweep(struct graces *graces, uint64_t now_ns)
 {
 	size_t i;
 
-	for (i = 0; i < SLOTS; i++)
-		if (!holds(graces, &graces->slots[i], now_ns))
-			forget(&graces->slots[i]);
+	for (i = 0; i < GRACE_SLOTS; i++)
+		if (!holds(graces, &graces->kept->slots[i], now_ns))
+			forget(graces, &graces->kept->slots[i]);
 }
 
 bool
@@ -174,7 +166,7 @@ grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino)
 	       (opcode == FUSE_GETATTR || opcode == FUSE_OPEN || opcode == FUSE_READLINK);
 	if (slot->opened || (!same && opcode != FUSE_LOOKUP)) {
 		slot->found = 0;
-		forget(slot);
+		forget(fsd->graces, slot);
 	} else {
 		slot->opened = opcode == FUSE_OPEN;
 	}
@@ -199,10 +191,10 @@ grace_keep(struct fsd *fsd, int32_t tid, uint64_t parent, const char *name, stru
 {
 	struct grace *slot = slot_take(fsd, tid);
 
-	value_unref(slot->value);
+	forget(fsd->graces, slot);
+	*value_of(fsd->graces, slot) = value_ref(value);
 	slot->kept_ns = fsd_now_ns();
-	slot->syncs = fsd->graces->syncs;
-	slot->value = value_ref(value);
+	slot->syncs = fsd->graces->kept->syncs;
 	slot->opened = false;
 	slot->found = value->stat.id;
 	slot->place = (struct grace_place){ .parent = parent,
@@ -219,7 +211,7 @@ grace_get(const struct fsd *fsd, int32_t tid, uint64_t id)
 
 	if (slot == NULL || slot->found != id)
 		return NULL;
-	return holds(fsd->graces, slot, fsd_now_ns()) ? slot->value : NULL;
+	return holds(fsd->graces, slot, fsd_now_ns()) ? *value_of(fsd->graces, slot) : NULL;
 }
 
 const struct grace_place *
@@ -233,7 +225,7 @@ grace_place(const struct fsd *fsd, int32_t tid, uint64_t id)
 void
 grace_synced(struct fsd *fsd)
 {
-	fsd->graces->syncs++;
+	fsd->graces->kept->syncs++;
 }
 
 void

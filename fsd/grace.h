@@ -8,8 +8,8 @@
  * has happened when its lookup did: it was not over yet, so no order is broken.
  * Where that may be too long ago, an open(2) looks for the name here once more.
  *
- * So no program ever sees the ESTALE. A small table by thread; what was lost
- * from it costs no more than an ESTALE that is seen.
+ * So no program ever sees the ESTALE. A small table by thread, kept for a process
+ * that goes on (kept.h) but for the values: it looks for the name once more.
  */
 #ifndef ZABFS_FSD_GRACE_H
 #define ZABFS_FSD_GRACE_H
@@ -25,8 +25,31 @@ struct grace_place {
 	char name[WIRE_NAME_MAX + 1];
 };
 
-/* Aborts without memory. */
-struct graces *graces_new(void);
+#define GRACE_SLOTS 64 /* threads at a time; who comes then takes the place of whoever came first */
+
+struct grace {
+	uint64_t order;	   /* of the threads' coming */
+	uint64_t began_ns; /* ESTALE was answered */
+	uint64_t what;
+	bool looked_up; /* since then */
+	bool tried;	/* what is to be done was asked for a second time */
+	bool opened;	/* found, and opened: what comes now is another operation */
+	uint64_t kept_ns;
+	uint64_t syncs; /* that had ended then */
+	uint64_t found; /* id, 0: nothing */
+	struct grace_place place;
+	uint64_t created; /* 0: nothing */
+};
+
+struct grace_kept {
+	int32_t tids[GRACE_SLOTS]; /* apart: each request of the kernel looks for its own */
+	struct grace slots[GRACE_SLOTS];
+	uint64_t comings;
+	uint64_t syncs;
+};
+
+/* Aborts without memory. kept: borrowed. */
+struct graces *graces_new(struct grace_kept *kept);
 void graces_free(struct graces *graces);
 
 /*
@@ -40,7 +63,7 @@ bool grace_begin(struct fsd *fsd, int32_t tid, uint64_t what);
  */
 bool grace_in_vain(const struct fsd *fsd, int32_t tid);
 /*
- * Each request of the kernel: one that is no part of opening or looking at what was found ends
+ * Each new request of the kernel: one that is no part of opening or looking at what was found ends
  * it.
  */
 void grace_request(struct fsd *fsd, int32_t tid, uint32_t opcode, uint64_t ino);

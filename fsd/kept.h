@@ -14,10 +14,11 @@
 #define ZABFS_FSD_KEPT_H
 
 #include "fsd/fsd.h"
+#include "fsd/grace.h"
 #include "fsd/mounted.h"
 
 /* Another number for each change of what lies in the file: other layouts are refused. */
-#define KEPT_LAYOUT 2
+#define KEPT_LAYOUT 3
 #define KEPT_INODES (1u << 24)
 #define KEPT_HANDLES (1u << 16)
 #define KEPT_INIT_MAX 256
@@ -42,6 +43,7 @@ struct kept_head {
 	struct mounted_id mounted;
 	struct link_kept link;
 	struct echo_kept echo;
+	struct grace_kept graces;
 	struct kept_thread threads[KEPT_THREADS];
 	/* The entries of the answer that is being given, before the kernel has it. */
 	uint64_t given_unique;

@@ -64,7 +64,8 @@ struct link_opening {
 	uint32_t retry_ms; /* until the next round */
 	struct event *timer; /* the next attempt */
 	bool told;	     /* that there is no replica */
-	uint64_t gap_ns;     /* since when nobody is found whose log reaches back; 0: nobody was asked */
+	uint64_t
+	    gap_ns; /* since when nobody is found whose log reaches back; 0: nobody was asked */
 };
 
 struct link {

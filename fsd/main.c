@@ -424,7 +424,7 @@ rooms_make(struct life *life)
 	fsd->inodes = inodes_new(fsd);
 	fsd->handles = handles_new();
 	fsd->qualifieds = qualifieds_new();
-	fsd->graces = graces_new();
+	fsd->graces = graces_new(&fsd->kept->head->graces);
 	fsd->waits = waits_new(fsd);
 	fsd->strays = strays_new(fsd);
 	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)

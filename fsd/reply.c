@@ -217,13 +217,24 @@ reply_value(struct call *call, const struct value *value, int64_t offset, size_t
 	       fuse_reply_buf(req, (const char *)value->data + start, len < left ? len : left) == 0;
 }
 
+static bool
+is_directory(const struct call *call)
+{
+	struct wire_stat last;
+
+	return inode_last(call->fsd, ino_node(call->ino), &last) && S_ISDIR(last.mode);
+}
+
 bool
 reply_vanished(struct call *call)
 {
 	bool in_vain = grace_in_vain(call->fsd, call->tid);
-	bool again = grace_begin(call->fsd, call->tid, call->ino) && call->ino != 0;
+	bool again = grace_begin(call->fsd, call->tid, call->ino) && is_directory(call);
 
-	/* Two tries, and no name was looked up: there is none. */
+	/*
+	 * Two tries, and this thread has looked no name up: there is none. (Of a file it may be that
+	 * it waited for another's look.)
+	 */
 	if (in_vain && (again || inode_is_unnamed(call->fsd, ino_node(call->ino))))
 		return reply_err(call, ENOENT);
 	return reply_err(call, ESTALE);

@@ -572,7 +572,7 @@ h_begin_with(uint32_t timeout_ms, bool stale, const char *second)
 	h.fsd.inodes = inodes_new(&h.fsd);
 	h.fsd.handles = handles_new();
 	h.fsd.qualifieds = qualifieds_new();
-	h.fsd.graces = graces_new();
+	h.fsd.graces = graces_new(&h.fsd.kept->head->graces);
 	h.fsd.waits = waits_new(&h.fsd);
 	h.fsd.strays = strays_new(&h.fsd);
 	assert_non_null(kernel_new(&h.fsd, pair[1], &h_kernel, NULL));
