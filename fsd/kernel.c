@@ -142,7 +142,7 @@ kernel_process(struct kernel *kernel, void *bytes, size_t len)
 		kernel->poll = ((const struct fuse_poll_in *)(header + 1))->kh;
 	if (kernel_is_dead(kernel, header))
 		return;
-	if (!kernel->resent)
+	if (!kernel->resent && !kernel->initiating)
 		grace_request(kernel->fsd, (int32_t)header->pid, header->opcode, header->nodeid);
 	fuse_session_process_buf(kernel->fsd->se, &buf);
 }

@@ -329,6 +329,35 @@ test_trunc(void **state)
 	assert_int_equal(h_answer((unique + 2) | H_RESEND_BIT), 0);
 }
 
+/* ESTALE has been said once: the kernel's second try finds the file, replaced once more. */
+static void
+test_second_try(void **state)
+{
+	struct wire_stat next = h_stat(F + 1, S_IFREG | 0644), now = h_stat(F + 2, S_IFREG | 0644);
+	uint64_t unique;
+
+	(void)state;
+	h_change(WIRE_REMOVE, 0x101, F, S_IFREG | 0644, "f");
+	h_run_ms(2);
+	unique = h_open_send(F, O_RDONLY);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x101, &next, "next");
+	assert_int_equal(h_answer(unique), 0);
+	die();
+	adopt();
+	attach(0x101, F + 1);
+	unique = h_open_send(F + 1, O_RDONLY);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_NONODE, 0x111, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_LOOKUP)->lookup.parent, 1);
+	h_reply(h.msg.lookup.rid, ERR_OK, 0x111, &now, NULL);
+	assert_int_equal(h_expect(WIRE_T_READ)->read.id, F + 2);
+	h_reply(h.msg.read.rid, ERR_OK, 0x111, &now, "now");
+	assert_int_equal(h_answer(unique), 0);
+}
+
 static struct fuse_create_in create_in = { .flags = O_RDWR | O_CREAT, .mode = 0644 };
 
 static uint64_t
@@ -494,6 +523,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reader_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trunc, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_try, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_by_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dead_thread, setup, teardown),
