@@ -15,7 +15,7 @@
 
 struct loop {
 	struct replica *replica;
-	struct event *tick, *completions, *timer;
+	struct event *tick, *completions, *timer, *delivery;
 	uint64_t due_ns; /* of the timer; 0: none */
 };
 
@@ -50,6 +50,32 @@ on_completions(evutil_socket_t fd, short events, void *arg)
 	replica_completions(loop->replica);
 }
 
+static void
+on_delivery(evutil_socket_t fd, short events, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)events;
+	replica_deliver(loop->replica);
+}
+
+void
+loop_deliver(struct loop *loop)
+{
+	static const struct timeval now = { 0, 0 };
+
+	/* By a timer: an event that is made active would be served before any socket. */
+	CHECK(evtimer_add(loop->delivery, &now) == 0);
+}
+
+uint32_t
+loop_rows_max(const struct loop *loop)
+{
+	(void)loop;
+	return DELIVER_ROWS_MAX;
+}
+
 void
 loop_arm(struct loop *loop, uint64_t due_ns)
 {
@@ -81,8 +107,10 @@ events_add(struct loop *loop, struct event_base *base)
 	loop->completions = event_new(
 	    base, store_wake_fd(replica->store), EV_READ | EV_PERSIST, on_completions, loop);
 	loop->timer = evtimer_new(base, on_timer, loop);
+	loop->delivery = evtimer_new(base, on_delivery, loop);
 	return loop->tick != NULL && loop->completions != NULL && loop->timer != NULL &&
-	       event_add(loop->tick, &tick) == 0 && event_add(loop->completions, NULL) == 0;
+	       loop->delivery != NULL && event_add(loop->tick, &tick) == 0 &&
+	       event_add(loop->completions, NULL) == 0;
 }
 
 static struct links *
@@ -185,5 +213,7 @@ loop_free(struct loop *loop)
 		event_free(loop->completions);
 	if (loop->timer != NULL)
 		event_free(loop->timer);
+	if (loop->delivery != NULL)
+		event_free(loop->delivery);
 	free(loop);
 }

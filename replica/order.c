@@ -20,45 +20,6 @@ const char *const order_reasons[ZAB_REASONS] = { "-", "start", "leader-gone", "l
 	"leader-resigned", "old-epoch", "no-quorum", "timeout", "storage", "rollover", "hand-over",
 	"epoch-behind", "protocol", "synchronised" };
 
-static _Noreturn void
-undone(uint64_t zxid)
-{
-	fatal(EX_SOFTWARE,
-	    "what was committed here is not in the history of the leader, or no epoch is left "
-	    "zxid=0x%llx",
-	    (unsigned long long)zxid);
-}
-
-static void
-changed(struct replica *replica, const struct zab_action *action)
-{
-	bool was_serving = replica->serving;
-
-	replica->role = action->role;
-	replica->leader = action->peer;
-	replica->epoch = action->current_epoch;
-	replica->serving = action->phase == ZAB_BROADCAST;
-	replica->leading = replica->serving && action->role == ZAB_LEADING;
-	replica->changed = true;
-	if (!replica->serving) {
-		/* While the disk is full it tries again and again; that was said once. */
-		if (action->role == ZAB_RECOVERING && (was_serving || !replica->disk_full))
-			log_info("looking zxid=0x%llx reason=%s", (unsigned long long)action->zxid,
-			    order_reasons[action->reason]);
-		return;
-	}
-	/* A leader that a quorum follows has all that was committed: or the quorum lies. */
-	if (replica->catch_up != 0)
-		undone(replica->catch_up);
-	replica->disk_full = false;
-	log_info("%s epoch=%llu zxid=0x%llx leader=%u", replica->leading ? "leading" : "following",
-	    (unsigned long long)action->current_epoch, (unsigned long long)action->zxid,
-	    (unsigned)action->peer);
-	if (replica->ready != NULL)
-		replica->ready(replica->ready_arg);
-	replica->ready = NULL;
-}
-
 /* The row of this very event: its payload is the proposer's or the message's. */
 static void
 append(struct replica *replica, const struct zab_action *action, struct blob payload)
@@ -128,6 +89,7 @@ recovering(struct replica *replica)
 		snap_in_abort(replica);
 		replica->in_sync = false;
 	}
+	deliver_stop(replica);
 	rows_drop(replica);
 	prep_reset(replica->prep);
 	if (replica->alone && replica->disk_full)
@@ -182,13 +144,13 @@ act(struct replica *replica, const struct zab_action *action, const struct zab_e
 	case ZAB_LOOK_UP: /* answered when this step's actions are done */
 		break;
 	case ZAB_DELIVER:
-		rows_deliver(replica, action->zxid);
+		deliver_upto(replica, action->zxid);
 		break;
 	case ZAB_CONFIRMED:
 		replica->round_confirmed = action->zxid;
 		break;
 	case ZAB_CHANGED:
-		changed(replica, action);
+		deliver_changed(replica, action);
 		break;
 	case ZAB_RECOVER:
 		recovering(replica);
@@ -199,7 +161,7 @@ act(struct replica *replica, const struct zab_action *action, const struct zab_e
 		    (unsigned)action->peer, (unsigned long long)action->zxid);
 		break;
 	case ZAB_FATAL:
-		undone(action->zxid);
+		deliver_undone(action->zxid);
 	}
 }
 
@@ -263,6 +225,13 @@ run(struct replica *replica, struct zab_event *event, struct blob payload)
 	settle(replica);
 	look_after(replica);
 	loop_arm(replica->loop, zab_timer_ns(replica->zab));
+}
+
+void
+order_deliver(struct replica *replica)
+{
+	deliver_more(replica);
+	look_after(replica);
 }
 
 void

@@ -168,6 +168,12 @@ outbox_message(
 
 	if (conn != peer->conn || conn == 0)
 		return;
+	/* It would hand over requests, and there is no leader yet that takes them. */
+	if (message->type == ZAB_UPTODATE && !replica->leading) {
+		peer->ready = true;
+		peer->uptodate = *message;
+		return;
+	}
 	if (TAILQ_EMPTY(&peer->outbox)) {
 		send_message(replica, peer, message, nothing);
 		return;
@@ -217,18 +223,24 @@ void
 outbox_snap(struct replica *replica, struct peer *peer, const struct zab_action *action)
 {
 	struct parcel parcel = { .type = PARCEL_SNAP, .attempt = action->attempt };
+	struct parcel rows = { .type = PARCEL_ROWS,
+		.attempt = action->attempt,
+		.from = tree_applied(replica->tree),
+		.upto = action->zxid };
 	uint64_t found;
 
 	if (action->conn != peer->conn || action->conn == 0)
 		return;
-	parcel.message = (struct zab_message){
-		.type = ZAB_SNAP, .attempt = action->attempt, .zxid = action->zxid
-	};
+	parcel.message =
+	    (struct zab_message){ .type = ZAB_SNAP, .attempt = action->attempt, .zxid = rows.from };
 	/* What the tree has is in the log, or is its base. */
-	CHECK(action->zxid == tree_applied(replica->tree));
-	CHECK(rows_look_up(replica, action->zxid, &found, &parcel.message.hash));
-	CHECK(found == action->zxid);
+	CHECK(rows.from <= rows.upto);
+	CHECK(rows_look_up(replica, rows.from, &found, &parcel.message.hash));
+	CHECK(found == rows.from);
 	add(peer, &parcel);
+	/* What is delivered, and is not applied yet. */
+	if (rows.from < rows.upto)
+		add(peer, &rows);
 	outbox_run(replica, peer);
 }
 
@@ -237,6 +249,7 @@ outbox_forget(struct replica *replica, struct peer *peer)
 {
 	struct parcel *parcel, *next;
 
+	peer->ready = false;
 	TAILQ_FOREACH_SAFE (parcel, &peer->outbox, next, next)
 		if (parcel->type != PARCEL_MESSAGE ||
 		    (parcel->message.type != ZAB_VOTE && parcel->message.type != ZAB_RESIGN))
@@ -249,8 +262,24 @@ outbox_clear(struct peer *peer)
 {
 	struct parcel *parcel;
 
+	peer->ready = false;
 	while ((parcel = TAILQ_FIRST(&peer->outbox)) != NULL)
 		parcel_free(peer, parcel);
+}
+
+void
+outbox_ready(struct replica *replica)
+{
+	struct peer *peer;
+	uint32_t i;
+
+	for (i = 0; i < replica->npeers; i++) {
+		peer = &replica->peers[i];
+		if (!peer->ready)
+			continue;
+		peer->ready = false;
+		outbox_message(replica, peer, peer->conn, &peer->uptodate);
+	}
 }
 
 bool

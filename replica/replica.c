@@ -182,6 +182,13 @@ replica_completions(struct replica *replica)
 		imager_tick(replica, replica_now_ns());
 }
 
+void
+replica_deliver(struct replica *replica)
+{
+	order_deliver(replica);
+	attend_go_on(replica);
+}
+
 static void
 members(struct replica *replica, const struct conf *conf)
 {

@@ -5,7 +5,7 @@
  *   (net/link) ->  lead.c     lead_take: the leader's, from any member
  *                  write.c    write_prepare: a transaction (tree/prep), proposed (zab)
  *                  order.c    order_run: what zab says is persisted (store), sent (outbox.c)
- *   store      ->  order.c    order_completions: durable -> zab -> delivered (rows.c)
+ *   store      ->  order.c    order_completions: durable -> zab -> delivered (deliver.c)
  *                  write.c    write_deliver: applied (tree), changes, reply
  *
  * Reads are read.c, locks that are waited for await.c, quotas that are exceeded
@@ -54,6 +54,9 @@
 /* Requests that are ahead of the leader's tree (lead.c). */
 #define LEAD_EARLY_MAX 4096
 #define LEAD_EARLY_BYTES_MAX (16u << 20)
+/* Of committed rows, applied in one turn of the loop: everybody else waits so long (rows.c). */
+#define DELIVER_ROWS_MAX 4096u
+#define DELIVER_BYTES_MAX (4u << 20)
 /* Batches for the image's thread: of a pass; of a snapshot, then its connection waits. */
 #define IMAGER_BATCHES_MAX 4u
 #define SNAP_BATCHES_MAX 8u
@@ -91,6 +94,8 @@ struct peer {
 	uint32_t sid;
 	uint64_t conn; /* 0: none */
 	struct parcels outbox;
+	bool ready;		     /* it is up to date, and is told so when this leader is, too */
+	struct zab_message uptodate; /* by this */
 
 	/* What it has told of itself on this connection (status.c). */
 	bool told;
@@ -236,9 +241,13 @@ struct replica {
 	uint64_t sync_op; /* of the last synchronisation's commit */
 	bool in_sync;	  /* a synchronisation is open */
 	bool disk_full;
-	bool recovering;   /* START follows when the log is idle */
-	int64_t time_ns;   /* of the last transaction: the leader's clock never goes back */
-	uint64_t catch_up; /* the tree is fuzzy until it has applied this; 0: it isn't */
+	bool recovering;       /* START follows when the log is idle */
+	int64_t time_ns;       /* of the last transaction: the leader's clock never goes back */
+	uint64_t deliver_upto; /* committed and durable here; the tree comes there in pieces */
+	uint64_t serves_at; /* what the core calls serving begins when it is here; 0: it has … */
+	struct zab_action serving_as; /* … as it said */
+	uint64_t delivery_said_ns;    /* when the log was told how far it is */
+	uint64_t catch_up;	      /* the tree is fuzzy until it has applied this; 0: it isn't */
 
 	struct peer peers[CONF_MEMBERS_MAX];
 	uint32_t npeers;
@@ -287,6 +296,7 @@ int replica_new(
 void replica_free(struct replica *replica);
 void replica_tick(struct replica *replica);		 /* each conf->tick_ms */
 void replica_completions(struct replica *replica);	 /* the store has some */
+void replica_deliver(struct replica *replica);		 /* when loop_deliver has asked for it */
 extern const struct front_handler replica_front_handler; /* arg: the replica */
 extern const struct link_handler replica_link_handler;
 extern const struct http_handler replica_http_handler;
@@ -307,6 +317,10 @@ int loop_new(struct event_base *base, struct replica *replica,
 void loop_free(struct loop *loop);
 /* When order_timer is to be called; UINT64_MAX: not at all. */
 void loop_arm(struct loop *loop, uint64_t due_ns);
+/* replica_deliver is to be called in a later turn. */
+void loop_deliver(struct loop *loop);
+/* How many rows a turn applies at most. */
+uint32_t loop_rows_max(const struct loop *loop);
 
 /* recover.c: store opened, image loaded, log replayed. */
 int recover(
@@ -335,6 +349,15 @@ extern const char *const order_reasons[ZAB_REASONS];
 void order_hand_over(struct replica *replica, uint32_t sid);
 void order_timer(struct replica *replica); /* the core's, when it is due */
 void order_completions(struct replica *replica);
+void order_deliver(struct replica *replica); /* the next piece of what is committed */
+
+/* deliver.c: what is committed, to the tree, in pieces. */
+void deliver_upto(struct replica *replica, uint64_t upto);
+void deliver_more(struct replica *replica); /* the next piece, if there is one */
+void deliver_stop(struct replica *replica);
+/* What the member is. It serves when the tree has what was delivered by now. */
+void deliver_changed(struct replica *replica, const struct zab_action *action);
+_Noreturn void deliver_undone(uint64_t zxid);
 
 /* rows.c: the log as this member has it, what is on its way included. */
 void rows_add(struct replica *replica, const struct store_row *row, uint64_t hash);
@@ -349,7 +372,8 @@ bool rows_has(struct replica *replica, uint64_t zxid);
 /* Each row above `after` until row() says false. False: they are gone already. */
 typedef bool (*rows_each)(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload);
 bool rows_read(struct replica *replica, uint64_t after, rows_each row, void *arg);
-void rows_deliver(struct replica *replica, uint64_t upto);
+/* As much of it as a turn may apply. False: there is more. */
+bool rows_deliver(struct replica *replica, uint64_t upto);
 
 /* message.c: the payload travels beside it. */
 struct wire_zab message_to_wire(const struct zab_message *in);
@@ -366,6 +390,7 @@ void outbox_rows(struct replica *replica, struct peer *peer, const struct zab_ac
 void outbox_snap(struct replica *replica, struct peer *peer, const struct zab_action *action);
 void outbox_forget(struct replica *replica, struct peer *peer);
 void outbox_clear(struct peer *peer);
+void outbox_ready(struct replica *replica); /* this member leads: who waits for that is told */
 void outbox_run(struct replica *replica, struct peer *peer);
 bool outbox_snapping(const struct replica *replica);
 

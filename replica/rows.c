@@ -179,7 +179,23 @@ rows_read(struct replica *replica, uint64_t after, rows_each row, void *arg)
 struct delivery {
 	struct replica *replica;
 	uint64_t upto;
+	uint32_t rows, rows_max;
+	size_t bytes;
 };
+
+static bool
+is_long(const struct delivery *delivery)
+{
+	return delivery->rows >= delivery->rows_max || delivery->bytes >= DELIVER_BYTES_MAX;
+}
+
+static void
+deliver(struct delivery *delivery, uint64_t zxid, struct blob payload)
+{
+	write_deliver(delivery->replica, zxid, payload);
+	delivery->rows++;
+	delivery->bytes += payload.len;
+}
 
 static bool
 deliver_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
@@ -189,37 +205,47 @@ deliver_row(void *arg, uint64_t zxid, uint64_t prev_zxid, struct blob payload)
 	(void)prev_zxid;
 	if (zxid > delivery->upto)
 		return false;
-	write_deliver(delivery->replica, zxid, payload);
-	return zxid != delivery->upto;
+	deliver(delivery, zxid, payload);
+	return zxid != delivery->upto && !is_long(delivery);
 }
 
 /* Rows that an earlier life of this process, or of the role, has left in the store. */
 static void
-deliver_stored(struct replica *replica, uint64_t upto)
+deliver_stored(struct delivery *delivery)
 {
-	struct delivery delivery = { replica, upto };
+	struct replica *replica = delivery->replica;
+	const struct proposal *first = TAILQ_FIRST(&replica->proposals);
+	uint64_t applied = tree_applied(replica->tree), upto = delivery->upto;
 
-	if (tree_applied(replica->tree) >= upto)
+	if (first != NULL && first->prev_zxid <= applied)
 		return;
-	if (!rows_read(replica, tree_applied(replica->tree), deliver_row, &delivery))
-		damaged(tree_applied(replica->tree));
+	if (first != NULL && first->prev_zxid < upto)
+		delivery->upto = first->prev_zxid;
+	if (applied < delivery->upto && !rows_read(replica, applied, deliver_row, delivery))
+		damaged(applied);
+	delivery->upto = upto;
 }
 
-void
+bool
 rows_deliver(struct replica *replica, uint64_t upto)
 {
-	struct proposal *proposal = TAILQ_FIRST(&replica->proposals);
+	struct delivery delivery = {
+		.replica = replica, .upto = upto, .rows_max = loop_rows_max(replica->loop)
+	};
+	struct proposal *proposal;
 
 	CHECK(upto <= replica->durable.last_zxid);
-	if (proposal == NULL || proposal->prev_zxid > tree_applied(replica->tree))
-		deliver_stored(replica,
-		    proposal != NULL && proposal->prev_zxid < upto ? proposal->prev_zxid : upto);
-	while ((proposal = TAILQ_FIRST(&replica->proposals)) != NULL && proposal->zxid <= upto) {
+	deliver_stored(&delivery);
+	while (!is_long(&delivery) && (proposal = TAILQ_FIRST(&replica->proposals)) != NULL &&
+	       proposal->zxid <= upto) {
 		take_out(replica, proposal);
 		figures_delivered(replica, proposal);
-		write_deliver(
-		    replica, proposal->zxid, (struct blob){ proposal->payload, proposal->len });
+		deliver(
+		    &delivery, proposal->zxid, (struct blob){ proposal->payload, proposal->len });
 		free(proposal);
 	}
-	CHECK(tree_applied(replica->tree) == upto);
+	if (tree_applied(replica->tree) == upto)
+		return true;
+	CHECK(tree_applied(replica->tree) < upto && is_long(&delivery));
+	return false;
 }

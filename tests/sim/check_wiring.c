@@ -5,6 +5,18 @@
  */
 #include "tests/sim/sim.h"
 
+/* A turn applies some rows, and no more. */
+static void
+check_piece(struct world *world, struct member *member)
+{
+	if (world->options.piece == 0 || member->dying)
+		return;
+	if (member->piece == 0)
+		fail(world, "member %u applies too much in one turn", member->sid);
+	else
+		member->piece--;
+}
+
 /* The tree at each zxid is the same everywhere. */
 void
 check_tree(struct world *world, struct member *member)
@@ -13,6 +25,7 @@ check_tree(struct world *world, struct member *member)
 	struct history *history = &world->history;
 	uint64_t i, hash = tree_hash(tree);
 
+	check_piece(world, member);
 	if (member->replica->catch_up != 0 || member->dying)
 		return;
 	for (i = history->count; i > 0 && history->rows[i - 1].zxid != tree_applied(tree); i--)

@@ -57,6 +57,28 @@ loop_arm(struct loop *loop, uint64_t due_ns)
 	(void)due_ns; /* member_leave asks the core */
 }
 
+/* A piece takes its time, now and then a long one. */
+void
+loop_deliver(struct loop *loop)
+{
+	struct member *member = the_world->running;
+	uint64_t limit = random_one_in(the_world, 10) ? 300 * MS : MS;
+	struct event *event =
+	    heap_add(the_world, the_world->now + 1 + random_below(the_world, limit), EVENT_DELIVER);
+
+	(void)loop;
+	event->member = (uint32_t)(member - the_world->members);
+	event->life = member->life;
+}
+
+uint32_t
+loop_rows_max(const struct loop *loop)
+{
+	(void)loop;
+	the_world->running->piece = the_world->options.piece;
+	return the_world->options.piece != 0 ? the_world->options.piece : DELIVER_ROWS_MAX;
+}
+
 static void
 say(const char *format, va_list ap)
 {
@@ -129,6 +151,23 @@ trace_message(const struct member *member, uint32_t peer, const struct event *ev
 	    message->vote_sid, roles[message->role], message->flags);
 }
 
+/* It begins with what the tree has, which is a state of the history. */
+static void
+announce_snapshot(const struct member *member, struct event *event)
+{
+	const struct history *history = &the_world->history;
+	uint64_t index = history->count;
+
+	while (index > 0 && history->rows[index - 1].zxid > event->message.zxid)
+		index--;
+	event->index = index;
+	event->state = index == 0 ? 0 : history->states[index - 1];
+	if (event->message.zxid > tree_applied(member->replica->tree) ||
+	    (index == 0 ? 0 : history->rows[index - 1].zxid) != event->message.zxid)
+		fail(the_world, "member %u sends a snapshot at %llx", member->sid,
+		    (unsigned long long)event->message.zxid);
+}
+
 void
 links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_msg *msg,
     struct blob payload)
@@ -147,11 +186,7 @@ links_send(struct links *links, uint32_t peer, uint64_t conn, const struct wire_
 			event.bytes = bytes_new(the_world, payload.data, payload.len);
 		if (event.message.type == ZAB_SNAP) {
 			the_world->coverage[COVER_SNAP]++;
-			event.index = member->index;
-			event.state = member->state;
-			if (event.message.zxid != member->delivered)
-				fail(the_world, "member %u sends a snapshot at %llx", member->sid,
-				    (unsigned long long)event.message.zxid);
+			announce_snapshot(member, &event);
 		}
 		trace_message(member, peer, &event);
 	} else {

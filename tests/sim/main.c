@@ -54,7 +54,8 @@
 	O(big)                                                                                     \
 	O(told)                                                                                    \
 	O(tight)                                                                                   \
-	O(room)
+	O(room)                                                                                    \
+	O(piece)
 
 static const char *progname;
 static const struct options *running;

@@ -126,4 +126,5 @@ options_draw(uint64_t seed, struct options *out)
 		out->sessions = out->clients + (uint32_t)random_below(&dice, 2);
 	if (random_one_in(&dice, 6))
 		out->room = 1 + (uint32_t)random_below(&dice, 200);
+	out->piece = random_one_in(&dice, 2) ? 1 + (uint32_t)random_below(&dice, 3) : 0;
 }

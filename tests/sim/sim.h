@@ -72,6 +72,7 @@ struct options {
 	uint32_t told;	     /* clients read events (told.c) */
 	uint32_t tight;	     /* they limit themselves all the time (quotas.c) */
 	uint32_t room;	     /* bytes, of a leader for what is proposed; 0: as it is */
+	uint32_t piece;	     /* rows that are applied in one turn, at most; 0: as it ships */
 };
 
 enum fault {
@@ -173,6 +174,7 @@ enum event_kind {
 	EVENT_MESSAGE,
 	EVENT_TIMER,
 	EVENT_TICK,
+	EVENT_DELIVER, /* the next piece of what is committed */
 	EVENT_DRAINED, /* its connections take more again */
 	EVENT_DISK,    /* what is in flight is durable */
 	EVENT_IMAGE,   /* an image order is done */
@@ -231,6 +233,7 @@ struct member {
 	bool altered;	 /* and has something else instead */
 	uint32_t life;
 	uint64_t paused_until;
+	uint32_t piece;	  /* rows that it may still apply in this turn, if they are counted */
 	uint64_t timer;	  /* the earliest one set; 0: none */
 	uint64_t crowded; /* its connections take nothing until then; 0: they do */
 	struct replica *replica;

@@ -47,6 +47,7 @@ store_open(const struct store_options *options, struct store **out, char *err, s
 		.next_id = disk->image.next_id };
 	store->last_zxid = disk_last(disk);
 	store->last_hash = disk_last_hash(disk);
+	member->piece = 1; /* what it begins with is looked at once, too */
 	*out = store;
 	return 0;
 }

@@ -227,6 +227,8 @@ converged(struct world *world)
 			return false;
 		zab_status(member->zab, &status);
 		if (status.phase != ZAB_BROADCAST || status.leader != leader->sid ||
+		    !member->replica->serving ||
+		    tree_applied(member->replica->tree) != status.delivered ||
 		    member->index != world->history.count ||
 		    status.delivered != leader->delivered || member->amnesiac ||
 		    (!member->observer && !status.voter))
@@ -312,6 +314,15 @@ timer(struct world *world, struct member *member)
 }
 
 static void
+deliver(struct world *world, struct member *member)
+{
+	if (!member_enter(world, member))
+		return;
+	replica_deliver(member->replica);
+	member_leave(world, member);
+}
+
+static void
 tick(struct world *world, struct member *member)
 {
 	member_event(world, world->conf.tick_ms * MS, EVENT_TICK, member_index(world, member->sid));
@@ -340,6 +351,9 @@ happen(struct world *world, struct event *event)
 		break;
 	case EVENT_TICK:
 		tick(world, member);
+		break;
+	case EVENT_DELIVER:
+		deliver(world, member);
 		break;
 	case EVENT_DRAINED:
 		drained(world, member);
