@@ -35,6 +35,7 @@ feed(struct replica *replica)
 		return;
 	replica->pass = NULL;
 	replica->pass_ending = true;
+	store_need(replica->store, outbox_needed(replica));
 	store_pass_end(
 	    replica->store, applied, tree_next_id(replica->tree), tree_nodes(replica->tree));
 }
@@ -42,15 +43,10 @@ feed(struct replica *replica)
 void
 imager_tick(struct replica *replica, uint64_t now_ns)
 {
-	/*
-	 * A tree that is still fuzzy is no image; while a snapshot is sent the log must
-	 * keep the rows behind it.
-	 */
+	/* A tree that is still fuzzy is no image. */
 	if (replica->pass_ending || replica->catch_up != 0 || replica->snap != NULL)
 		return;
 	if (replica->pass == NULL) {
-		if (outbox_snapping(replica))
-			return;
 		if (now_ns < replica->pass_next_ns || image_dirty(replica->tree) == 0)
 			return;
 		begin(replica);

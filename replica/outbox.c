@@ -3,8 +3,9 @@
  * taken: while the connection has more than LINK_UNSENT_LOW unsent, what
  * follows waits here. Rows wait as a range of the log, not as copies, and
  * ranges, commits and pings that follow each other are one: so what waits for a
- * slow member is some parcels, however long it is slow. Called by order.c, and by
- * replica.c when a connection has room again.
+ * slow member is some parcels, however long it is slow. The log keeps the rows for
+ * it, OUTBOX_ROWS_MAX at most. Called by order.c, and by replica.c when a
+ * connection has room again.
  */
 #include "replica/replica.h"
 
@@ -83,6 +84,14 @@ send_rows(struct replica *replica, struct peer *peer, struct parcel *parcel)
 static bool
 send_snap(struct replica *replica, struct peer *peer, struct parcel *parcel)
 {
+	uint64_t found, hash;
+
+	/* It takes so long that the log does not keep for it what follows: a newer one is shorter. */
+	if (!rows_look_up(replica, parcel->message.zxid, &found, &hash)) {
+		links_close(replica->links, peer->sid, peer->conn,
+		    "the rows behind its snapshot are gone from the log");
+		return false;
+	}
 	if (parcel->snap == NULL) {
 		send_message(replica, peer, &parcel->message, nothing);
 		parcel->snap = snap_out_new(parcel->attempt);
@@ -282,15 +291,20 @@ outbox_ready(struct replica *replica)
 	}
 }
 
-bool
-outbox_snapping(const struct replica *replica)
+uint64_t
+outbox_needed(const struct replica *replica)
 {
+	uint64_t needed = UINT64_MAX, from;
 	const struct parcel *parcel;
 	uint32_t i;
 
 	for (i = 0; i < replica->npeers; i++)
-		TAILQ_FOREACH (parcel, &replica->peers[i].outbox, next)
-			if (parcel->type == PARCEL_SNAP)
-				return true;
-	return false;
+		TAILQ_FOREACH (parcel, &replica->peers[i].outbox, next) {
+			if (parcel->type == PARCEL_MESSAGE)
+				continue;
+			from = parcel->type == PARCEL_SNAP ? parcel->message.zxid : parcel->from;
+			if (from < needed)
+				needed = from;
+		}
+	return needed;
 }

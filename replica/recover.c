@@ -150,6 +150,7 @@ recover(struct replica *replica, const struct replica_options *options, char *er
 		.cluster = options->conf->cluster,
 		.log_rows_min = options->conf->log_rows_min,
 		.log_tree_percent = options->conf->log_tree_percent,
+		.log_rows_sent = OUTBOX_ROWS_MAX,
 	};
 	struct loading loading = {
 		.replica = replica, .said_ns = replica_now_ns(), .what = "image"

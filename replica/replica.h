@@ -57,6 +57,8 @@
 /* Of committed rows, applied in one turn of the loop: everybody else waits so long (rows.c). */
 #define DELIVER_ROWS_MAX 4096u
 #define DELIVER_BYTES_MAX (4u << 20)
+/* Rows that the log keeps longer for who is being sent them; beyond, the connection is closed. */
+#define OUTBOX_ROWS_MAX 2000000u
 /* Batches for the image's thread: of a pass; of a snapshot, then its connection waits. */
 #define IMAGER_BATCHES_MAX 4u
 #define SNAP_BATCHES_MAX 8u
@@ -392,7 +394,8 @@ void outbox_forget(struct replica *replica, struct peer *peer);
 void outbox_clear(struct peer *peer);
 void outbox_ready(struct replica *replica); /* this member leads: who waits for that is told */
 void outbox_run(struct replica *replica, struct peer *peer);
-bool outbox_snapping(const struct replica *replica);
+/* Rows above it are still to be sent to somebody; UINT64_MAX: none are. */
+uint64_t outbox_needed(const struct replica *replica);
 
 /* status.c: what members tell each other of themselves. */
 void status_up(struct replica *replica, struct peer *peer); /* a connection */

@@ -215,7 +215,7 @@ struct work {
 	struct items items;
 	uint64_t rows;
 	size_t bytes;
-	uint64_t trim_applied, trim_nodes;
+	uint64_t trim_applied, trim_nodes, needed;
 	bool stopping, snap_failed;
 };
 
@@ -238,6 +238,7 @@ take(struct store *store, struct work *work)
 		if (store->trim_tree == store->log_durable.meta.tree)
 			work->trim_applied = store->trim_applied;
 		work->trim_nodes = store->trim_nodes;
+		work->needed = store->needed;
 		store->trim_applied = 0;
 	}
 	work->stopping = store->log_stopping;
@@ -291,7 +292,7 @@ log_main(void *arg)
 		take(store, &work);
 		idle = STAILQ_EMPTY(&work.items);
 		if (work.trim_applied != 0)
-			trim_begin(store, work.trim_applied, work.trim_nodes);
+			trim_begin(store, work.trim_applied, work.trim_nodes, work.needed);
 		if (work.snap_failed)
 			fail(store);
 		write_items(store, &work.items);

@@ -279,6 +279,14 @@ store_pass_end(struct store *store, uint64_t applied, uint64_t next_id, uint64_t
 }
 
 void
+store_need(struct store *store, uint64_t after)
+{
+	pthread_mutex_lock(&store->log_mutex);
+	store->needed = after;
+	pthread_mutex_unlock(&store->log_mutex);
+}
+
+void
 store_pass_abort(struct store *store)
 {
 	struct image_order order = { .type = ORDER_ABORT };

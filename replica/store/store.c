@@ -368,6 +368,8 @@ store_open(const struct store_options *options, struct store **out, char *err, s
 	store->lock_fd = store->highwater_fd = -1;
 	store->log_rows_min = options->log_rows_min;
 	store->log_tree_percent = options->log_tree_percent;
+	store->log_rows_sent = options->log_rows_sent;
+	store->needed = UINT64_MAX;
 	store->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	CHECK(store->wake_fd >= 0);
 	pthread_mutex_init(&store->done_mutex, NULL);

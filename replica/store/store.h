@@ -43,6 +43,7 @@ struct store_options {
 	const char *cluster;	   /* likewise */
 	uint64_t log_rows_min;	   /* rows kept for DIFF, at least */
 	uint32_t log_tree_percent; /* or this share of the tree's nodes, if that is more */
+	uint64_t log_rows_sent;	   /* beyond that, for members that are being sent them: at most */
 };
 
 /* What the log's transactions have made durable. */
@@ -218,9 +219,15 @@ uint32_t store_pass_queued(const struct store *store);
 /*
  * The end of a pass: `applied` and `next_id` are recorded and everything is
  * fsynced; then the log drops rows at or below `applied`, but keeps
- * max(log_rows_min, log_tree_percent of nodes). STORE_PASSED follows.
+ * max(log_rows_min, log_tree_percent of nodes), and what store_need has said.
+ * STORE_PASSED follows.
  */
 void store_pass_end(struct store *store, uint64_t applied, uint64_t next_id, uint64_t nodes);
+/*
+ * A member is being sent the rows above `after`: from the next pass's end on they are kept, unless
+ * the log has log_rows_sent more than it keeps otherwise. UINT64_MAX: nobody is.
+ */
+void store_need(struct store *store, uint64_t after);
 /* The pass ends here; nothing follows. What was written of it stays. */
 void store_pass_abort(struct store *store);
 

@@ -115,6 +115,7 @@ struct store {
 	struct store_state state;
 	uint64_t log_rows_min;
 	uint32_t log_tree_percent;
+	uint64_t log_rows_sent;
 
 	pthread_mutex_t done_mutex;
 	struct dones dones;
@@ -144,6 +145,7 @@ struct store {
 	size_t queued_bytes;
 	uint64_t trim_applied, trim_nodes; /* asked for by the image thread; 0: nothing */
 	uint32_t trim_tree;		   /* for which tree file */
+	uint64_t needed;		   /* store_need's */
 	uint32_t snap_ready, snap_failed;  /* the image thread's word on a tree file */
 	bool log_stopping, log_sleeping;
 
@@ -246,7 +248,7 @@ void log_undo(struct store *store);
 void log_report(struct store *store, enum store_done_type type);
 
 /* trim.c, on the log thread */
-void trim_begin(struct store *store, uint64_t applied, uint64_t nodes);
+void trim_begin(struct store *store, uint64_t applied, uint64_t nodes, uint64_t needed);
 void trim_some(struct store *store);
 
 /* sync.c, on the log thread */

@@ -36,12 +36,19 @@ cut_at(struct store *store, uint64_t keep)
 }
 
 void
-trim_begin(struct store *store, uint64_t applied, uint64_t nodes)
+trim_begin(struct store *store, uint64_t applied, uint64_t nodes, uint64_t needed)
 {
 	uint64_t keep = nodes * store->log_tree_percent / 100, cut;
 
-	cut = cut_at(store, keep > store->log_rows_min ? keep : store->log_rows_min);
-	store->trim_to = cut < applied ? cut : applied;
+	if (keep < store->log_rows_min)
+		keep = store->log_rows_min;
+	cut = cut_at(store, keep);
+	if (cut > applied)
+		cut = applied;
+	/* Who is being sent them has them longer, but not without end. */
+	if (needed < cut && store->log_durable.rows <= keep + store->log_rows_sent)
+		cut = needed;
+	store->trim_to = cut;
 }
 
 static enum db_result

@@ -59,8 +59,8 @@ check_outbox(struct world *world, const struct member *member)
 	uint32_t i;
 
 	zab_status(member->zab, &status);
-	if (status.role != ZAB_LEADING && outbox_snapping(replica))
-		fail(world, "member %u goes on to send a snapshot", member->sid);
+	if (status.role != ZAB_LEADING && outbox_needed(replica) != UINT64_MAX)
+		fail(world, "member %u goes on to send its history", member->sid);
 	for (i = 0; i < replica->npeers && member->crowded == 0; i++) {
 		const struct peer *peer = &replica->peers[i];
 
@@ -69,6 +69,18 @@ check_outbox(struct world *world, const struct member *member)
 			fail(world, "what member %u has to say to %u waits for nothing",
 			    member->sid, peer->sid);
 	}
+}
+
+/* Whatever else is going on, what has changed goes to the image when it is time. */
+void
+check_pass(struct world *world, const struct member *member)
+{
+	const struct replica *replica = member->replica;
+
+	if (!member->dying && replica->pass == NULL && !replica->pass_ending &&
+	    replica->catch_up == 0 && replica->snap == NULL &&
+	    replica->pass_next_ns <= world->now && image_dirty(replica->tree) != 0)
+		fail(world, "member %u begins no pass", member->sid);
 }
 
 /* No leader opens more of them than there may be. */

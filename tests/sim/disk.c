@@ -312,11 +312,16 @@ void
 disk_trim(struct world *world, struct member *member)
 {
 	struct disk *disk = &member->disk;
-	uint32_t drop = above(disk, disk->image.applied);
+	uint32_t drop = above(disk, disk->image.applied),
+		 needed = above(disk, member->store.needed);
 
-	if (drop <= world->options.keep_rows)
+	drop -= drop <= world->options.keep_rows ? drop : world->options.keep_rows;
+	if (needed < drop && disk->nrows > world->options.keep_rows + SENT_MAX)
+		disk->cut_short = true;
+	else if (needed < drop)
+		drop = needed;
+	if (drop == 0)
 		return;
-	drop -= world->options.keep_rows;
 	disk->base_zxid = disk->rows[drop - 1].zxid;
 	disk->base_hash = disk->rows[drop - 1].hash;
 	memmove(disk->rows, disk->rows + drop, (disk->nrows - drop) * sizeof *disk->rows);

@@ -246,6 +246,8 @@ links_close(struct links *links, uint32_t peer, uint64_t conn, const char *why)
 	    member->conn_to[member_index(the_world, peer)] != conn)
 		return;
 	trace(the_world, "%u closes the connection to %u: %s", member->sid, peer, why);
+	if (strstr(why, "behind its snapshot") != NULL && !member->disk.cut_short)
+		fail(the_world, "member %u has not kept the rows behind its snapshot", member->sid);
 	net_close(the_world, (uint32_t)(member - the_world->members), conn);
 }
 

@@ -31,6 +31,7 @@
 
 #define MEMBERS_MAX 9
 #define CLIENTS_MAX 4
+#define SENT_MAX 30	  /* rows that a log keeps for who is being sent them */
 #define OUTSTANDING_MAX 4 /* requests of a client */
 #define NAMES 10	  /* what they use: client.c */
 #define MADE 4		  /* of a sequence, that a client remembers */
@@ -155,7 +156,8 @@ struct disk {
 	struct image_order *images;
 	uint32_t nimages, images_space;
 	bool image_failed;
-	bool failing; /* whatever is asked of it next */
+	bool cut_short; /* it has dropped what somebody was being sent */
+	bool failing;	/* whatever is asked of it next */
 	uint64_t full_until, slow_until;
 };
 
@@ -217,6 +219,7 @@ struct store {
 	struct store_done done[64];
 	uint32_t first, last;
 	uint64_t last_zxid, last_hash;
+	uint64_t needed; /* rows above it are kept, SENT_MAX of them at most */
 };
 
 struct member {
@@ -636,6 +639,7 @@ void check_epoch(struct world *world, struct member *member, const struct zab_ac
 void check_tree(struct world *world, struct member *member);
 void check_snapshot(struct world *world, struct member *member, uint64_t index, uint64_t state);
 void check_outbox(struct world *world, const struct member *member);
+void check_pass(struct world *world, const struct member *member);
 void check_sessions(struct world *world, const struct member *member);
 void check_attended(struct world *world, const struct member *member);
 /* Somebody was told that the member leads, having asked for it then. */

@@ -45,6 +45,7 @@ store_open(const struct store_options *options, struct store **out, char *err, s
 		.applied = disk->image.applied,
 		.image_upto = disk->image.upto,
 		.next_id = disk->image.next_id };
+	store->needed = UINT64_MAX;
 	store->last_zxid = disk_last(disk);
 	store->last_hash = disk_last_hash(disk);
 	member->piece = 1; /* what it begins with is looked at once, too */
@@ -283,6 +284,12 @@ store_pass_end(struct store *store, uint64_t applied, uint64_t next_id, uint64_t
 	(void)store;
 	(void)nodes;
 	image_order(the_world, self(), &order_);
+}
+
+void
+store_need(struct store *store, uint64_t after)
+{
+	store->needed = after;
 }
 
 void

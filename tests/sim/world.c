@@ -329,6 +329,7 @@ tick(struct world *world, struct member *member)
 	if (!member_enter(world, member))
 		return;
 	replica_tick(member->replica);
+	check_pass(world, member);
 	member_leave(world, member);
 }
 

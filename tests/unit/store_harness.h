@@ -40,7 +40,8 @@ options(bool found)
 		.member = 1,
 		.cluster = "c",
 		.log_rows_min = 100,
-		.log_tree_percent = 10 };
+		.log_tree_percent = 10,
+		.log_rows_sent = 1000 };
 }
 
 static inline struct store *

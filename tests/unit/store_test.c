@@ -306,6 +306,30 @@ test_retention(void **state)
 	assert_int_equal(base_of(store), 3500);
 }
 
+/* Who is being sent rows has them longer than the others, but not however many they become. */
+static void
+test_rows_that_are_being_sent(void **state)
+{
+	struct store *store = open_store(true);
+
+	(void)state;
+	append_rows(store, 1, 1100);
+	store_need(store, 300);
+	pass(store, 1100, store_batch_new());
+	has_rows(store, 800);
+	assert_int_equal(base_of(store), 300);
+	store = open_store(false);
+	/* What is needed less far back than the rest is kept for is no reason to keep less. */
+	store_need(store, 1090);
+	pass(store, 1100, store_batch_new());
+	has_rows(store, 100);
+	store_need(store, 1000);
+	append_rows(store, 1101, 2101);
+	pass(store, 2101, store_batch_new());
+	has_rows(store, 100);
+	assert_int_equal(base_of(store), 2001);
+}
+
 /* A child appends and says on a pipe what is durable; it is killed in the middle. */
 static void
 crash_child(int out, uint64_t first)
@@ -464,6 +488,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_a_flipped_bit_in_the_image_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rows_that_are_being_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kill_9, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_crowd_in_a_synchronisation, setup, teardown),
