@@ -149,19 +149,13 @@ take_doubt(struct replica *replica)
 	return doubt;
 }
 
-void
-lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+/* Of a session that the tree knows, or never will. */
+static void
+take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
     const struct wire_msg *msg)
 {
-	struct attendance *attendance;
+	struct attendance *attendance = attend_find(replica, session);
 
-	if (is_early(replica, session)) {
-		/* A ping is not answered: the next one may be. */
-		if (!keep(replica, member, session, serial, msg) && msg->type != WIRE_T_PING)
-			lead_reply(replica, member, session, serial, msg, ERR_BUSY, 0);
-		return;
-	}
-	attendance = attend_find(replica, session);
 	if (tree_session(replica->tree, session) == NULL || attendance == NULL) {
 		lead_reply(replica, member, session, serial, msg, ERR_EXPIRED, 0);
 		return;
@@ -186,6 +180,19 @@ lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t s
 	default:
 		write_prepare(replica, member, session, serial, msg);
 	}
+}
+
+void
+lead_take(struct replica *replica, uint32_t member, uint64_t session, uint64_t serial,
+    const struct wire_msg *msg)
+{
+	if (is_early(replica, session)) {
+		/* A ping is not answered: the next one may be. */
+		if (!keep(replica, member, session, serial, msg) && msg->type != WIRE_T_PING)
+			lead_reply(replica, member, session, serial, msg, ERR_BUSY, 0);
+		return;
+	}
+	take(replica, member, session, serial, msg);
 	lead_run(replica);
 }
 
@@ -344,7 +351,7 @@ run_early(struct replica *replica)
 		zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE);
 		CHECK(zone != NULL);
 		if (wire_unpack(early->packed, early->len, zone, &msg) == 0)
-			lead_take(replica, early->member, early->session, early->serial, &msg);
+			take(replica, early->member, early->session, early->serial, &msg);
 		msgpack_zone_free(zone);
 		free(early);
 	}
