@@ -53,11 +53,12 @@ TAILQ_HEAD(link_requests, link_request);
 
 /* On its way to be the session's connection. */
 struct link_opening {
-	size_t address;	   /* that is tried, or will be next */
-	size_t left;	   /* of the round, with that one */
-	size_t silent;	   /* the last one that let us wait in vain; LINK_NOBODY */
-	uint64_t begun_ns; /* this attempt */
-	struct dial *dial; /* connecting */
+	size_t address;		     /* that is tried, or will be next */
+	size_t left;		     /* of the round, with that one */
+	size_t silent;		     /* the last one that let us wait in vain; LINK_NOBODY */
+	uint64_t begun_ns;	     /* this attempt */
+	struct resolver **resolvers; /* each address's */
+	struct dial *dial;	     /* connecting */
 	struct conn *conn; /* HELLO is sent; both NULL: the timer runs, or nobody else is wanted */
 	uint64_t hello_ns; /* sent */
 	uint32_t limit_ms; /* of an attempt */

@@ -10,7 +10,9 @@
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
+#include "replica/lib/resolve.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -266,7 +268,7 @@ on_timer(evutil_socket_t fd, short events, void *arg)
 	}
 	opening->begun_ns = fsd_now_ns();
 	opening->dial = dial_new(link->base, link->options.addresses[opening->address].text,
-	    limit_ms(link), on_dialed, link);
+	    opening->resolvers[opening->address], limit_ms(link), on_dialed, link);
 }
 
 void
@@ -304,7 +306,12 @@ void
 link_open_init(struct link *link)
 {
 	struct link_opening *opening = &link->opening;
+	size_t i;
 
+	opening->resolvers = calloc(link->options.naddresses, sizeof(struct resolver *));
+	CHECK(opening->resolvers != NULL);
+	for (i = 0; i < link->options.naddresses; i++)
+		opening->resolvers[i] = resolver_new();
 	impatient(opening);
 	opening->silent = LINK_NOBODY;
 	begin_round(link);
@@ -317,6 +324,11 @@ link_open_init(struct link *link)
 void
 link_open_free(struct link *link)
 {
+	size_t i;
+
 	forget(link);
+	for (i = 0; i < link->options.naddresses; i++)
+		resolver_free(link->opening.resolvers[i]);
+	free(link->opening.resolvers);
 	event_free(link->opening.timer);
 }

@@ -26,7 +26,7 @@ struct dial {
 	void *arg;
 
 	struct event *event; /* the beginning; then of fd, or the limit of the name */
-	struct resolve *resolve;
+	struct resolver *resolver;
 	struct addrinfo *found, *next;
 	int fd;
 	const char *why;
@@ -36,7 +36,7 @@ static void
 dial_free(struct dial *dial)
 {
 	event_free(dial->event);
-	resolve_cancel(dial->resolve);
+	resolver_cancel(dial->resolver);
 	if (dial->found != NULL)
 		freeaddrinfo(dial->found);
 	if (dial->fd >= 0)
@@ -129,7 +129,6 @@ on_found(void *arg, int error, struct addrinfo *addresses)
 {
 	struct dial *dial = arg;
 
-	dial->resolve = NULL;
 	event_del(dial->event);
 	if (error != 0)
 		dial->why = gai_strerror(error);
@@ -164,8 +163,7 @@ dial_name(struct dial *dial)
 		return;
 	}
 	dial->found = NULL;
-	dial->resolve = resolve_new(dial->base, &name, on_found, dial);
-	if (dial->resolve == NULL) {
+	if (!resolver_ask(dial->resolver, dial->base, &name, on_found, dial)) {
 		dial->why = "nothing to look up its name with";
 		end(dial, -1);
 		return;
@@ -203,7 +201,7 @@ on_begin(evutil_socket_t fd, short what, void *arg)
 }
 
 struct dial *
-dial_new(struct event_base *base, const char *address, uint32_t limit_ms,
+dial_new(struct event_base *base, const char *address, struct resolver *resolver, uint32_t limit_ms,
     void (*done)(void *arg, int fd, const char *why), void *arg)
 {
 	struct dial *dial = calloc(1, sizeof *dial);
@@ -211,6 +209,7 @@ dial_new(struct event_base *base, const char *address, uint32_t limit_ms,
 	CHECK(dial != NULL);
 	dial->base = base;
 	dial->address = address;
+	dial->resolver = resolver;
 	dial->limit.tv_sec = limit_ms / 1000;
 	dial->limit.tv_usec = limit_ms % 1000 * 1000;
 	dial->done = done;

@@ -41,8 +41,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	peer->dial.began_ms = link_now_ms();
-	peer->dial.dial =
-	    dial_new(peer->links->base, peer->address, LINK_OPENING_MS, on_dialed, peer);
+	peer->dial.dial = dial_new(peer->links->base, peer->address, peer->dial.resolver,
+	    LINK_OPENING_MS, on_dialed, peer);
 }
 
 void
@@ -75,6 +75,7 @@ link_dial_new(struct link_peer *peer, char *err, size_t errlen)
 		snprintf(err, errlen, "%s: no memory", peer->address);
 		return false;
 	}
+	peer->dial.resolver = resolver_new();
 	link_dial_again(peer);
 	return true;
 }
@@ -84,6 +85,8 @@ link_dial_shut(struct link_peer *peer)
 {
 	dial_cancel(peer->dial.dial);
 	peer->dial.dial = NULL;
+	resolver_free(peer->dial.resolver);
+	peer->dial.resolver = NULL;
 	if (peer->dial.timer != NULL)
 		event_free(peer->dial.timer);
 	peer->dial.timer = NULL;

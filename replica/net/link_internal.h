@@ -15,6 +15,7 @@
 #include "replica/lib/address.h"
 #include "replica/lib/conn.h"
 #include "replica/lib/dial.h"
+#include "replica/lib/resolve.h"
 #include "replica/net/acceptor.h"
 #include "replica/net/link.h"
 
@@ -51,8 +52,9 @@ struct link {
 /* The way to a peer that is dialed. */
 struct link_dial {
 	struct event *timer; /* the next attempt */
-	struct dial *dial;   /* the present one */
-	struct link *link;   /* connected, not yet up */
+	struct resolver *resolver;
+	struct dial *dial; /* the present one */
+	struct link *link; /* connected, not yet up */
 	uint64_t began_ms;
 };
 
