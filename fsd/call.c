@@ -32,6 +32,7 @@ call_new(struct fsd *fsd, fuse_req_t req)
 	call->rid = kernel_rid(fsd->kernel);
 	call->started_ns = fsd_now_ns();
 	if (req != NULL) {
+		call->resent = kernel_is_resent(fsd->kernel);
 		call->tid = fuse_req_ctx(req)->pid;
 		interrupt_watch(call);
 	}
@@ -125,7 +126,7 @@ call_send(struct call *call, struct wire_msg *msg, call_done done)
 	msg->getattr.rid = call->rid;
 	call->type = msg->type;
 	call->done = done;
-	call->request = link_request(call->fsd->link, msg, answered, call);
+	call->request = link_request(call->fsd->link, msg, call->resent, answered, call);
 }
 
 void

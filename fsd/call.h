@@ -48,6 +48,7 @@ struct call {
 	fuse_req_t req; /* NULL: nobody waits any longer */
 	uint64_t rid;	/* of a write: the kernel's id of the request */
 	int32_t tid;
+	bool resent; /* a process before us may have sent its writes */
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
 	bool locks;		/* of a RELEASE: there is a lock to be taken back */

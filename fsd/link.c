@@ -36,7 +36,7 @@ go_on(struct link *link)
 {
 	const struct link_kept *kept = link->kept;
 
-	link->session = kept->session;
+	link->session = link->inherited = kept->session;
 	memcpy(link->secret, kept->secret, sizeof link->secret);
 	link->timeout_ms = kept->timeout_ms;
 	link->seen = kept->seen;
@@ -78,7 +78,7 @@ static int
 all_dead(struct link *link, const struct link_request *request)
 {
 	(void)link;
-	return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
+	return link_is_doubtful(request) ? ERR_UNKNOWN : ERR_NOQUORUM;
 }
 
 void

@@ -37,8 +37,9 @@ struct link_request {
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
+	bool resent; /* a process before us may have sent it, in the session that it left */
 	bool
-	    doubtful; /* was on a connection that ended: may have been executed, whatever is said now */
+	    doubtful; /* on a connection that ended: may have been executed, whatever is said now */
 	TAILQ_ENTRY(link_request) barrier;
 	uint64_t barrier_parent;
 	bool is_barrier;
@@ -86,6 +87,7 @@ struct link {
 	uint32_t replica;
 	uint64_t seen;
 	bool seen_known;	     /* before the first WELCOME there is nothing to have seen */
+	uint64_t inherited;	     /* the session that another process left; 0: none */
 	bool doubt;		     /* what another process gave up may have been executed */
 	struct link_kept *kept, own; /* the options', or else our own */
 
@@ -136,6 +138,10 @@ void link_drop(struct link *link, const char *why);
 void link_expire(struct link *link);
 
 /* link_queue.c */
+/* It is a write, and may have been executed. */
+bool link_is_doubtful(const struct link_request *request);
+/* A process before us may have executed it, in a session that is over: never sent in another one. */
+bool link_is_of_old(const struct link *link, const struct link_request *request);
 /* Whether anything is to be sent. */
 bool link_waits(const struct link *link);
 void link_pump(struct link *link);

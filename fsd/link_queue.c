@@ -148,12 +148,13 @@ take_out(struct link *link, struct link_request *request)
 }
 
 struct link_request *
-link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg)
+link_request(struct link *link, const struct wire_msg *msg, bool resent, link_done done, void *arg)
 {
 	struct link_request *request = copy(msg);
 	PPvoid_t slot;
 
 	request->write = wire_is_write(msg->type);
+	request->resent = request->doubtful = resent && request->write;
 	request->rid = request->write ? msg->getattr.rid : (++link->reads | LINK_READ_BIT);
 	CHECK((request->rid & LINK_READ_BIT) == 0 || !request->write);
 	set_rid(&request->msg, request->rid);
@@ -170,7 +171,8 @@ link_request(struct link *link, const struct wire_msg *msg, link_done done, void
 	TAILQ_INSERT_TAIL(waiting_of(link, request), request, next);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
-	if (!request->wired && link_get_state(link) == LINK_SUSPENDED)
+	if (!request->wired &&
+	    (link_get_state(link) == LINK_SUSPENDED || link_is_of_old(link, request)))
 		event_active(link->clock, EV_TIMEOUT, 1);
 	return request;
 }
@@ -184,6 +186,18 @@ link_barrier(struct link *link, struct link_request *request, uint64_t parent)
 	TAILQ_INSERT_TAIL(&link->barriers, request, barrier);
 }
 
+bool
+link_is_doubtful(const struct link_request *request)
+{
+	return request->write && (request->number != 0 || request->doubtful);
+}
+
+bool
+link_is_of_old(const struct link *link, const struct link_request *request)
+{
+	return request->resent && link->session != link->inherited;
+}
+
 void
 link_bind(struct link_request *request)
 {
@@ -193,7 +207,7 @@ link_bind(struct link_request *request)
 bool
 link_cancel(struct link *link, struct link_request *request)
 {
-	if (request->wired || request->number != 0)
+	if (request->wired || link_is_doubtful(request))
 		return false;
 	take_out(link, request);
 	free(request);
@@ -281,6 +295,8 @@ link_may_be_old(const struct link *link, const struct link_request *request)
 static bool
 may_send(const struct link *link, const struct link_request *request)
 {
+	if (link_is_of_old(link, request))
+		return false;
 	if (request->write && request->number == 0)
 		return !window_full(link) && !behind_barrier(link, request);
 	if (request->write || request->msg.type == WIRE_T_REPORT)
