@@ -44,6 +44,8 @@ call_free(struct call *call)
 {
 	CHECK(call->request == NULL && call->req == NULL);
 	interrupt_forget(call);
+	if (call->holds != 0)
+		link_unhold(call->fsd->link, call->holds);
 	free(call);
 }
 
@@ -117,6 +119,13 @@ bool
 call_would_make(const struct call *call, const struct wire_stat *stat)
 {
 	return modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link));
+}
+
+void
+call_hold(struct call *call, uint64_t rid)
+{
+	call->holds = rid;
+	link_hold(call->fsd->link, rid);
 }
 
 void

@@ -47,6 +47,7 @@ struct call {
 	struct fsd *fsd;
 	fuse_req_t req; /* NULL: nobody waits any longer */
 	uint64_t rid;	/* of a write: the kernel's id of the request */
+	uint64_t holds; /* the rid of call_hold, 0: none */
 	int32_t tid;
 	bool resent; /* a process before us may have sent its writes */
 	uint64_t started_ns;
@@ -97,6 +98,12 @@ void call_free(struct call *call);
 
 /* Whether the node is what the call's modifier would have created. */
 bool call_would_make(const struct call *call, const struct wire_stat *stat);
+
+/*
+ * What is sent next is a read, and a write with this rid may follow: no later write goes before
+ * that (link_hold).
+ */
+void call_hold(struct call *call, uint64_t rid);
 
 /* Sends msg (a write's rid is filled in) and calls done with the answer, later. */
 void call_send(struct call *call, struct wire_msg *msg, call_done done);

@@ -67,6 +67,7 @@ link_new(struct event_base *base, const struct link_options *options,
 	TAILQ_INIT(&link->waiting[true]);
 	TAILQ_INIT(&link->wired);
 	TAILQ_INIT(&link->barriers);
+	TAILQ_INIT(&link->holds);
 	link->again = evtimer_new(base, on_again, link);
 	CHECK(link->again != NULL);
 	link_open_init(link);
@@ -93,6 +94,7 @@ link_free(struct link *link)
 	/* An answer may make a handler ask for more. */
 	while (link_waits(link))
 		link_fail(link, all_dead);
+	CHECK(TAILQ_EMPTY(&link->holds));
 	event_free(link->again);
 	event_free(link->clock);
 	JudyLFreeArray(&link->by_rid, PJE0);
@@ -176,7 +178,7 @@ link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), vo
 struct link_figures
 link_figures(const struct link *link)
 {
-	struct link_figures figures = { .requests = link->orders,
+	struct link_figures figures = { .requests = link->requests,
 		.attachments = link->attachments };
 	const struct link_request *request;
 	int write;

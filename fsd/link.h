@@ -107,6 +107,13 @@ struct link_request *link_request(
 void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
 
 /*
+ * The write with this rid is to come, when its caller has read something: writes that are asked for
+ * later wait for it, until link_request has it, or there will be none (which may be said of any rid).
+ */
+void link_hold(struct link *link, uint64_t rid);
+void link_unhold(struct link *link, uint64_t rid);
+
+/*
  * This write is for the session that there is: in a later one it is not executed, and fails with
  * ERR_EXPIRED. (Others that were not sent yet go on.)
  */

@@ -2,7 +2,8 @@
  * Shared by the link's files: link.c (the session and its interface),
  * link_open.c (the way to a replica, until it welcomes us), link_conn.c (the
  * connection that the session is attached to), link_queue.c (requests and
- * answers), link_clock.c (deadlines and pings). Nobody else includes it.
+ * answers), link_order.c (who waits for whom), link_clock.c (deadlines and
+ * pings). Nobody else includes it.
  *
  * A request is in one of the two queues `waiting` or, once it is on the present
  * connection, in `wired`. Writes are in the order of link_request in both. What is
@@ -103,9 +104,10 @@ struct link {
 	    wired_reads; /* bytes that the answers may have, at most LINK_WIRED_MAX or one read */
 	size_t wired_writes;		     /* bytes of data, likewise */
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
+	TAILQ_HEAD(, link_hold) holds;	     /* writes that are to come, in order */
 	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
-	uint64_t orders, numbers, reads;
+	uint64_t requests, orders, numbers, reads;
 	uint64_t attachments;
 	uint64_t rid_last;
 
@@ -156,6 +158,13 @@ void link_unwire(struct link *link);
 /* Ends those for which `dead` says a code. */
 void link_fail(
     struct link *link, int (*dead)(struct link *link, const struct link_request *request));
+
+/* link_order.c */
+bool link_is_behind_barrier(const struct link *link, const struct link_request *request);
+/* The write is here, and holds nobody back any more. Its order, 0: it was not held for. */
+uint64_t link_hold_take(struct link *link, uint64_t rid);
+/* Whether it comes behind a write that is to come. */
+bool link_is_held_back(const struct link *link, const struct link_request *write);
 
 /* link_clock.c */
 void link_clock_init(struct link *link);

@@ -185,6 +185,75 @@ test_stream(void **state)
 	assert_int_equal(h_answer(h_fsync_send(ino, fh)), -ETIMEDOUT);
 }
 
+static uint64_t
+ttl(void)
+{
+	struct modifier modifier = { .owner = WIRE_TTL, .ttl_ms = 5000 };
+	uint64_t ino = qualified_ino(&h.fsd, INO_MODIFIER, 1, &modifier);
+
+	inode_ref(&h.fsd, ino);
+	return ino;
+}
+
+/*
+ * It is asked first whether there is such a node. Not any more, where the first process has removed
+ * it: so the replica is asked what became of that.
+ */
+static void
+removed_twice(int code, int errnum)
+{
+	struct wire_stat stat = h_stat(32, S_IFREG | 0644);
+	uint64_t ino = ttl(), unique = h_request(FUSE_UNLINK, ino, "f", 2);
+
+	stat.owner = WIRE_OWNER_TTL | 5000;
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, SEEN, &stat, NULL);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 32);
+	die();
+	again(FUSE_UNLINK, unique, ino, "f", 2);
+	adopt();
+	attach(SEEN, 0);
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_NONODE, 0x111, NULL, NULL);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.rid, H_RID(unique));
+	assert_int_equal(h.msg.delete.id, UINT64_MAX);
+	h_reply(unique, code, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(unique | H_RESEND_BIT), errnum);
+}
+
+static void
+test_removed(void **state)
+{
+	(void)state;
+	removed_twice(ERR_OK, 0);
+}
+
+static void
+test_not_removed(void **state)
+{
+	(void)state;
+	removed_twice(ERR_NONODE, -ENOENT);
+}
+
+/* The session is over by the time at which the write would be sent. */
+static void
+test_expired_meanwhile(void **state)
+{
+	uint64_t ino = ttl(), unique = h_request(FUSE_UNLINK, ino, "f", 2);
+	struct wire_stat stat = h_stat(32, S_IFREG | 0644);
+
+	(void)state;
+	stat.owner = WIRE_OWNER_TTL | 5000;
+	h_expect(WIRE_T_LOOKUP);
+	die();
+	again(FUSE_UNLINK, unique, ino, "f", 2);
+	adopt();
+	expire();
+	attach_new();
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x111, &stat, NULL);
+	assert_int_equal(h_answer(unique | H_RESEND_BIT), -ETIMEDOUT);
+	h_expect(WIRE_T_FORGET);
+	h_nothing_sent(5);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -197,6 +266,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_not_sent_here, setup_short, teardown),
 		T(test_killed),
 		T(test_stream),
+		T(test_removed),
+		T(test_not_removed),
+		T(test_expired_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

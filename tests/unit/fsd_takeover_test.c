@@ -1,7 +1,10 @@
 /* One process of fsd goes on for another that died (fsd/README.md, fact 11). */
 #include "tests/unit/fsd_successor.h"
 
-/* The kernel has its answer to INIT, and sends the rest in no order. */
+/*
+ * The kernel has its answer to INIT, and sends the rest in no order. The bit that says so is not part
+ * of a request's id, but of its answer.
+ */
 static void
 test_requests(void **state)
 {
