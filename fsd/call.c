@@ -121,6 +121,12 @@ call_would_make(const struct call *call, const struct wire_stat *stat)
 	return modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link));
 }
 
+bool
+call_is_lost(const struct call *call, const struct wire_reply *reply)
+{
+	return call->resent && reply->code == ERR_PROTO;
+}
+
 void
 call_hold(struct call *call, uint64_t rid)
 {

@@ -105,6 +105,12 @@ bool call_would_make(const struct call *call, const struct wire_stat *stat);
  */
 void call_hold(struct call *call, uint64_t rid);
 
+/*
+ * A process before us had the answer to this write, and said so to the replica: it knows it no
+ * more, nor does anybody.
+ */
+bool call_is_lost(const struct call *call, const struct wire_reply *reply);
+
 /* Sends msg (a write's rid is filled in) and calls done with the answer, later. */
 void call_send(struct call *call, struct wire_msg *msg, call_done done);
 

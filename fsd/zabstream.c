@@ -140,10 +140,13 @@ gather(struct stream *stream)
 static void
 answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
+	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
 	struct line *line = call->arg;
 	struct stream *stream = line->stream;
 
 	(void)stat;
+	if (call_is_lost(call, reply))
+		reply = &lost;
 	steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
 	line->done = true;
 	call_free(call);

@@ -160,29 +160,80 @@ stream_write(uint64_t unique, uint64_t ino, uint64_t fh, const char *lines)
 	return unique;
 }
 
-/* Each line of a stream's is such a write. */
-static void
-test_stream(void **state)
+/* Two lines are under way in a stream when the first process dies. */
+static uint64_t
+stream_and_die(uint64_t *ino, uint64_t *fh)
 {
 	static const char lines[] = "set /f 1\nset /f 2\n";
-	uint64_t ino, fh, unique;
+	uint64_t unique;
 
-	(void)state;
 	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_ZAB, 1), "stream")), 0);
-	ino = ((const struct fuse_entry_out *)(const void *)answer.body)->nodeid;
-	assert_int_equal(h_answer(h_open_send(ino, O_RDWR)), 0);
-	fh = h_fh();
-	unique = stream_write(h.unique += 2, ino, fh, lines);
+	*ino = ((const struct fuse_entry_out *)(const void *)answer.body)->nodeid;
+	assert_int_equal(h_answer(h_open_send(*ino, O_RDWR)), 0);
+	*fh = h_fh();
+	unique = stream_write(h.unique += 2, *ino, *fh, lines);
 	assert_int_equal(h_expect(WIRE_T_MULTI)->multi.rid, H_RID(unique));
 	h_expect(WIRE_T_MULTI);
 	die();
-	stream_write(unique | H_RESEND_BIT, ino, fh, lines);
+	stream_write(unique | H_RESEND_BIT, *ino, *fh, lines);
 	adopt();
 	assert_int_equal(h_answer(unique | H_RESEND_BIT), 0);
+	return unique;
+}
+
+/* Each line is such a write. */
+static void
+test_stream(void **state)
+{
+	uint64_t ino, fh;
+
+	(void)state;
+	stream_and_die(&ino, &fh);
 	expire();
 	attach_new();
 	h_nothing_sent(5);
 	assert_int_equal(h_answer(h_fsync_send(ino, fh)), -ETIMEDOUT);
+}
+
+/* The first process had the answer to one of them, and the replica knows it no more. */
+static void
+test_stream_answered(void **state)
+{
+	uint64_t ino, fh, unique = stream_and_die(&ino, &fh);
+
+	(void)state;
+	attach(SEEN, 0);
+	h_expect(WIRE_T_MULTI);
+	h_expect(WIRE_T_MULTI);
+	h_reply(unique, ERR_PROTO, 0x111, NULL, NULL);
+	h_reply(H_RID(unique) + 1, ERR_NONODE, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(h_fsync_send(ino, fh)), -ETIMEDOUT);
+	assert_int_equal(h_answer(h_read_send(ino, fh, 0, 100)), 0);
+	h_body_is("lost 2\n");
+	assert_int_equal(h_answer(h_read_send(ino, fh, 0, 100)), 0);
+	assert_memory_equal(answer.body, "error ETIMEDOUT", 15);
+}
+
+/* It was told that somebody else was faster, and asked what stands there. */
+static void
+test_create_answered(void **state)
+{
+	struct fuse_create_in in = { .flags = O_RDWR | O_CREAT | O_EXCL, .mode = 0644 };
+	uint8_t body[sizeof in + 2];
+	uint64_t unique;
+
+	(void)state;
+	memcpy(body, &in, sizeof in);
+	memcpy(body + sizeof in, "g", 2);
+	unique = h_request(FUSE_CREATE, 1, body, sizeof body);
+	h_expect(WIRE_T_CREATE);
+	die();
+	again(FUSE_CREATE, unique, 1, body, sizeof body);
+	adopt();
+	attach(SEEN, 0);
+	h_expect(WIRE_T_CREATE);
+	h_reply(unique, ERR_PROTO, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(unique | H_RESEND_BIT), -EEXIST);
 }
 
 static uint64_t
@@ -266,6 +317,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_not_sent_here, setup_short, teardown),
 		T(test_killed),
 		T(test_stream),
+		T(test_stream_answered),
+		T(test_create_answered),
 		T(test_removed),
 		T(test_not_removed),
 		T(test_expired_meanwhile),
