@@ -32,6 +32,7 @@ call_new(struct fsd *fsd, fuse_req_t req)
 	call->rid = kernel_rid(fsd->kernel);
 	call->started_ns = fsd_now_ns();
 	if (req != NULL) {
+		call->resent = kernel_is_resent(fsd->kernel);
 		call->tid = fuse_req_ctx(req)->pid;
 		interrupt_watch(call);
 	}
@@ -43,6 +44,8 @@ call_free(struct call *call)
 {
 	CHECK(call->request == NULL && call->req == NULL);
 	interrupt_forget(call);
+	if (call->holds != 0)
+		link_unhold(call->fsd->link, call->holds);
 	free(call);
 }
 
@@ -118,6 +121,19 @@ call_would_make(const struct call *call, const struct wire_stat *stat)
 	return modifier_made(&call->target.modifier, stat->owner, link_session(call->fsd->link));
 }
 
+bool
+call_is_lost(const struct call *call, const struct wire_reply *reply)
+{
+	return call->resent && reply->code == ERR_PROTO;
+}
+
+void
+call_hold(struct call *call, uint64_t rid)
+{
+	call->holds = rid;
+	link_hold(call->fsd->link, rid);
+}
+
 void
 call_send(struct call *call, struct wire_msg *msg, call_done done)
 {
@@ -125,7 +141,7 @@ call_send(struct call *call, struct wire_msg *msg, call_done done)
 	msg->getattr.rid = call->rid;
 	call->type = msg->type;
 	call->done = done;
-	call->request = link_request(call->fsd->link, msg, answered, call);
+	call->request = link_request(call->fsd->link, msg, call->resent, answered, call);
 }
 
 void

@@ -47,7 +47,9 @@ struct call {
 	struct fsd *fsd;
 	fuse_req_t req; /* NULL: nobody waits any longer */
 	uint64_t rid;	/* of a write: the kernel's id of the request */
+	uint64_t holds; /* the rid of call_hold, 0: none */
 	int32_t tid;
+	bool resent; /* a process before us may have sent its writes */
 	uint64_t started_ns;
 	TAILQ_ENTRY(call) wait; /* interrupt.c */
 	bool locks;		/* of a RELEASE: there is a lock to be taken back */
@@ -96,6 +98,18 @@ void call_free(struct call *call);
 
 /* Whether the node is what the call's modifier would have created. */
 bool call_would_make(const struct call *call, const struct wire_stat *stat);
+
+/*
+ * What is sent next is a read, and a write with this rid may follow: no later write goes before
+ * that (link_hold).
+ */
+void call_hold(struct call *call, uint64_t rid);
+
+/*
+ * A process before us had the answer to this write, and said so to the replica: it knows it no
+ * more, nor does anybody.
+ */
+bool call_is_lost(const struct call *call, const struct wire_reply *reply);
 
 /* Sends msg (a write's rid is filled in) and calls done with the answer, later. */
 void call_send(struct call *call, struct wire_msg *msg, call_done done);

@@ -36,7 +36,7 @@ go_on(struct link *link)
 {
 	const struct link_kept *kept = link->kept;
 
-	link->session = kept->session;
+	link->session = link->inherited = kept->session;
 	memcpy(link->secret, kept->secret, sizeof link->secret);
 	link->timeout_ms = kept->timeout_ms;
 	link->seen = kept->seen;
@@ -67,6 +67,7 @@ link_new(struct event_base *base, const struct link_options *options,
 	TAILQ_INIT(&link->waiting[true]);
 	TAILQ_INIT(&link->wired);
 	TAILQ_INIT(&link->barriers);
+	TAILQ_INIT(&link->holds);
 	link->again = evtimer_new(base, on_again, link);
 	CHECK(link->again != NULL);
 	link_open_init(link);
@@ -78,7 +79,7 @@ static int
 all_dead(struct link *link, const struct link_request *request)
 {
 	(void)link;
-	return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
+	return link_is_doubtful(request) ? ERR_UNKNOWN : ERR_NOQUORUM;
 }
 
 void
@@ -93,6 +94,7 @@ link_free(struct link *link)
 	/* An answer may make a handler ask for more. */
 	while (link_waits(link))
 		link_fail(link, all_dead);
+	CHECK(TAILQ_EMPTY(&link->holds));
 	event_free(link->again);
 	event_free(link->clock);
 	JudyLFreeArray(&link->by_rid, PJE0);
@@ -176,7 +178,7 @@ link_close(struct link *link, uint32_t timeout_ms, void (*closed)(void *arg), vo
 struct link_figures
 link_figures(const struct link *link)
 {
-	struct link_figures figures = { .requests = link->orders,
+	struct link_figures figures = { .requests = link->requests,
 		.attachments = link->attachments };
 	const struct link_request *request;
 	int write;

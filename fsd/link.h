@@ -14,7 +14,7 @@
  * ping was *sent*. While it has not passed, reads wait for a reconnect; after
  * it they fail with ERR_NOQUORUM. A write waits up to the session timeout from
  * its own start: then ERR_NOQUORUM if it was never sent, or refused each time, ERR_UNKNOWN if
- * nobody knows. One that is refused when little of that is left is not sent again.
+ * nobody knows. Nor does anybody, if it was sent in a session that is over. One that is refused when little of that is left is not sent again.
  * At most WIRE_OUTSTANDING_MAX writes are on the wire, and 32 MiB in each
  * direction; others wait here. A REPORT needs a replica, and no session: it waits up to the
  * timeout from its own start, whatever the deadline.
@@ -89,13 +89,14 @@ void link_free(struct link *link);
 /*
  * Sends a request. A write's rid is taken as it is (a FUSE unique: above those
  * of all writes before), `acked` is filled in here; a read's rid is chosen
- * here. done() is called exactly once, never from inside link_request, unless
+ * here. resent: a process before us may have sent it, too: its answer is lost with the session
+ * that it left. done() is called exactly once, never from inside link_request, unless
  * link_cancel says true. reply: borrowed; for a failure made here only code is
  * set. msg is copied as far as it must live on.
  */
 typedef void (*link_done)(void *arg, const struct wire_reply *reply);
 struct link_request *link_request(
-    struct link *link, const struct wire_msg *msg, link_done done, void *arg);
+    struct link *link, const struct wire_msg *msg, bool resent, link_done done, void *arg);
 
 /*
  * Nobody waits for this write (a RELEASE's), and yet what the same process
@@ -104,6 +105,13 @@ struct link_request *link_request(
  * answered. It may be sent more than once, so the connection's order is not enough.
  */
 void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
+
+/*
+ * The write with this rid is to come, when its caller has read something: writes that are asked for
+ * later wait for it, until link_request has it, or there will be none (which may be said of any rid).
+ */
+void link_hold(struct link *link, uint64_t rid);
+void link_unhold(struct link *link, uint64_t rid);
 
 /*
  * This write is for the session that there is: in a later one it is not executed, and fails with

@@ -79,8 +79,8 @@ too_late(struct link *link, const struct link_request *request)
 {
 	bool old = fsd_now_ns() - request->started_ns >= timeout_ns(link);
 
-	if (request->write && old)
-		return request->number != 0 ? ERR_UNKNOWN : ERR_NOQUORUM;
+	if (request->write && (old || link_is_of_old(link, request)))
+		return link_is_doubtful(request) ? ERR_UNKNOWN : ERR_NOQUORUM;
 	if (request->write)
 		return 0;
 	if (request->msg.type == WIRE_T_REPORT)

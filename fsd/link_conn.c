@@ -38,14 +38,14 @@ link_drop(struct link *link, const char *why)
 }
 
 /*
- * What was sent in the old session may have been executed; what was not goes on in the new
- * one.
+ * What was sent in the old session, by whichever process, may have been executed; what was not
+ * goes on in the new one.
  */
 static int
 of_old_session(struct link *link, const struct link_request *request)
 {
 	(void)link;
-	if (request->write && request->number != 0)
+	if (link_is_doubtful(request))
 		return ERR_UNKNOWN;
 	return request->bound ? ERR_EXPIRED : 0;
 }

@@ -2,7 +2,8 @@
  * Shared by the link's files: link.c (the session and its interface),
  * link_open.c (the way to a replica, until it welcomes us), link_conn.c (the
  * connection that the session is attached to), link_queue.c (requests and
- * answers), link_clock.c (deadlines and pings). Nobody else includes it.
+ * answers), link_order.c (who waits for whom), link_clock.c (deadlines and
+ * pings). Nobody else includes it.
  *
  * A request is in one of the two queues `waiting` or, once it is on the present
  * connection, in `wired`. Writes are in the order of link_request in both. What is
@@ -37,8 +38,9 @@ struct link_request {
 	uint64_t number; /* of a write that was sent: the order of that; 0: never sent */
 	uint64_t started_ns;
 	bool write;
+	bool resent; /* a process before us may have sent it, in the session that it left */
 	bool
-	    doubtful; /* was on a connection that ended: may have been executed, whatever is said now */
+	    doubtful; /* on a connection that ended: may have been executed, whatever is said now */
 	TAILQ_ENTRY(link_request) barrier;
 	uint64_t barrier_parent;
 	bool is_barrier;
@@ -87,6 +89,7 @@ struct link {
 	uint32_t replica;
 	uint64_t seen;
 	bool seen_known;	     /* before the first WELCOME there is nothing to have seen */
+	uint64_t inherited;	     /* the session that another process left; 0: none */
 	bool doubt;		     /* what another process gave up may have been executed */
 	struct link_kept *kept, own; /* the options', or else our own */
 
@@ -102,9 +105,10 @@ struct link {
 	    wired_reads; /* bytes that the answers may have, at most LINK_WIRED_MAX or one read */
 	size_t wired_writes;		     /* bytes of data, likewise */
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
+	TAILQ_HEAD(, link_hold) holds;	     /* writes that are to come, in order */
 	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
-	uint64_t orders, numbers, reads;
+	uint64_t requests, orders, numbers, reads;
 	uint64_t attachments;
 	uint64_t rid_last;
 
@@ -137,6 +141,10 @@ void link_drop(struct link *link, const char *why);
 void link_expire(struct link *link);
 
 /* link_queue.c */
+/* It is a write, and may have been executed. */
+bool link_is_doubtful(const struct link_request *request);
+/* A process before us may have executed it, in a session that is over: never sent in another one. */
+bool link_is_of_old(const struct link *link, const struct link_request *request);
 /* Whether anything is to be sent. */
 bool link_waits(const struct link *link);
 void link_pump(struct link *link);
@@ -151,6 +159,13 @@ void link_unwire(struct link *link);
 /* Ends those for which `dead` says a code. */
 void link_fail(
     struct link *link, int (*dead)(struct link *link, const struct link_request *request));
+
+/* link_order.c */
+bool link_is_behind_barrier(const struct link *link, const struct link_request *request);
+/* The write is here, and holds nobody back any more. Its order, 0: it was not held for. */
+uint64_t link_hold_take(struct link *link, uint64_t rid);
+/* Whether it comes behind a write that is to come. */
+bool link_is_held_back(const struct link *link, const struct link_request *write);
 
 /* link_clock.c */
 void link_clock_init(struct link *link);

@@ -147,41 +147,75 @@ take_out(struct link *link, struct link_request *request)
 		TAILQ_REMOVE(&link->barriers, request, barrier);
 }
 
+/* Among the waiting, at its place in the order. */
+static void
+line_up(struct link *link, struct link_request *request)
+{
+	struct link_requests *waiting = waiting_of(link, request);
+	struct link_request *at;
+
+	TAILQ_FOREACH (at, waiting, next)
+		if (at->order > request->order)
+			break;
+	if (at != NULL)
+		TAILQ_INSERT_BEFORE(at, request, next);
+	else
+		TAILQ_INSERT_TAIL(waiting, request, next);
+}
+
+/* Where one is held for, it goes before those that wait for it; else it is the last. */
+static void
+enter(struct link *link, struct link_request *request)
+{
+	uint64_t held = request->write ? link_hold_take(link, request->rid) : 0;
+
+	link->requests++;
+	request->order = held != 0 ? held : ++link->orders;
+	if (held != 0)
+		line_up(link, request);
+	else
+		TAILQ_INSERT_TAIL(waiting_of(link, request), request, next);
+}
+
 struct link_request *
-link_request(struct link *link, const struct wire_msg *msg, link_done done, void *arg)
+link_request(struct link *link, const struct wire_msg *msg, bool resent, link_done done, void *arg)
 {
 	struct link_request *request = copy(msg);
 	PPvoid_t slot;
 
 	request->write = wire_is_write(msg->type);
+	request->resent = request->doubtful = resent && request->write;
 	request->rid = request->write ? msg->getattr.rid : (++link->reads | LINK_READ_BIT);
 	CHECK((request->rid & LINK_READ_BIT) == 0 || !request->write);
 	set_rid(&request->msg, request->rid);
 	if (request->write && request->rid > link->rid_last)
 		link->rid_last = request->rid;
 	link->kept->rid_last = link->rid_last;
-	request->order = ++link->orders;
 	request->started_ns = fsd_now_ns();
 	request->done = done;
 	request->arg = arg;
 	slot = JudyLIns(&link->by_rid, request->rid, PJE0);
 	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
 	*slot = request;
-	TAILQ_INSERT_TAIL(waiting_of(link, request), request, next);
+	enter(link, request);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
-	if (!request->wired && link_get_state(link) == LINK_SUSPENDED)
+	if (!request->wired &&
+	    (link_get_state(link) == LINK_SUSPENDED || link_is_of_old(link, request)))
 		event_active(link->clock, EV_TIMEOUT, 1);
 	return request;
 }
 
-void
-link_barrier(struct link *link, struct link_request *request, uint64_t parent)
+bool
+link_is_doubtful(const struct link_request *request)
 {
-	CHECK(request->write && !request->is_barrier);
-	request->is_barrier = true;
-	request->barrier_parent = parent;
-	TAILQ_INSERT_TAIL(&link->barriers, request, barrier);
+	return request->write && (request->number != 0 || request->doubtful);
+}
+
+bool
+link_is_of_old(const struct link *link, const struct link_request *request)
+{
+	return request->resent && link->session != link->inherited;
 }
 
 void
@@ -193,7 +227,7 @@ link_bind(struct link_request *request)
 bool
 link_cancel(struct link *link, struct link_request *request)
 {
-	if (request->wired || request->number != 0)
+	if (request->wired || link_is_doubtful(request))
 		return false;
 	take_out(link, request);
 	free(request);
@@ -228,44 +262,6 @@ put_on_wire(struct link *link, struct link_request *request)
 	conn_send(link->conn, &request->msg);
 }
 
-/* A barrier names its node by id: it is a WRITE or a DELETE. */
-static uint64_t
-barrier_node(const struct link_request *barrier)
-{
-	return barrier->msg.type == WIRE_T_WRITE ? barrier->msg.write.id : barrier->msg.delete.id;
-}
-
-static bool
-behind_barrier(const struct link *link, const struct link_request *request)
-{
-	const struct wire_msg *msg = &request->msg;
-	uint64_t node = 0, dir = 0;
-	const struct link_request *barrier;
-
-	if (msg->type == WIRE_T_GETATTR)
-		node = msg->getattr.id;
-	else if (msg->type == WIRE_T_READ)
-		node = msg->read.id;
-	else if (msg->type == WIRE_T_LOOKUP)
-		dir = msg->lookup.parent;
-	else if (msg->type == WIRE_T_LIST)
-		dir = msg->list.id;
-	else if (msg->type == WIRE_T_WRITE)
-		node = msg->write.id;
-	else if (msg->type == WIRE_T_SETATTR)
-		node = msg->setattr.id;
-	else if (msg->type == WIRE_T_CREATE)
-		dir = msg->create.parent;
-	TAILQ_FOREACH (barrier, &link->barriers, barrier) {
-		if (barrier->order >= request->order)
-			break;
-		if ((node != 0 && node == barrier_node(barrier)) ||
-		    (dir != 0 && dir == barrier->barrier_parent))
-			return true;
-	}
-	return false;
-}
-
 bool
 link_may_be_old(const struct link *link, const struct link_request *request)
 {
@@ -281,12 +277,14 @@ link_may_be_old(const struct link *link, const struct link_request *request)
 static bool
 may_send(const struct link *link, const struct link_request *request)
 {
+	if (link_is_of_old(link, request))
+		return false;
 	if (request->write && request->number == 0)
-		return !window_full(link) && !behind_barrier(link, request);
+		return !window_full(link) && !link_is_behind_barrier(link, request);
 	if (request->write || request->msg.type == WIRE_T_REPORT)
 		return true;
 	return (link_get_state(link) != LINK_SUSPENDED || link_may_be_old(link, request)) &&
-	       !behind_barrier(link, request);
+	       !link_is_behind_barrier(link, request);
 }
 
 /* Otherwise the connection is given up for a reader that doesn't read. */
@@ -308,12 +306,14 @@ try_to_send(struct link *link, struct link_request *request)
 }
 
 /*
- * Writes keep their order: false, those behind it wait, too. What waits for a barrier holds nobody
- * else up: its process sends nothing behind it.
+ * Writes keep their order: false, those behind it wait, too, as all do for one that is to come. What
+ * waits for a barrier holds nobody else up: its process sends nothing behind it.
  */
 static bool
 pump_write(struct link *link, struct link_request *request)
 {
+	if (link_is_held_back(link, request))
+		return false;
 	return may_send(link, request) ? try_to_send(link, request) : !window_full(link);
 }
 
@@ -362,23 +362,6 @@ link_told(struct link *link, const struct wire_reply *reply)
 	free(request);
 }
 
-/* Back among the waiting, at its place in the order. */
-static void
-wait_again(struct link *link, struct link_request *request)
-{
-	struct link_requests *waiting = waiting_of(link, request);
-	struct link_request *at;
-
-	off_wire(link, request);
-	TAILQ_FOREACH (at, waiting, next)
-		if (at->order > request->order)
-			break;
-	if (at != NULL)
-		TAILQ_INSERT_BEFORE(at, request, next);
-	else
-		TAILQ_INSERT_TAIL(waiting, request, next);
-}
-
 void
 link_unwire(struct link *link)
 {
@@ -422,7 +405,8 @@ try_again(struct link *link, struct link_request *request, int code)
 {
 	if (!request->doubtful)
 		request->number = 0;
-	wait_again(link, request);
+	off_wire(link, request);
+	line_up(link, request);
 	if (code == ERR_EXPIRED) {
 		link_expire(link);
 		return;

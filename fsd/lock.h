@@ -13,5 +13,7 @@ bool lock_is_due(
     const struct fsd *fsd, const struct handle *handle, const struct fuse_file_info *fi);
 /* The lock of call->fh goes; then(call). */
 void lock_release(struct call *call, void (*then)(struct call *call));
+/* The id that it will have. */
+uint64_t lock_release_rid(const struct call *call);
 
 #endif

@@ -313,6 +313,13 @@ qualified(struct call *call, const struct wire_reply *reply, const struct wire_s
 	call_free(call);
 }
 
+static void
+set_qualified(struct call *call)
+{
+	call_hold(call, call->rid);
+	call_getattr(call, ino_node(call->ino), qualified);
+}
+
 void
 op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct fuse_file_info *fi)
 {
@@ -358,8 +365,8 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int valid, struct 
 		call_getattr(call, ino_node(ino), got); /* an access time: there is none */
 	else if (handle != NULL && handle->trunc && wire == (int)WIRE_SET_SIZE)
 		set_size_anew(call, handle, (uint64_t)attr->st_size);
-	else if (kind == INO_ALIAS && handle == NULL)
-		call_getattr(call, ino_node(ino), qualified);
+	else if (kind == INO_ALIAS && handle == NULL && modifier.owner != WIRE_PERSISTENT)
+		set_qualified(call);
 	else
 		send_setattr(call);
 }

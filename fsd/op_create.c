@@ -243,7 +243,8 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	struct handle *handle = handle_find(call->fsd, call->fh);
 	bool held = handle->held;
 
-	if (reply->code == ERR_EXISTS) {
+	/* Only after this answer a process before us had still something to ask. */
+	if (reply->code == ERR_EXISTS || call_is_lost(call, reply)) {
 		exists(call, handle);
 		return;
 	}

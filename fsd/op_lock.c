@@ -257,17 +257,20 @@ left(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	call->go(call);
 }
 
-/*
- * Its own id is the RELEASE's second one: what else the close does has the first, and is done
- * before.
- */
+/* The RELEASE's second one: what else the close does has the first, and is done before. */
+uint64_t
+lock_release_rid(const struct call *call)
+{
+	return call->rid + 1;
+}
+
 void
 lock_release(struct call *call, void (*then)(struct call *call))
 {
 	struct wire_msg msg = { .type = WIRE_T_UNLOCK,
 		.unlock = { .id = ino_node(call->ino), .owner = call->fh } };
 
-	call->rid++;
+	call->rid = lock_release_rid(call);
 	call->go = then;
 	stray_lock_forget(call->fsd, call->fh);
 	call_send(call, &msg, left);

@@ -71,6 +71,14 @@ adopted(struct call *call, const struct wire_reply *reply, const struct wire_sta
 }
 
 static void
+ask(struct call *call)
+{
+	if (call->locks)
+		call_hold(call, lock_release_rid(call));
+	call_getattr(call, ino_node(call->ino), adopted);
+}
+
+static void
 send_release(struct call *call, const struct handle *handle)
 {
 	struct wire_msg truncate = { .type = WIRE_T_WRITE,
@@ -117,7 +125,7 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (held || due)
 		send_release(call, handle);
 	else
-		call_getattr(call, ino_node(ino), adopted);
+		ask(call);
 	/* What the kernel caches of the node is old from now on. */
 	inode_invalidate(fsd, ino_make(INO_ZNODE, ino_node(ino)));
 }

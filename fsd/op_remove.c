@@ -92,7 +92,7 @@ meant(const struct call *call, uint64_t parent, const char *name)
 
 /* call->mode: whether it is rmdir. */
 static void
-send_delete(struct call *call)
+send_delete(struct call *call, call_done done)
 {
 	const struct zab_target *target = &call->target;
 	struct wire_msg msg = { .type = WIRE_T_DELETE,
@@ -103,23 +103,53 @@ send_delete(struct call *call)
 		    .id = call->ino,
 		    .version = modifier_version(&target->modifier) } };
 
-	call_send(call, &msg, removed);
+	call_send(call, &msg, done);
+}
+
+/* Whether a process before us has removed it. */
+static void
+became(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	if (reply->code == ERR_OK) {
+		removed(call, reply, stat);
+		return;
+	}
+	reply_err(call, reply->code == ERR_NONODE ? call->flags : err_errno(reply->code));
+	call_free(call);
+}
+
+/*
+ * There is nothing to remove, call->flags is the errno. Where a process before us may have done it
+ * already, the replica is asked for that: no node has this id.
+ */
+static void
+not_there(struct call *call)
+{
+	if (call->resent) {
+		call->ino = UINT64_MAX;
+		send_delete(call, became);
+		return;
+	}
+	reply_err(call, call->flags);
+	call_free(call);
 }
 
 /* Through a modifier only what it would have created can be removed. */
 static void
 qualified(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	if (call_code(reply, stat) == ERR_OK && call_would_make(call, stat)) {
+	int code = call_code(reply, stat);
+
+	if (code == ERR_OK && call_would_make(call, stat)) {
 		call->ino = stat->id;
-		send_delete(call);
-		return;
+		send_delete(call, removed);
+	} else if (code == ERR_OK || code == ERR_NONODE) {
+		call->flags = code == ERR_OK ? EPERM : ENOENT;
+		not_there(call);
+	} else {
+		reply_code(call, code);
+		call_free(call);
 	}
-	if (call_code(reply, stat) == ERR_OK)
-		reply_err(call, EPERM);
-	else
-		reply_code(call, call_code(reply, stat));
-	call_free(call);
 }
 
 static void
@@ -151,12 +181,13 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 		return;
 	}
 	if (modifier->owner != WIRE_PERSISTENT) {
+		call_hold(call, call->rid);
 		call_lookup(call, call->target.dir, call->name, qualified);
 		return;
 	}
 	if (!modifier->versioned)
 		call->ino = meant(call, parent, call->name);
-	send_delete(call);
+	send_delete(call, removed);
 }
 
 void

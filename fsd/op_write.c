@@ -136,6 +136,7 @@ write_async(struct call *call, struct handle *handle, const char *data)
 		call_free(call);
 		return;
 	}
+	message->resent = call->resent;
 	message->ino = call->ino;
 	message->fh = call->fh;
 	message->flow = handle->async;

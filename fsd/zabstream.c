@@ -140,10 +140,13 @@ gather(struct stream *stream)
 static void
 answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
+	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
 	struct line *line = call->arg;
 	struct stream *stream = line->stream;
 
 	(void)stat;
+	if (call_is_lost(call, reply))
+		reply = &lost;
 	steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
 	line->done = true;
 	call_free(call);
@@ -165,9 +168,10 @@ wrong(struct line *line, int errnum, const char *why)
 	flow_end(&stream->flow, errnum);
 }
 
-/* A line of a WRITE, sent under an id of its own. */
+/* The nth line of a WRITE, sent under an id of its own. */
 static void
-take_line(struct stream *stream, const struct who *who, uint64_t rid, const char *text, size_t len)
+take_line(struct stream *stream, const struct who *who, const struct call *of, uint64_t nth,
+    const char *text, size_t len)
 {
 	struct line *line = calloc(1, sizeof *line);
 	char why[STEPS_WHY_MAX];
@@ -195,7 +199,8 @@ take_line(struct stream *stream, const struct who *who, uint64_t rid, const char
 		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
 		return;
 	}
-	call->rid = rid;
+	call->rid = of->rid + nth;
+	call->resent = of->resent;
 	call->arg = line;
 	flow_begin(&stream->flow);
 	stream->kept->under_way = stream->flow.outstanding;
@@ -231,14 +236,14 @@ void
 stream_write(struct call *call, struct stream *stream, const char *data)
 {
 	const char *at = data, *end = data + call->size, *newline;
-	uint64_t rid = call->rid;
+	uint64_t nth = 0;
 	struct who who;
 
 	who_of(call, &who);
 	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		if (!keep_partial(stream, at, (size_t)(newline - at)))
 			break;
-		take_line(stream, &who, rid++, stream->partial, stream->partial_len);
+		take_line(stream, &who, call, nth++, stream->partial, stream->partial_len);
 		stream->partial_len = 0;
 		at = newline + 1;
 	}

@@ -20,13 +20,14 @@
  * off. While the count is positive the node's changes are sent. The root
  * always counts.
  *
- * Exactly once: a write carries `rid`, greater than those of the session's
- * writes before it, and `acked`: the promise that no request with an id at or
- * below it will be sent or resent. A write that was already executed, or is
- * under way, is answered with its first result (fsd/README.md, fact 11: the
- * kernel's request ids serve as rid). One that is refused (ERR_BUSY,
- * ERR_NOQUORUM, ERR_NOSPC) is not executed, and no later one is before it comes
- * again or `acked` has passed it.
+ * Exactly once: a write carries `rid`, which no other of the session's has, and
+ * `acked`: the promise that no request with an id at or below it will be sent or
+ * resent. One that comes all the same is ERR_PROTO. (That is all that is asked of
+ * the order of rids: the front end may let greater ones past.) A write that was
+ * already executed, or is under way, is answered with its first result
+ * (fsd/README.md, fact 11: the kernel's request ids serve as rid). One that is
+ * refused (ERR_BUSY, ERR_NOQUORUM, ERR_NOSPC) is not executed, and none with a
+ * greater rid is before it comes again or `acked` has passed it.
  */
 #ifndef ZABFS_LIB_WIRE_H
 #define ZABFS_LIB_WIRE_H

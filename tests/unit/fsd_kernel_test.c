@@ -54,24 +54,6 @@ test_unmounted(void **state)
 	assert_true(h.gone);
 }
 
-/* The resend bit (fact 11) is not part of a request's id, but of its answer. */
-static void
-test_resent(void **state)
-{
-	uint64_t unique = 1000, resent = unique | (UINT64_C(1) << 63);
-	struct fuse_mkdir_in in = { .mode = 0755 };
-	struct wire_stat stat = h_stat(9, S_IFDIR | 0755);
-	uint8_t body[sizeof in + 2];
-
-	(void)state;
-	memcpy(body, &in, sizeof in);
-	memcpy(body + sizeof in, "d", 2);
-	h_send_raw(FUSE_MKDIR, resent, 1, 1, body, sizeof body);
-	assert_int_equal(h_expect(WIRE_T_CREATE)->create.rid, H_RID(unique));
-	h_reply(unique, ERR_OK, 0x101, &stat, NULL);
-	assert_int_equal(h_answer(resent), 0);
-}
-
 int
 main(void)
 {
@@ -79,7 +61,6 @@ main(void)
 		cmocka_unit_test(test_init),
 		cmocka_unit_test_setup_teardown(test_refused_at_once, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unmounted, h_setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_resent, h_setup, h_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
