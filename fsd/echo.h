@@ -102,7 +102,8 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
 
 /*
  * A process of this mount has just removed or moved the node: what still waits
- * to be told of it would come after the kernel's own event, so it isn't told.
+ * to be told of it where the process has found it would come after the kernel's
+ * own event, so it isn't told (echo_own.c).
  */
 void echo_own(struct echo *echo, uint64_t ino);
 
