@@ -78,7 +78,7 @@ struct echo {
 	pthread_cond_t work;
 	struct echo_jobs queue;
 	struct echo_job *waiting;
-	uint32_t queued, swaps; /* of the queue; SWAPs among them */
+	uint32_t queued, swaps;		       /* of the queue; SWAPs among them */
 	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
