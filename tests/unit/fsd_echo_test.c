@@ -153,6 +153,8 @@ test_run(void **state)
 	close(fd);
 }
 
+static uint64_t moved_at = 5;
+
 static void
 push_move(enum wire_change_kind kind, uint64_t id, const char *from, uint64_t id2, const char *to)
 {
@@ -166,7 +168,7 @@ push_move(enum wire_change_kind kind, uint64_t id, const char *from, uint64_t id
 		.name = { (const uint8_t *)from, (uint32_t)strlen(from) },
 		.name2 = { (const uint8_t *)to, (uint32_t)strlen(to) } };
 
-	assert_true(echo_change(echo, 5));
+	assert_true(echo_change(echo, ++moved_at, 1));
 	echo_push(echo, &change);
 }
 

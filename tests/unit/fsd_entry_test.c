@@ -206,6 +206,36 @@ test_unlink_other(void **state)
 	assert_int_equal(h_answer(unique), -ENOENT);
 }
 
+/*
+ * And once more before that: whatever stood there goes, and that is told back. What waits to be told
+ * of the one that the kernel has found there is not withdrawn.
+ */
+static void
+test_unlink_whichever(void **state)
+{
+	struct wire_stat next = h_stat(8, S_IFREG | 0644);
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	h_expect(WIRE_T_DELETE);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x101, &next, "v");
+	assert_int_equal(h_answer(unique), 0);
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 0);
+	assert_int_equal(h.msg.delete.flags, WIRE_ECHO);
+	h_change(WIRE_MOVE, 0x102, 8, S_IFREG | 0644, "f");
+	h_reply(unique, ERR_OK, 0x103, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h.echo_owned, 0);
+	assert_false(inode_is_gone(&h.fsd, 8));
+}
+
 static void
 test_rename(void **state)
 {
@@ -236,6 +266,7 @@ test_rename(void **state)
 static void
 test_rename_meant(void **state)
 {
+	struct wire_stat moved = h_stat(7, S_IFREG | 0644);
 	struct fuse_rename2_in in = { .newdir = 1 };
 	uint64_t unique;
 
@@ -251,9 +282,31 @@ test_rename_meant(void **state)
 	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
 	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 0);
 	assert_int_equal(h.msg.rename.id2, 0);
+	/* What stands there, and goes, may be another one than the kernel knows: it is told back. */
+	assert_int_equal(h.msg.rename.flags, WIRE_ECHO);
+	h_reply(unique, ERR_OK, 0x101, &moved, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h.echo_owned, 0);
+	assert_false(inode_is_gone(&h.fsd, 8));
+}
+
+/* If nothing stands there any more, it is not found; and what comes then is another operation. */
+static void
+test_rename_not_found(void **state)
+{
+	struct fuse_rename2_in in = { .newdir = 1 };
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "a");
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	h_expect(WIRE_T_RENAME);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	h_expect(WIRE_T_RENAME);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
-	/* What comes then is another operation. */
 	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
 	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 7);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
@@ -372,6 +425,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unlink_other, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename_meant, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_rename_not_found, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_unlink_whichever, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_errnos, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_change_before_answer, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_invalidation_retried, h_setup, h_teardown),
