@@ -25,6 +25,7 @@ inodes_new(struct fsd *fsd)
 	inodes->fsd = fsd;
 	TAILQ_INIT(&inodes->lru);
 	inode_notify_init(inodes);
+	inode_drops_init(inodes);
 	return inodes;
 }
 
@@ -102,6 +103,7 @@ inodes_free(struct inodes *inodes)
 	JudyLFreeArray(&inodes->table, PJE0);
 	JudyLFreeArray(&inodes->names, PJE0);
 	inode_notify_free(inodes);
+	inode_drops_free(inodes);
 	free(inodes);
 }
 

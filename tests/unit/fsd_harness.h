@@ -93,12 +93,16 @@ static int h_kept_fd = -1; /* what one process leaves to the next; -1: nothing *
 
 #include "tests/unit/fsd_echo.h"
 
+static void (*h_apart)(void); /* called by another thread of fsd, before it writes */
+
 /* fsd's writes to its device. */
 ssize_t
 writev(int fd, const struct iovec *iov, int count)
 {
 	const struct fuse_out_header *head = iov[0].iov_base;
 
+	if (gettid() != getpid() && h_apart != NULL)
+		h_apart();
 	if (fd != h.fsd_device || head->unique != 0 || !h.notify_enoent)
 		return syscall(SYS_writev, fd, iov, count);
 	h.notify_refused++;
@@ -605,6 +609,9 @@ static inline int
 h_teardown(void **state)
 {
 	(void)state;
+	inode_drops_stop(&h.fsd);
+	while (!inode_drops_stopped(&h.fsd))
+		usleep(50);
 	link_free(h.fsd.link);
 	kernel_free(h.fsd.kernel);
 	strays_free(h.fsd.strays);
