@@ -315,13 +315,17 @@ void
 echo_complaint(struct echo *echo)
 {
 	char text[sizeof echo->complaint];
+	uint64_t more;
 
 	pthread_mutex_lock(&echo->mutex);
 	memcpy(text, echo->complaint, sizeof text);
+	more = echo->complaints;
 	echo->complaint[0] = '\0';
+	echo->complaints = 0;
 	pthread_mutex_unlock(&echo->mutex);
 	if (text[0] != '\0')
-		log_warn("an inotify event was not raised %s", text);
+		log_warn("an inotify event was not raised %s more=%llu", text,
+		    (unsigned long long)more);
 }
 
 void

@@ -74,7 +74,7 @@ void echo_settle(struct echo_kept *kept, bool hangs);
 /* A change comes, of this transaction's operation. False: it has been told. */
 bool echo_change(struct echo *echo, uint64_t zxid, uint32_t op);
 
-/* Logs which event could not be raised. */
+/* Logs which event could not be raised, and how many more since the last time. */
 void echo_complaint(struct echo *echo);
 
 /*

@@ -86,7 +86,8 @@ struct echo {
 
 	/* Under the mutex. */
 	struct echo_kept *kept, own;
-	char complaint[512]; /* empty: none */
+	char complaint[512]; /* the first that is not logged yet; empty: none */
+	uint64_t complaints; /* after that */
 
 	/* The loop's: the change that has come last, and the last one that has. */
 	struct echo_mark at, come;

@@ -267,8 +267,12 @@ give_up(struct echo *echo, const struct echo_job *job, int error)
 	if (error == ENOENT && !echo->asked && !echo->asked2)
 		return;
 	pthread_mutex_lock(&echo->mutex);
-	snprintf(echo->complaint, sizeof echo->complaint, "kind=%d ino=%llu name=%s reason=\"%s\"",
-	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
+	if (echo->complaint[0] != '\0')
+		echo->complaints++;
+	else
+		snprintf(echo->complaint, sizeof echo->complaint,
+		    "kind=%d ino=%llu name=%s reason=\"%s\"", (int)job->kind,
+		    (unsigned long long)job->ino, job->name, strerror(error));
 	pthread_mutex_unlock(&echo->mutex);
 	if (echo->handler != NULL && echo->handler->complains != NULL)
 		echo->handler->complains(echo->arg);

@@ -1,6 +1,9 @@
 /* Names: lookup, creation, removal, rename, and what the kernel is told to forget. */
 #include "tests/unit/fsd_harness.h"
 
+#include <grp.h>
+#include <limits.h>
+
 static const struct fuse_entry_out *
 entry(void)
 {
@@ -129,6 +132,51 @@ test_create_exists(void **state)
 	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &stat, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	assert_int_equal(entry()->nodeid, 9);
+}
+
+static int
+create_existing(const struct wire_stat *stat, const char *name)
+{
+	uint64_t unique;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		unique = create_send(1, name, O_WRONLY);
+		h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_EXISTS, 0x101, NULL, NULL);
+		if (i == 0)
+			assert_int_equal(h_answer(unique), -ESTALE);
+	}
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, stat, NULL);
+	if (h_answer(unique) != 0)
+		h_expect(WIRE_T_FORGET);
+	return answer.head.error;
+}
+
+/* Opened from here: whoever the kernel would let, and nobody else. */
+static void
+test_create_exists_mode(void **state)
+{
+	struct wire_stat stat = h_stat(9, S_IFREG | 0460);
+	gid_t before[NGROUPS_MAX], other = 78;
+	int n = getgroups(NGROUPS_MAX, before);
+
+	(void)state;
+	if (setgroups(1, &other) != 0)
+		skip();
+	stat.uid = 1000;
+	stat.gid = 77;
+	h.uid = 1001;
+	assert_int_equal(create_existing(&stat, "a"), -EACCES);
+	h.uid = 1000;
+	h.gid = 77;
+	assert_int_equal(create_existing(&stat, "b"), -EACCES);
+	h.uid = 1001;
+	assert_int_equal(create_existing(&stat, "c"), 0);
+	/* One of the groups that a process has beside its own. */
+	h.gid = 1001;
+	stat.gid = other;
+	assert_int_equal(create_existing(&stat, "d"), 0);
+	assert_int_equal(setgroups((size_t)n, before), 0);
 }
 
 static void
@@ -420,6 +468,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_forget, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_create, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_create_exists, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_create_exists_mode, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_mkdir_symlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink_other, h_setup, h_teardown),

@@ -84,6 +84,7 @@ struct harness {
 	struct wire_change pushed; /* the last one */
 	int echo_pushed, echo_zab, echo_asked, echo_doubted;
 	uint64_t echo_owned;
+	uint32_t uid, gid; /* of whoever asks */
 	uint32_t timeout_ms;
 };
 
@@ -140,6 +141,8 @@ h_send_raw(
 		.opcode = opcode,
 		.unique = unique,
 		.nodeid = node,
+		.uid = h.uid,
+		.gid = h.gid,
 		.pid = pid };
 
 	memcpy(packet, &head, sizeof head);
