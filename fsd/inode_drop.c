@@ -156,6 +156,14 @@ enqueue(struct inode_drops *drops, uint64_t parent, const char *name)
 	return room;
 }
 
+bool
+inode_names_doubt(struct fsd *fsd)
+{
+	if (fsd->echo != NULL)
+		echo_doubt(fsd->echo);
+	return kernel_names_doubt(fsd->kernel);
+}
+
 void
 inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
 {
@@ -163,6 +171,6 @@ inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
 
 	if (!drops->stopping && started(drops) && enqueue(drops, parent, name))
 		return;
-	if (!kernel_names_doubt(fsd->kernel))
+	if (!inode_names_doubt(fsd))
 		log_warn("a name stays in the kernel's cache name=%s", name);
 }

@@ -35,6 +35,8 @@ struct inode *inode_find(const struct inodes *inodes, uint64_t ino);
 void inode_notify_init(struct inodes *inodes);
 void inode_notify_free(struct inodes *inodes);
 void inode_drops_init(struct inodes *inodes);
+/* The kernel asks anew for every name, and the echo is told so. False: this kernel can't. */
+bool inode_names_doubt(struct fsd *fsd);
 /* The thread has stopped, or is about to. */
 void inode_drops_free(struct inodes *inodes);
 void inode_name_adopt(struct inodes *inodes, struct inode *inode);
