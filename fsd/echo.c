@@ -324,8 +324,8 @@ echo_complaint(struct echo *echo)
 	echo->complaints = 0;
 	pthread_mutex_unlock(&echo->mutex);
 	if (text[0] != '\0')
-		log_warn("an inotify event was not raised %s more=%llu", text,
-		    (unsigned long long)more);
+		log_warn(
+		    "an inotify event was not raised %s more=%llu", text, (unsigned long long)more);
 }
 
 void
