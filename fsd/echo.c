@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void
-forget_waiting(struct echo *echo, struct echo_job *job)
+void
+echo_waits_not(struct echo *echo, struct echo_job *job)
 {
 	struct echo_job *latest;
 
@@ -96,7 +96,8 @@ take(struct echo *echo)
 	if (job != NULL) {
 		STAILQ_REMOVE_HEAD(&echo->queue, next);
 		echo->queued--;
-		forget_waiting(echo, job);
+		echo->swaps -= job->kind == ECHO_SWAP;
+		echo_waits_not(echo, job);
 		echo->current = job;
 	}
 	pthread_mutex_unlock(&echo->mutex);
@@ -247,6 +248,7 @@ enqueue(struct echo *echo, struct echo_job *job)
 	begin(echo, job);
 	STAILQ_INSERT_TAIL(&echo->queue, job, next);
 	echo->queued++;
+	echo->swaps += job->kind == ECHO_SWAP;
 	pthread_cond_signal(&echo->work);
 	pthread_mutex_unlock(&echo->mutex);
 }
@@ -310,32 +312,20 @@ echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino)
 }
 
 void
-echo_own(struct echo *echo, uint64_t ino)
-{
-	struct echo_job *latest, *job;
-
-	pthread_mutex_lock(&echo->mutex);
-	HASH_FIND(hh, echo->waiting, &ino, sizeof ino, latest);
-	if (latest != NULL) {
-		HASH_DELETE(hh, echo->waiting, latest);
-		STAILQ_FOREACH (job, &echo->queue, next)
-			if (job->ino == ino)
-				job->cancelled = true;
-	}
-	pthread_mutex_unlock(&echo->mutex);
-}
-
-void
 echo_complaint(struct echo *echo)
 {
 	char text[sizeof echo->complaint];
+	uint64_t more;
 
 	pthread_mutex_lock(&echo->mutex);
 	memcpy(text, echo->complaint, sizeof text);
+	more = echo->complaints;
 	echo->complaint[0] = '\0';
+	echo->complaints = 0;
 	pthread_mutex_unlock(&echo->mutex);
 	if (text[0] != '\0')
-		log_warn("an inotify event was not raised %s", text);
+		log_warn(
+		    "an inotify event was not raised %s more=%llu", text, (unsigned long long)more);
 }
 
 void

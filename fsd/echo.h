@@ -74,7 +74,7 @@ void echo_settle(struct echo_kept *kept, bool hangs);
 /* A change comes, of this transaction's operation. False: it has been told. */
 bool echo_change(struct echo *echo, uint64_t zxid, uint32_t op);
 
-/* Logs which event could not be raised. */
+/* Logs which event could not be raised, and how many more since the last time. */
 void echo_complaint(struct echo *echo);
 
 /*
@@ -102,7 +102,8 @@ void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t i
 
 /*
  * A process of this mount has just removed or moved the node: what still waits
- * to be told of it would come after the kernel's own event, so it isn't told.
+ * to be told of it where the process has found it would come after the kernel's
+ * own event, so it isn't told (echo_own.c).
  */
 void echo_own(struct echo *echo, uint64_t ino);
 

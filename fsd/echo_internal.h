@@ -33,6 +33,8 @@
 #define ECHO_HALL ".echo-hall"
 #define ECHO_HALL_INO ino_make((enum ino_kind)255, 2)
 #define ECHO_GUEST_LEN 17
+/* echo_own.c; stands for a directory where that is no more. */
+#define ECHO_STAND_IN_INO ino_make((enum ino_kind)255, 3)
 
 enum echo_kind {
 	ECHO_ADD = WIRE_ADD,
@@ -58,6 +60,8 @@ struct echo_job {
 	bool has_stat;
 	struct wire_stat stat; /* of ino, after the change */
 	bool cancelled;
+	bool moved_on;	 /* by now ino is elsewhere, or gone, by a process of this mount, */
+	bool to_nowhere; /* and of a MOVE: the second place is where that has found it */
 };
 STAILQ_HEAD(echo_jobs, echo_job);
 
@@ -74,7 +78,7 @@ struct echo {
 	pthread_cond_t work;
 	struct echo_jobs queue;
 	struct echo_job *waiting;
-	uint32_t queued;
+	uint32_t queued, swaps;		       /* of the queue; SWAPs among them */
 	uint64_t pushed, coalesced, overflows; /* the loop's */
 	bool started, stopping, stopped;
 	_Atomic bool left;
@@ -82,7 +86,8 @@ struct echo {
 
 	/* Under the mutex. */
 	struct echo_kept *kept, own;
-	char complaint[512]; /* empty: none */
+	char complaint[512]; /* the first that is not logged yet; empty: none */
+	uint64_t complaints; /* after that */
 
 	/* The loop's: the change that has come last, and the last one that has. */
 	struct echo_mark at, come;
@@ -107,6 +112,8 @@ struct echo {
 
 void echo_mark_set(struct echo_mark *mark, uint64_t zxid, uint64_t index);
 bool echo_mark_before(const struct echo_mark *one, const struct echo_mark *other);
+/* Under the mutex: nothing is one with this job any more. */
+void echo_waits_not(struct echo *echo, struct echo_job *job);
 /* The event of the job that runs is raised by the answer that comes next. */
 void echo_grant(struct echo *echo);
 

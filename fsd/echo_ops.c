@@ -35,7 +35,15 @@ attr_fill(struct stat *attr, uint64_t ino, uint32_t mode, const struct wire_stat
 static bool
 is_dir(const struct echo *echo, uint64_t ino)
 {
-	return ino_kind(ino) == INO_ZAB || ino == ECHO_HALL_INO || ino == echo->guest;
+	return ino_kind(ino) == INO_ZAB || ino == ECHO_HALL_INO || ino == ECHO_STAND_IN_INO ||
+	       ino == echo->guest;
+}
+
+/* What the job's node is called. */
+static uint64_t
+own_number(const struct echo_job *job)
+{
+	return job->moved_on && S_ISDIR(job->mode) ? ECHO_STAND_IN_INO : job->ino;
 }
 
 /*
@@ -106,7 +114,7 @@ before(const struct echo *echo, uint64_t parent, const char *name)
 	const struct echo_job *job = echo->current;
 
 	if (names(echo, parent, name))
-		return job->kind == ECHO_ADD ? 0 : job->ino;
+		return job->kind == ECHO_ADD ? 0 : own_number(job);
 	if ((job->kind == ECHO_MOVE || job->kind == ECHO_SWAP) && names2(echo, parent, name))
 		return job->ino2;
 	return 0;
@@ -139,7 +147,7 @@ echo_op_getattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 	struct stat attr;
 
 	if (ino != echo->current->ino && ino != echo->current->ino2 && ino != ECHO_DOOR_INO &&
-	    ino != ECHO_HALL_INO && ino != echo->guest)
+	    ino != ECHO_HALL_INO && ino != ECHO_STAND_IN_INO && ino != echo->guest)
 		return false;
 	attr_of(echo, ino, &attr);
 	fuse_reply_attr(req, &attr, 0);
@@ -151,7 +159,7 @@ echo_op_setattr(struct echo *echo, fuse_req_t req, fuse_ino_t ino)
 {
 	struct stat attr;
 
-	if (ino != echo->current->ino) {
+	if (ino != own_number(echo->current)) {
 		echo->wrong = true;
 		fuse_reply_err(req, ENOENT);
 		return;
@@ -171,7 +179,7 @@ echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 		return;
 	}
 	echo_grant(echo);
-	reply_entry(echo, req, job->ino);
+	reply_entry(echo, req, own_number(job));
 }
 
 void

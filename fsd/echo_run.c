@@ -127,6 +127,16 @@ echo_off(struct echo *echo)
 	echo->tree = -1;
 }
 
+static bool
+nowhere_open(struct echo *echo, struct place *place, const char *name)
+{
+	place->dir = ino_make(INO_ZAB, echo->root);
+	place->name = name;
+	place->is_guest = false;
+	place->fd = below(echo, ".zab");
+	return place->fd >= 0;
+}
+
 /* Where the kernel forgot the directory, the place is nowhere. */
 static bool
 place_open(
@@ -135,13 +145,18 @@ place_open(
 	place->dir = dir;
 	place->name = name;
 	place->fd = dir_found(echo, dir);
+	if (place->fd < 0 && errno == ESTALE && echo->guest == 0)
+		return nowhere_open(echo, place, nowhere);
 	place->is_guest = place->fd >= 0 && echo->guest != 0;
-	if (place->fd < 0 && errno == ESTALE && echo->guest == 0) {
-		place->dir = ino_make(INO_ZAB, echo->root);
-		place->name = nowhere;
-		place->fd = below(echo, ".zab");
-	}
 	return place->fd >= 0;
+}
+
+static bool
+second_open(struct echo *echo, struct place *place, const struct echo_job *job)
+{
+	if (job->to_nowhere)
+		return nowhere_open(echo, place, ECHO_NOWHERE2);
+	return place_open(echo, place, job->parent2, job->name2, ECHO_NOWHERE2);
 }
 
 /*
@@ -252,8 +267,12 @@ give_up(struct echo *echo, const struct echo_job *job, int error)
 	if (error == ENOENT && !echo->asked && !echo->asked2)
 		return;
 	pthread_mutex_lock(&echo->mutex);
-	snprintf(echo->complaint, sizeof echo->complaint, "kind=%d ino=%llu name=%s reason=\"%s\"",
-	    (int)job->kind, (unsigned long long)job->ino, job->name, strerror(error));
+	if (echo->complaint[0] != '\0')
+		echo->complaints++;
+	else
+		snprintf(echo->complaint, sizeof echo->complaint,
+		    "kind=%d ino=%llu name=%s reason=\"%s\"", (int)job->kind,
+		    (unsigned long long)job->ino, job->name, strerror(error));
 	pthread_mutex_unlock(&echo->mutex);
 	if (echo->handler != NULL && echo->handler->complains != NULL)
 		echo->handler->complains(echo->arg);
@@ -290,7 +309,7 @@ run_move(struct echo *echo, struct echo_job *job)
 	int error, i;
 
 	if (!place_open(echo, &from, job->parent, job->name, ECHO_NOWHERE) ||
-	    !place_open(echo, &to, job->parent2, job->name2, ECHO_NOWHERE2)) {
+	    !second_open(echo, &to, job)) {
 		give_up(echo, job, errno);
 		goto out;
 	}

@@ -8,6 +8,7 @@
 #include "fsd/kernel.h"
 #include "fsd/multi.h"
 #include "fsd/stray.h"
+#include "fsd/zab.h"
 #include "replica/lib/check.h"
 
 #include <Judy.h>
@@ -340,11 +341,20 @@ handle_restore(struct fsd *fsd, struct handle *handle)
 	return handle->value != NULL;
 }
 
+static bool
+is_mute(const struct handle *handle)
+{
+	return zab_talks(handle->ino) && handle->answer == NULL && handle->stream == NULL &&
+	       handle->events == NULL;
+}
+
 bool
 handle_expired(const struct fsd *fsd, const struct handle *handle)
 {
 	uint64_t session = link_session(fsd->link);
 
+	if (is_mute(handle))
+		return true;
 	if (!handle->held && !handle->locked)
 		return false;
 	return (handle->held && handle->session != session) ||

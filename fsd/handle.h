@@ -101,7 +101,10 @@ void handle_pin(struct fsd *fsd, struct handle *handle, struct value *value);
 void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end);
 /* The snapshot that a process before us had pinned; false: there is none, or it is not kept. */
 bool handle_restore(struct fsd *fsd, struct handle *handle);
-/* A held node, or a lock, whose session may be gone: its descriptor answers ESTALE. */
+/*
+ * A held node, or a lock, whose session may be gone; or a conversation (zab_talks) that a process
+ * before us had and could not leave to us: its descriptor answers ESTALE.
+ */
 bool handle_expired(const struct fsd *fsd, const struct handle *handle);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "fsd/ino.h"
 #include "fsd/kept.h"
-#include "fsd/kernel.h"
 #include "fsd/qualified.h"
 #include "fsd/zab.h"
 #include "replica/lib/check.h"
@@ -25,6 +24,7 @@ inodes_new(struct fsd *fsd)
 	inodes->fsd = fsd;
 	TAILQ_INIT(&inodes->lru);
 	inode_notify_init(inodes);
+	inode_drops_init(inodes);
 	return inodes;
 }
 
@@ -102,6 +102,7 @@ inodes_free(struct inodes *inodes)
 	JudyLFreeArray(&inodes->table, PJE0);
 	JudyLFreeArray(&inodes->names, PJE0);
 	inode_notify_free(inodes);
+	inode_drops_free(inodes);
 	free(inodes);
 }
 
@@ -360,9 +361,7 @@ inode_distrust(struct fsd *fsd)
 		inode_value_forget(fsd->inodes, *slot);
 	}
 	inode_invalidate_all(fsd);
-	if (fsd->echo != NULL)
-		echo_doubt(fsd->echo);
-	if (!kernel_names_doubt(fsd->kernel))
+	if (!inode_names_doubt(fsd))
 		log_warn("names that were moved meanwhile may show once more reason=\"%s\"",
 		    strerror(errno));
 }

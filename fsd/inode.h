@@ -95,6 +95,12 @@ void inode_invalidate_zab(struct fsd *fsd, uint64_t dir);
  * lock.
  */
 void inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name);
+/*
+ * Asks the thread to stop when it has done what waits. It may need our answers for it: the loop
+ * goes on until it has stopped.
+ */
+void inode_drops_stop(struct fsd *fsd);
+bool inode_drops_stopped(const struct fsd *fsd);
 
 /* The cached value, borrowed; NULL: none, or not to be trusted now. */
 struct value *inode_value(const struct fsd *fsd, uint64_t id);

@@ -1,6 +1,6 @@
 /*
- * Shared by inode.c (the table), inode_value.c (values, names) and inode_notify.c. Nobody
- * else.
+ * Shared by inode.c (the table), inode_value.c (values, names), inode_notify.c and inode_drop.c.
+ * Nobody else.
  */
 #ifndef ZABFS_FSD_INODE_INTERNAL_H
 #define ZABFS_FSD_INODE_INTERNAL_H
@@ -25,6 +25,7 @@ struct inodes {
 	Pvoid_t names; /* JudyL: hash of (parent, name) -> id */
 	Pvoid_t retry; /* Judy1: numbers whose invalidation the kernel didn't know yet */
 	struct event *retry_timer;
+	struct inode_drops *drops;
 	TAILQ_HEAD(, inode) lru; /* least recently used first */
 	size_t value_bytes;
 	uint64_t count;
@@ -33,6 +34,11 @@ struct inodes {
 struct inode *inode_find(const struct inodes *inodes, uint64_t ino);
 void inode_notify_init(struct inodes *inodes);
 void inode_notify_free(struct inodes *inodes);
+void inode_drops_init(struct inodes *inodes);
+/* The kernel asks anew for every name, and the echo is told so. False: this kernel can't. */
+bool inode_names_doubt(struct fsd *fsd);
+/* The thread has stopped, or is about to. */
+void inode_drops_free(struct inodes *inodes);
 void inode_name_adopt(struct inodes *inodes, struct inode *inode);
 void inode_name_forget(struct inodes *inodes, struct inode *inode);
 void inode_value_forget(struct inodes *inodes, struct inode *inode);

@@ -2,21 +2,17 @@
  * Telling the kernel that what it caches is old. See inode.h.
  *
  * Attributes are invalidated without page ranges (offset -1): that takes no
- * lock that a request which waits for us may hold. Names are another matter,
- * so that call gets a thread of its own.
+ * lock that a request which waits for us may hold. Names are another matter
+ * (inode_drop.c).
  */
 #include "fsd/inode_internal.h"
 
 #include "fsd/ino.h"
-#include "fsd/kernel.h"
 #include "fsd/qualified.h"
 #include "replica/lib/check.h"
-#include "replica/lib/log.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A number that the kernel never learns: its answer was lost with the process that gave it. */
 #define TRIES_MAX 10000
@@ -116,41 +112,4 @@ inode_invalidate_zab(struct fsd *fsd, uint64_t dir)
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		inode_invalidate(fsd, ino_make(kinds[i], dir));
 	qualified_each(fsd, dir, inode_invalidate);
-}
-
-struct entry_drop {
-	struct fsd *fsd;
-	uint64_t parent;
-	char name[WIRE_NAME_MAX + 1];
-};
-
-static void *
-entry_drop_main(void *arg)
-{
-	struct entry_drop *drop = arg;
-
-	/* It may have to wait for who waits for us. */
-	kernel_apart(drop->fsd->kernel);
-	fuse_lowlevel_notify_inval_entry(
-	    drop->fsd->se, drop->parent, drop->name, strlen(drop->name));
-	free(drop);
-	return NULL;
-}
-
-void
-inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
-{
-	struct entry_drop *drop = calloc(1, sizeof *drop);
-	pthread_t thread;
-
-	CHECK(drop != NULL && strlen(name) <= WIRE_NAME_MAX);
-	drop->fsd = fsd;
-	drop->parent = parent;
-	memcpy(drop->name, name, strlen(name));
-	if (pthread_create(&thread, NULL, entry_drop_main, drop) != 0) {
-		log_warn("no thread to drop a name from the kernel's cache");
-		free(drop);
-		return;
-	}
-	pthread_detach(thread);
 }

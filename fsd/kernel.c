@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fuse.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -264,10 +265,24 @@ kernel_names_doubt(struct kernel *kernel)
 }
 
 void
-kernel_apart(const struct kernel *kernel)
+kernel_apart(const struct kernel *kernel, int needed)
 {
-	if (unshare(CLONE_FILES) == 0)
-		close(kernel->fd);
+	unsigned kept[] = { (unsigned)kernel->pidfd, (unsigned)needed }, i, at = STDERR_FILENO + 1;
+
+	if (unshare(CLONE_FILES) != 0) {
+		log_warn("a thread shares the descriptors: %s", strerror(errno));
+		return;
+	}
+	if (kept[0] > kept[1]) {
+		kept[0] = (unsigned)needed;
+		kept[1] = (unsigned)kernel->pidfd;
+	}
+	for (i = 0; i < 2 && kept[i] != UINT_MAX; i++) {
+		if (kept[i] > at)
+			close_range(at, kept[i] - 1, 0);
+		at = kept[i] + 1;
+	}
+	close_range(at, UINT_MAX, 0);
 }
 
 void

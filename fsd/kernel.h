@@ -37,8 +37,12 @@ void kernel_free(struct kernel *kernel);
 bool kernel_adopt(struct kernel *kernel);
 /* Nothing is read any more; what has no answer is for the next process. */
 void kernel_stop(struct kernel *kernel);
-/* The calling thread, not the loop's, gets descriptors of its own, and lets go of the device. */
-void kernel_apart(const struct kernel *kernel);
+/*
+ * The calling thread, not the loop's, gets descriptors of its own: the standard ones, `needed`
+ * (-1: none), and what it needs to borrow the device. It may hang in the kernel until another
+ * process answers it, and must keep nobody from seeing that this one is dead.
+ */
+void kernel_apart(const struct kernel *kernel, int needed);
 
 /* Whether a process before us has read that one, too. */
 bool kernel_is_resent(const struct kernel *kernel);

@@ -5,8 +5,8 @@
  * ready: INIT is answered and the session stands; mountd is told. Where the root is a
  * subtree's it is found in between (subtree.h), and the kernel is served from then on.
  * A process that goes on for another one (kept.h) is ready as soon as it serves the kernel.
- * ending: SIGTERM, unmounted, or mountd is gone. The echo's thread stops first
- * (its system calls need us), then the session is closed, so that its
+ * ending: SIGTERM, unmounted, or mountd is gone. The other threads stop first
+ * (their system calls need us), then the session is closed, so that its
  * ephemerals go at once.
  * leaving: mountd says so, another process goes on: session, open files and
  * requests without an answer are left to it.
@@ -46,9 +46,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define CLOSE_MS 2000	  /* for the session's end, if the replica answers at all */
-#define ECHO_STOP_MS 2000 /* a system call of the echo that never ends doesn't keep us */
-#define LEAVE_MS 500	  /* likewise, where somebody waits to go on */
+#define CLOSE_MS 2000	     /* for the session's end, if the replica answers at all */
+#define THREADS_STOP_MS 2000 /* a system call of a thread that never ends doesn't keep us */
+#define LEAVE_MS 500	     /* likewise, where somebody waits to go on */
 
 struct life {
 	struct fsd fsd;
@@ -130,9 +130,7 @@ on_echo_begins(void *arg)
 {
 	const struct life *life = arg;
 
-	kernel_apart(life->fsd.kernel);
-	if (life->options.control_fd >= 0)
-		close(life->options.control_fd);
+	kernel_apart(life->fsd.kernel, life->complaint_fd);
 }
 
 static void
@@ -172,14 +170,28 @@ on_closed(void *arg)
 	event_base_loopbreak(life->fsd.base);
 }
 
-/* Until the echo has stopped; without its answers it can't. Then there is nothing to be freed. */
+/* The threads that wait for the kernel: their system calls need us. */
+static void
+threads_stop(struct life *life)
+{
+	echo_stop(life->fsd.echo);
+	inode_drops_stop(&life->fsd);
+}
+
+static bool
+threads_stopped(const struct life *life)
+{
+	return echo_stopped(life->fsd.echo) && inode_drops_stopped(&life->fsd);
+}
+
+/* Until they have; without our answers they can't. Then there is nothing to be freed. */
 static void
 on_leaving(struct life *life)
 {
 	static const struct timeval again = { .tv_usec = 1000 };
 	bool patient = fsd_now_ns() - life->ending_ns < LEAVE_MS * UINT64_C(1000000);
 
-	if (!echo_stopped(life->fsd.echo) && patient) {
+	if (!threads_stopped(life) && patient) {
 		event_add(life->ending, &again);
 		return;
 	}
@@ -189,19 +201,19 @@ on_leaving(struct life *life)
 	_exit(0);
 }
 
-/* Until the echo has stopped, then the session's end. */
+/* Until the threads have stopped, then the session's end. */
 static void
 on_ending(evutil_socket_t fd, short events, void *arg)
 {
 	static const struct timeval again = { .tv_usec = 1000 };
 	struct life *life = arg;
-	bool patient = fsd_now_ns() - life->ending_ns < ECHO_STOP_MS * UINT64_C(1000000);
+	bool patient = fsd_now_ns() - life->ending_ns < THREADS_STOP_MS * UINT64_C(1000000);
 
 	(void)fd;
 	(void)events;
 	if (life->leaving)
 		on_leaving(life);
-	else if (!echo_stopped(life->fsd.echo) && patient)
+	else if (!threads_stopped(life) && patient)
 		event_add(life->ending, &again);
 	else
 		link_close(life->fsd.link, CLOSE_MS, on_closed, life);
@@ -215,7 +227,7 @@ end(struct life *life, const char *why)
 	life->leaving = false;
 	log_info("ending reason=\"%s\"", why);
 	life->ending_ns = fsd_now_ns();
-	echo_stop(life->fsd.echo);
+	threads_stop(life);
 	event_active(life->ending, EV_TIMEOUT, 1);
 }
 
@@ -304,7 +316,7 @@ leave(struct life *life)
 		return;
 	life->leaving = true;
 	life->ending_ns = fsd_now_ns();
-	echo_stop(life->fsd.echo);
+	threads_stop(life);
 	event_active(life->ending, EV_TIMEOUT, 1);
 }
 
@@ -463,10 +475,10 @@ static void
 rooms_free(struct life *life)
 {
 	struct fsd *fsd = &life->fsd;
-	bool stopped = echo_stopped(fsd->echo);
+	bool stopped = threads_stopped(life);
 
 	link_free(fsd->link);
-	/* With a system call that hangs the thread can't be joined, and its memory is in use. */
+	/* With a system call that hangs a thread can't be joined, and its memory is in use. */
 	if (!stopped)
 		_exit(0);
 	mounted_free(life->mounted);

@@ -11,6 +11,7 @@
 #include "replica/lib/err.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -162,11 +163,27 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 	call_free(call);
 }
 
+static bool
+is_member(fuse_req_t req, gid_t gid)
+{
+	static gid_t groups[NGROUPS_MAX];
+	int n, i;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, NGROUPS_MAX, groups);
+	for (i = 0; i < n && i < NGROUPS_MAX; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
 /* What the kernel would have checked, had it known the node. */
 static bool
-may_open(const struct fuse_ctx *ctx, const struct wire_stat *stat, int flags)
+may_open(fuse_req_t req, const struct wire_stat *stat, int flags)
 {
-	uint32_t shift = ctx->uid == stat->uid ? 6 : ctx->gid == stat->gid ? 3 : 0;
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	uint32_t shift = ctx->uid == stat->uid ? 6 : is_member(req, stat->gid) ? 3 : 0;
 	uint32_t bits = stat->mode >> shift, want;
 
 	want = (flags & O_ACCMODE) == O_RDONLY ? 4 : (flags & O_ACCMODE) == O_WRONLY ? 2 : 6;
@@ -189,7 +206,7 @@ existing(struct call *call, const struct wire_reply *reply, const struct wire_st
 		not_opened(call, handle, S_ISDIR(stat->mode) ? EISDIR : ELOOP);
 		return;
 	}
-	if (!may_open(fuse_req_ctx(call->req), stat, call->flags)) {
+	if (!may_open(call->req, stat, call->flags)) {
 		not_opened(call, handle, EACCES);
 		return;
 	}

@@ -10,6 +10,7 @@
 #include "fsd/inode.h"
 #include "fsd/kernel.h"
 #include "fsd/multi.h"
+#include "fsd/qualified.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/err.h"
@@ -155,10 +156,12 @@ void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct fsd *fsd = call_fsd(req);
-	struct handle *handle = handle_get(fsd, ino, fi);
+	struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
 
-	if (handle_expired(fsd, handle)) {
+	if (handle == NULL && qualified_resolve(fsd, &ino))
+		handle = handle_get(fsd, ino, fi);
+	if (handle == NULL || handle_expired(fsd, handle)) {
 		fuse_reply_err(req, ESTALE);
 		return;
 	}

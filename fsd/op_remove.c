@@ -26,8 +26,8 @@ own(struct fsd *fsd, uint64_t id)
 }
 
 /*
- * The echo has just told the kernel that what stood at the name is gone; if it is: a name may be
- * taken again.
+ * The kernel has just been told, or has done so itself, that what stood at the name is gone; if it
+ * is: a name may be taken again.
  */
 static void
 told_gone(struct fsd *fsd, uint64_t parent, const char *name)
@@ -59,19 +59,32 @@ not_done(struct call *call, int code)
 	call_free(call);
 }
 
+/*
+ * Whatever stood at the name, nobody knows what that was: the kernel has raised its events, maybe
+ * for another node that was there a moment ago. What was done is told back, so that all of them end
+ * as they are now.
+ */
+static bool
+told_back(const struct call *call)
+{
+	return (call->target.flags & WIRE_ECHO) != 0;
+}
+
+/* call->ino: which one. */
 static void
 removed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	uint64_t id = inode_name_get(call->fsd, call->target.dir, call->name);
+	uint64_t id = told_back(call) ? 0 : call->ino;
 
 	(void)stat;
 	if (reply->code != ERR_OK) {
 		not_done(call, reply->code);
 		return;
 	}
-	if (id != 0)
-		inode_unnamed(call->fsd, id);
-	if (ino_kind(call->parent) == INO_ZNODE && call->req != NULL)
+	inode_unnamed(call->fsd, id);
+	if (id == 0)
+		told_gone(call->fsd, call->parent, call->name);
+	if (call->req != NULL)
 		own(call->fsd, id);
 	if (!reply_err(call, 0))
 		unseen(call, call->target.dir, call->name, id);
@@ -187,6 +200,8 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 	}
 	if (!modifier->versioned)
 		call->ino = meant(call, parent, call->name);
+	if (call->ino == 0)
+		call->target.flags |= WIRE_ECHO;
 	send_delete(call, removed);
 }
 
@@ -219,13 +234,15 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		moved = stat->id;
 	if (target == moved)
 		target = 0;
-	if (target != 0 && !exchange)
+	if (target != 0 && !exchange && !told_back(call))
 		inode_unnamed(fsd, target);
+	else if (!exchange)
+		told_gone(fsd, call->newparent, call->newname);
 	if (moved != 0)
 		inode_name_set(fsd, call->newparent, call->newname, moved);
 	if (target != 0 && exchange)
 		inode_name_set(fsd, call->parent, call->name, target);
-	if (call->req != NULL) {
+	if (call->req != NULL && !told_back(call)) {
 		own(fsd, moved);
 		own(fsd, target);
 	}
@@ -268,7 +285,9 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newpar
 	call->parent = parent;
 	call->newparent = newparent;
 	call->flags = (int)flags;
-	msg.rename = (struct wire_rename){ .parent = parent,
+	call->target.flags = grace_due(fsd, call->tid) ? WIRE_ECHO : 0;
+	msg.rename = (struct wire_rename){ .flags = call->target.flags,
+		.parent = parent,
 		.name = call_blob(call->name),
 		.newparent = newparent,
 		.newname = call_blob(call->newname),

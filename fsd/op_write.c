@@ -240,6 +240,13 @@ wait_all(struct call *call, const struct handle *handle)
 	flow_wait(handle->async, call, FLOW_ALL, all_done);
 }
 
+/* What was told of it, and what not, went with a process before us. */
+static bool
+lost(const struct fsd *fsd, uint64_t ino, const struct handle *handle)
+{
+	return handle == NULL ? zab_talks(ino) : handle_expired(fsd, handle);
+}
+
 void
 op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
@@ -247,9 +254,8 @@ op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi
 	const struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
 
-	(void)ino;
 	(void)datasync;
-	if (handle != NULL && handle_expired(fsd, handle)) {
+	if (lost(fsd, ino, handle)) {
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
@@ -270,7 +276,10 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	const struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
 
-	(void)ino;
+	if (zab_talks(ino) && lost(fsd, ino, handle)) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
 	if (handle == NULL || (handle->stream == NULL && handle->async == NULL)) {
 		fuse_reply_err(req, 0);
 		return;

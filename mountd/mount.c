@@ -31,6 +31,44 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* Blanks, tabs, newlines and backslashes are \ooo in the kernel's table. */
+static void
+unescape(char *path)
+{
+	const char *from = path;
+	unsigned byte;
+
+	while (*from != '\0') {
+		if (from[0] == '\\' && sscanf(from + 1, "%3o", &byte) == 1) {
+			*path++ = (char)byte;
+			from += 4;
+		} else {
+			*path++ = *from++;
+		}
+	}
+	*path = '\0';
+}
+
+/*
+ * The path as the kernel's table has it, whichever way it was said. Nobody is asked: realpath(3)
+ * would be answered by the daemon of what is mounted there, which may hang.
+ */
+static bool
+true_path(const char *mountpoint, char path[PATH_MAX])
+{
+	int fd = open(mountpoint, O_PATH | O_CLOEXEC);
+	char link[64];
+	ssize_t len;
+
+	if (fd < 0)
+		return false;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	len = readlink(link, path, PATH_MAX - 1);
+	close(fd);
+	path[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
 /* The type of what is mounted there last, by the kernel's table: nobody is asked. */
 static bool
 is_zabfs(const char *mountpoint)
@@ -43,8 +81,10 @@ is_zabfs(const char *mountpoint)
 	while (table != NULL && getline(&line, &size, table) > 0) {
 		const char *rest = strstr(line, " - ");
 
-		if (sscanf(line, "%*u %*u %*s %*s %4095s", path) == 1 &&
-		    strcmp(path, mountpoint) == 0)
+		if (sscanf(line, "%*u %*u %*s %*s %4095s", path) != 1)
+			continue;
+		unescape(path);
+		if (strcmp(path, mountpoint) == 0)
 			ours = rest != NULL && sscanf(rest, " - %63s", type) == 1 &&
 			       strcmp(type, "fuse.zabfs") == 0;
 	}
@@ -98,7 +138,8 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 {
 	struct stat st;
 
-	stale_remove(mountpoint);
+	if (true_path(mountpoint, mountd->mountpoint))
+		stale_remove(mountd->mountpoint);
 	if (realpath(mountpoint, mountd->mountpoint) == NULL ||
 	    stat(mountd->mountpoint, &st) != 0) {
 		log_error("mount point %s: %s", mountpoint, strerror(errno));

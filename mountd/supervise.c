@@ -188,7 +188,9 @@ upgrade(struct supervisor *super)
 static void
 next_failed(struct supervisor *super)
 {
-	log_warn("the new fsd can't take over, the old one goes on");
+	log_warn("the new fsd can't take over, %s",
+	    super->now.leaving ? "and the old one is leaving: another is started"
+			       : "the old one goes on");
 	child_kill(&super->next);
 	child_forget(&super->next);
 }

@@ -182,24 +182,27 @@ ok $? "  and the place can be mounted again"
 is "$(cat C/f)" v "  and works"
 mount_stop C
 
-mount_start C -o timeout=1s || exit 1
-leave_traces C "kill -9 of mountd while fsd stands still"
-fsd=$(fsd_pid C)
+mount_start "C c" -o timeout=1s || exit 1
+leave_traces "C c" "kill -9 of mountd while fsd stands still"
+fsd=$(fsd_pid "C c")
 kill -STOP "$fsd"
-timeout 60 cat C/g >waited 2>&1 &
+timeout 60 cat "C c/g" >waited 2>&1 &
 waiter=$!
-kill -9 "${mountd_pid[C]}"
-mountd_status C
-mount_start C
+kill -9 "${mountd_pid[C c]}"
+mountd_status "C c"
+# However the place is said.
+"$build/zabfs-mountd" -f zabfs.conf -d "./C c/" >>mount-c.log 2>&1 8>&- 9>&- &
+mountd_pid[C c]=$!
+wait_for 30 mounted "C c"
 ok $? "  the next mountd takes away what answers nobody"
 wait "$waiter"
 is "$?" 1 "  whoever waited there has an error"
-is "$(cat C/f)" v "  and it works"
+is "$(cat "C c/f")" v "  and it works"
 kill -CONT "$fsd"
 wait_for 10 process_gone "$fsd"
 ok $? "  the fsd that nobody watches ends"
 exec 9>&-
-mount_stop C
+mount_stop "C c"
 
 session=$(grep ^id A/.zab/session)
 # Twice at one place: the second covers the first, as mounts do, and goes first.

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "fsd/echo.h"
+#include "fsd/echo_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -153,6 +153,104 @@ test_run(void **state)
 	close(fd);
 }
 
+static uint64_t moved_at = 5;
+
+static void
+push_move(enum wire_change_kind kind, uint64_t id, const char *from, uint64_t id2, const char *to)
+{
+	struct wire_change change = { .kind = kind,
+		.id = id,
+		.id2 = id2,
+		.mode = S_IFREG | 0644,
+		.mode2 = S_IFDIR | 0755,
+		.parent = 7,
+		.parent2 = 8,
+		.name = { (const uint8_t *)from, (uint32_t)strlen(from) },
+		.name2 = { (const uint8_t *)to, (uint32_t)strlen(to) } };
+
+	assert_true(echo_change(echo, ++moved_at, 1));
+	echo_push(echo, &change);
+}
+
+static const struct echo_job *
+nth(unsigned n)
+{
+	const struct echo_job *job = STAILQ_FIRST(&echo->queue);
+
+	while (n-- > 0)
+		job = STAILQ_NEXT(job, next);
+	return job;
+}
+
+/* What has moved it here has an old name to tell of, and what was before it; not what is here. */
+static void
+test_own_moved(void **state)
+{
+	(void)state;
+	push(WIRE_ADD, 10);
+	push_move(WIRE_MOVE, 10, "a", 0, "b");
+	push_move(WIRE_MOVE, 10, "b", 0, "c");
+	push(WIRE_VALUE, 10);
+	push_move(WIRE_MOVE, 11, "k", 10, "l");
+	echo_own(echo, 10);
+	assert_false(nth(0)->cancelled || nth(1)->cancelled || nth(2)->cancelled);
+	assert_false(nth(0)->to_nowhere || nth(1)->to_nowhere);
+	assert_true(nth(0)->moved_on && nth(1)->moved_on && nth(2)->moved_on);
+	assert_true(nth(2)->to_nowhere);
+	assert_true(nth(3)->cancelled);
+	assert_false(nth(4)->cancelled || nth(4)->to_nowhere || nth(4)->moved_on);
+	/* And on, after it was moved here once more. */
+	push_move(WIRE_MOVE, 10, "d", 0, "e");
+	push(WIRE_ATTR, 10);
+	echo_own(echo, 10);
+	assert_true(nth(5)->to_nowhere);
+	assert_true(nth(6)->cancelled);
+	assert_false(nth(2)->cancelled);
+}
+
+/* Of two that were exchanged either may be moved on, and then the other. */
+static void
+exchanged_and_moved_on(bool first)
+{
+	uint64_t a = first ? 10 : 20, b = a + 1, on = first ? a : b;
+	unsigned before = echo_queued(echo);
+	const struct echo_job *one, *other;
+
+	push_move(WIRE_SWAP, a, "a", b, "b");
+	echo_own(echo, on);
+	assert_int_equal(echo_queued(echo), before + 2);
+	one = nth(before);
+	other = nth(before + 1);
+	assert_int_equal(one->kind, ECHO_MOVE);
+	assert_int_equal(one->ino, on);
+	assert_int_equal(one->ino2, 0);
+	assert_int_equal(one->parent, first ? 7 : 8);
+	assert_string_equal(one->name, first ? "a" : "b");
+	assert_true(one->to_nowhere);
+	assert_int_equal(other->kind, ECHO_MOVE);
+	assert_int_equal(other->ino, first ? b : a);
+	assert_int_equal(other->ino2, 0);
+	assert_int_equal(other->mode, first ? S_IFDIR | 0755 : S_IFREG | 0644);
+	assert_int_equal(other->parent, first ? 8 : 7);
+	assert_int_equal(other->parent2, first ? 7 : 8);
+	assert_string_equal(other->name, first ? "b" : "a");
+	assert_string_equal(other->name2, first ? "a" : "b");
+	assert_false(other->to_nowhere || other->moved_on);
+	/* Until both are told neither is. */
+	assert_true(echo_mark_before(&one->mark, &other->mark));
+	echo_own(echo, other->ino);
+	assert_true(other->to_nowhere);
+}
+
+/* Of two that were exchanged either may be moved on, and then the other. */
+static void
+test_own_exchanged(void **state)
+{
+	(void)state;
+	exchanged_and_moved_on(true);
+	exchanged_and_moved_on(false);
+}
+
 static void
 until_told(const struct echo_kept *kept, uint64_t zxid, uint64_t index)
 {
@@ -269,6 +367,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_coalescing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_moved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_exchanged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_from_the_beginning, setup, teardown),

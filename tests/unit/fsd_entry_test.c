@@ -1,6 +1,9 @@
 /* Names: lookup, creation, removal, rename, and what the kernel is told to forget. */
 #include "tests/unit/fsd_harness.h"
 
+#include <grp.h>
+#include <limits.h>
+
 static const struct fuse_entry_out *
 entry(void)
 {
@@ -131,6 +134,51 @@ test_create_exists(void **state)
 	assert_int_equal(entry()->nodeid, 9);
 }
 
+static int
+create_existing(const struct wire_stat *stat, const char *name)
+{
+	uint64_t unique;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		unique = create_send(1, name, O_WRONLY);
+		h_reply(h_expect(WIRE_T_CREATE)->create.rid, ERR_EXISTS, 0x101, NULL, NULL);
+		if (i == 0)
+			assert_int_equal(h_answer(unique), -ESTALE);
+	}
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, stat, NULL);
+	if (h_answer(unique) != 0)
+		h_expect(WIRE_T_FORGET);
+	return answer.head.error;
+}
+
+/* Opened from here: whoever the kernel would let, and nobody else. */
+static void
+test_create_exists_mode(void **state)
+{
+	struct wire_stat stat = h_stat(9, S_IFREG | 0460);
+	gid_t before[NGROUPS_MAX], other = 78;
+	int n = getgroups(NGROUPS_MAX, before);
+
+	(void)state;
+	if (setgroups(1, &other) != 0)
+		skip();
+	stat.uid = 1000;
+	stat.gid = 77;
+	h.uid = 1001;
+	assert_int_equal(create_existing(&stat, "a"), -EACCES);
+	h.uid = 1000;
+	h.gid = 77;
+	assert_int_equal(create_existing(&stat, "b"), -EACCES);
+	h.uid = 1001;
+	assert_int_equal(create_existing(&stat, "c"), 0);
+	/* One of the groups that a process has beside its own. */
+	h.gid = 1001;
+	stat.gid = other;
+	assert_int_equal(create_existing(&stat, "d"), 0);
+	assert_int_equal(setgroups((size_t)n, before), 0);
+}
+
 static void
 test_mkdir_symlink(void **state)
 {
@@ -206,6 +254,36 @@ test_unlink_other(void **state)
 	assert_int_equal(h_answer(unique), -ENOENT);
 }
 
+/*
+ * And once more before that: whatever stood there goes, and that is told back. What waits to be told
+ * of the one that the kernel has found there is not withdrawn.
+ */
+static void
+test_unlink_whichever(void **state)
+{
+	struct wire_stat next = h_stat(8, S_IFREG | 0644);
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "f");
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	h_expect(WIRE_T_DELETE);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_lookup_send(1, "f");
+	h_reply(h_expect(WIRE_T_LOOKUP)->lookup.rid, ERR_OK, 0x101, &next, NULL);
+	h_reply(h_expect(WIRE_T_READ)->read.rid, ERR_OK, 0x101, &next, "v");
+	assert_int_equal(h_answer(unique), 0);
+	unique = h_request(FUSE_UNLINK, 1, "f", 2);
+	assert_int_equal(h_expect(WIRE_T_DELETE)->delete.id, 0);
+	assert_int_equal(h.msg.delete.flags, WIRE_ECHO);
+	h_change(WIRE_MOVE, 0x102, 8, S_IFREG | 0644, "f");
+	h_reply(unique, ERR_OK, 0x103, NULL, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h.echo_owned, 0);
+	assert_false(inode_is_gone(&h.fsd, 8));
+}
+
 static void
 test_rename(void **state)
 {
@@ -236,6 +314,7 @@ test_rename(void **state)
 static void
 test_rename_meant(void **state)
 {
+	struct wire_stat moved = h_stat(7, S_IFREG | 0644);
 	struct fuse_rename2_in in = { .newdir = 1 };
 	uint64_t unique;
 
@@ -251,9 +330,31 @@ test_rename_meant(void **state)
 	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
 	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 0);
 	assert_int_equal(h.msg.rename.id2, 0);
+	/* What stands there, and goes, may be another one than the kernel knows: it is told back. */
+	assert_int_equal(h.msg.rename.flags, WIRE_ECHO);
+	h_reply(unique, ERR_OK, 0x101, &moved, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	assert_int_equal(h.echo_owned, 0);
+	assert_false(inode_is_gone(&h.fsd, 8));
+}
+
+/* If nothing stands there any more, it is not found; and what comes then is another operation. */
+static void
+test_rename_not_found(void **state)
+{
+	struct fuse_rename2_in in = { .newdir = 1 };
+	uint64_t unique;
+
+	(void)state;
+	h_known(7, S_IFREG | 0644, "a");
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	h_expect(WIRE_T_RENAME);
+	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
+	assert_int_equal(h_answer(unique), -ESTALE);
+	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
+	h_expect(WIRE_T_RENAME);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
 	assert_int_equal(h_answer(unique), -ENOENT);
-	/* What comes then is another operation. */
 	unique = h_request2(FUSE_RENAME2, 1, &in, sizeof in, "a\0b", 4);
 	assert_int_equal(h_expect(WIRE_T_RENAME)->rename.id, 7);
 	h_reply(unique, ERR_NONODE, 0x101, NULL, NULL);
@@ -367,11 +468,14 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_forget, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_create, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_create_exists, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_create_exists_mode, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_mkdir_symlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_unlink_other, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_rename_meant, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_rename_not_found, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_unlink_whichever, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_errnos, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_change_before_answer, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_invalidation_retried, h_setup, h_teardown),

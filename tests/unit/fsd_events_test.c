@@ -317,6 +317,17 @@ test_names(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, h_setup, h_teardown)
 
+/* A process before us had no room to keep it: where its reader was nobody knows. */
+static void
+test_not_kept(void **state)
+{
+	(void)state;
+	opened(O_RDONLY);
+	fh = UINT64_C(0x1234567800000005);
+	assert_int_equal(h_answer(read_send()), -ESTALE);
+	closed(false);
+}
+
 int
 main(void)
 {
@@ -330,6 +341,7 @@ main(void)
 		T(test_released),
 		T(test_moved),
 		T(test_names),
+		cmocka_unit_test_setup_teardown(test_not_kept, h_setup, h_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

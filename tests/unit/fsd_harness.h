@@ -84,6 +84,7 @@ struct harness {
 	struct wire_change pushed; /* the last one */
 	int echo_pushed, echo_zab, echo_asked, echo_doubted;
 	uint64_t echo_owned;
+	uint32_t uid, gid; /* of whoever asks */
 	uint32_t timeout_ms;
 };
 
@@ -93,12 +94,16 @@ static int h_kept_fd = -1; /* what one process leaves to the next; -1: nothing *
 
 #include "tests/unit/fsd_echo.h"
 
+static void (*h_apart)(void); /* called by another thread of fsd, before it writes */
+
 /* fsd's writes to its device. */
 ssize_t
 writev(int fd, const struct iovec *iov, int count)
 {
 	const struct fuse_out_header *head = iov[0].iov_base;
 
+	if (gettid() != getpid() && h_apart != NULL)
+		h_apart();
 	if (fd != h.fsd_device || head->unique != 0 || !h.notify_enoent)
 		return syscall(SYS_writev, fd, iov, count);
 	h.notify_refused++;
@@ -136,6 +141,8 @@ h_send_raw(
 		.opcode = opcode,
 		.unique = unique,
 		.nodeid = node,
+		.uid = h.uid,
+		.gid = h.gid,
 		.pid = pid };
 
 	memcpy(packet, &head, sizeof head);
@@ -605,6 +612,9 @@ static inline int
 h_teardown(void **state)
 {
 	(void)state;
+	inode_drops_stop(&h.fsd);
+	while (!inode_drops_stopped(&h.fsd))
+		usleep(50);
 	link_free(h.fsd.link);
 	kernel_free(h.fsd.kernel);
 	strays_free(h.fsd.strays);

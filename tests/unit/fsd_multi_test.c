@@ -648,6 +648,31 @@ test_async_room(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, h_setup, h_teardown)
 
+/*
+ * A number that the table doesn't have: a process before us had no room to keep what was open. What
+ * is said through such a file is a conversation that nobody remembers.
+ */
+static void
+test_not_kept(void **state)
+{
+	static const char *names[] = { "stream", "txn" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		opened(names[i], O_RDWR);
+		fh = UINT64_C(0x1234567800000005) + i;
+		assert_int_equal(h_answer(h_fsync_send(ino, fh)), -ESTALE);
+		assert_int_equal(h_answer(h_flush_send(ino, fh)), -ESTALE);
+		assert_int_equal(h_answer(write_send("create /a v\n")), -ESTALE);
+		assert_int_equal(h_answer(h_read_send(ino, fh, 0, 4096)), -ESTALE);
+		assert_int_equal(h_answer(h_fsync_send(ino, fh)), -ESTALE);
+		assert_int_equal(h_answer(h_flush_send(ino, fh)), -ESTALE);
+		assert_int_equal(h_answer(h_release_send(ino, fh, O_RDWR)), 0);
+	}
+	h_nothing_sent(2);
+}
+
 int
 main(void)
 {
@@ -671,6 +696,7 @@ main(void)
 		T(test_stream_resent),
 		T(test_async),
 		T(test_async_room),
+		cmocka_unit_test_setup_teardown(test_not_kept, h_setup, h_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

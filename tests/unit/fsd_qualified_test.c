@@ -160,6 +160,11 @@ test_reached(void **state)
 	h_reply(h.msg.getattr.rid, ERR_OK, 0x100, &stat, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	assert_int_equal(((struct fuse_attr_out *)(void *)answer.body)->attr_valid, 0);
+	/* A file that a process before us could not keep is read as the node that it is. */
+	unique = h_read_send(ino, 1, 0, 10);
+	assert_int_equal(h_expect(WIRE_T_READ)->read.id, F);
+	h_reply(h.msg.read.rid, ERR_OK, 0x100, &stat, "v");
+	assert_int_equal(h_answer(unique), 0);
 	/* A directory may have a version; nothing else qualifies what is in it. */
 	owned_stat(&stat, S_IFDIR | 0755, 0);
 	reach(one, &stat);
@@ -176,6 +181,7 @@ test_reached(void **state)
 	assert_int_equal(h_answer(h_request(FUSE_GETATTR, ino, &getattr, sizeof getattr)), -ESTALE);
 	assert_int_equal(h_answer(setattr_send(ino, 0, FATTR_MODE)), -ESTALE);
 	assert_int_equal(h_answer(h_write_send(ino, 1, O_WRONLY, 0, "x", 1)), -ESTALE);
+	assert_int_equal(h_answer(h_read_send(ino, 2, 0, 10)), -ESTALE);
 	h_nothing_sent(1);
 }
 
