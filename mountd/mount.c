@@ -188,6 +188,8 @@ mount_make(struct mountd *mountd)
 	snprintf(data, sizeof data,
 	    "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions",
 	    mountd->fuse_fd);
+	if (is_zabfs(mountd->mountpoint))
+		log_warn("mounting over a mount of zabfs mountpoint=%s", mountd->mountpoint);
 	snprintf(source, sizeof source, "zabfs%s%s", mountd->subtree != NULL ? ":" : "",
 	    mountd->subtree != NULL ? mountd->subtree : "");
 	if (mount(source, mountd->mountpoint, "fuse.zabfs",

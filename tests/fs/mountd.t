@@ -214,6 +214,8 @@ other_session() {
 }
 wait_for 10 other_session
 ok $? "a second mount at the same place covers the first"
+grep -qF "warning: mounting over a mount of zabfs mountpoint=$T/A" second.log
+ok $? "  and says so"
 kill "$second"
 wait "$second"
 is "$?" 0 "  ends alone"

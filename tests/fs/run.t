@@ -77,7 +77,7 @@ is "$?" 0 "stop again"
 node run
 is "$(cat run/1/mnt/try/greeting)" hello "the data is there after a stop"
 N=3 node run
-is "$? $(cat "$T/out")" "1 run: N=3: run/ was made with N=1; make clean removes it" "another number of nodes: refused"
+is "$? $(cat "$T/out")" "1 run: N=3: run/ was made with N=1; make stop && rm -r run removes it" "another number of nodes: refused"
 node stop
 cp run/1/*.log "$T"
 rm -rf run
@@ -134,7 +134,7 @@ node run
 is "$?" 0 "run of three, one of them without its data"
 is "$(cat run/2/mnt/try/greeting)" again "  it gets them from the others"
 N=5 node run
-is "$? $(cat "$T/out")" "1 run: N=5: run/ was made with N=3; make clean removes it" "  five of them: refused"
+is "$? $(cat "$T/out")" "1 run: N=5: run/ was made with N=3; make stop && rm -r run removes it" "  five of them: refused"
 node stop
 for id in 1 2 3; do
 	for log in run/$id/*.log; do
