@@ -178,11 +178,17 @@ replaced() {
 	pid=$(fsd_pid "$1") && [ "$pid" != "$2" ]
 }
 
+# What waits to be told to watchers there is no more than the logs have, which are short here.
+keeps_up() {
+	[ "$(timeout -k 1 20 sed -n 's/^zabfs_mount_echo_queue //p' "$T/$1/.zab/metrics")" -lt 500 ] 2>/dev/null
+}
+
 # Another one takes over, and those who use the mount notice nothing.
 nemesis_kill_fsd() {
 	local name pid
 	some_mount
 	name=$REPLY
+	wait_for 60 keeps_up "$name"
 	pid=$(fsd_pid "$name")
 	fault "kill -9 of fsd of $name"
 	kill -KILL "$pid"

@@ -30,7 +30,7 @@ def frame(body):
 def msg(*fields):
     return frame(pack(list(fields)))
 
-HELLO = msg(1, 1, 0, b"", 1, 0, 10000, b"test:/nowhere")
+HELLO = msg(1, 1, 0, b"", 1, 0, 10000, b"test:/nowhere", 0)
 RESUME = msg(3, 0)
 LOOKUP = msg(10, 1, 1, b"app")
 
@@ -109,14 +109,14 @@ bad 'frame(pack("HELLO"))' 'no message' "msgpack, but no array"
 bad 'msg()' 'no message' "an array of nothing"
 bad 'msg(99, 0)' 'no message' "an unknown message"
 bad 'msg("HELLO", 1)' 'no message' "a type that is no number"
-bad 'msg(1, 1, 0, b"", 1, 0, 10000)' 'no message' "a field too few"
-bad 'msg(1, 1, 0, b"", 1, 0, 10000, b"me", 7)' 'no message' "a field too many"
-bad 'msg(1, 1, "0", b"", 1, 0, 10000, b"me")' 'no message' "a string where a number belongs"
-bad 'msg(1, 1, -1, b"", 1, 0, 10000, b"me")' 'no message' "a negative number where none belongs"
-bad 'msg(1, 1, 2.0, b"", 1, 0, 10000, b"me")' 'no message' "a float"
-bad 'msg(1, 1, None, b"", 1, 0, 10000, b"me")' 'no message' "nil"
-bad 'msg(1, 2**32, 0, b"", 1, 0, 10000, b"me")' 'no message' "a number beyond its width"
-bad 'msg(1, 1, 0, b"x" * 17, 1, 0, 10000, b"me")' 'no message' "a blob beyond its length"
+bad 'msg(1, 1, 0, b"", 1, 0, 10000, b"me")' 'no message' "a field too few"
+bad 'msg(1, 1, 0, b"", 1, 0, 10000, b"me", 0, 7)' 'no message' "a field too many"
+bad 'msg(1, 1, "0", b"", 1, 0, 10000, b"me", 0)' 'no message' "a string where a number belongs"
+bad 'msg(1, 1, -1, b"", 1, 0, 10000, b"me", 0)' 'no message' "a negative number where none belongs"
+bad 'msg(1, 1, 2.0, b"", 1, 0, 10000, b"me", 0)' 'no message' "a float"
+bad 'msg(1, 1, None, b"", 1, 0, 10000, b"me", 0)' 'no message' "nil"
+bad 'msg(1, 2**32, 0, b"", 1, 0, 10000, b"me", 0)' 'no message' "a number beyond its width"
+bad 'msg(1, 1, 0, b"x" * 17, 1, 0, 10000, b"me", 0)' 'no message' "a blob beyond its length"
 bad 'frame(pack([3, 0]) + b"\x00")' 'no message' "rubbish behind a message"
 bad 'HELLO +WELCOME+ RESUME + msg(10, 1, 1, b"x" * 256)' 'no message' "a name that is too long"
 bad 'HELLO +WELCOME+ RESUME + frame(b"\xc1")' 'no message' "rubbish in a session"
@@ -129,7 +129,7 @@ bad 'HELLO +WELCOME+ LOOKUP' 'LOOKUP out of order' "a request before RESUME"
 bad 'HELLO +WELCOME+ RESUME + RESUME' 'RESUME out of order' "RESUME twice"
 bad 'HELLO +WELCOME+ RESUME + msg(2, 1, 1)' 'INTEREST out of order' "INTEREST after RESUME"
 bad 'HELLO +WELCOME+ RESUME + msg(44, 1, 0, 0, b"", 0, b"")' 'REPLY out of order' "a replica's message from a front end"
-bad 'msg(1, 99, 0, b"", 1, 0, 10000, b"me")' 'protocol 99, not 1' "another version of the protocol"
+bad 'msg(1, 99, 0, b"", 1, 0, 10000, b"me", 0)' 'protocol 99, not 1' "another version of the protocol"
 
 is "$(cat A/.zab/session B/.zab/session | grep ^id)" "$sessions" "the mounts' sessions went on"
 is "$(grep -c 'state connected' <(cat A/.zab/session B/.zab/session))" 2 "connected"
