@@ -8,6 +8,8 @@
 . "$here/tests/fs/recipes.sh"
 . "$here/tests/cluster/recipes.sh"
 . "$here/tests/cluster/recipes_locks.sh"
+. "$here/tests/cluster/recipes_groups.sh"
+. "$here/tests/cluster/recipes_queue.sh"
 cleanup_first() {
 	recipes_end
 	cluster_end
@@ -30,6 +32,6 @@ gcc -std=c17 -o elect.c "$recipes/elect.c" || exit 1
 
 # shellcheck disable=SC2086 # words
 for strike in ${STRIKES:-process fsd mountd leader follower}; do
-	round_run "$strike" ${RECIPES:-locks}
+	round_run "$strike" ${RECIPES:-locks readers counter cron barrier rendezvous group config two_phase queue}
 done
 done_testing
