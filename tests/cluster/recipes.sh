@@ -44,7 +44,7 @@ echo "${FENCE-} $name" >>"$T/entered.$kind"
 echo $$ >"$T/in.$name"
 n=0
 until [ -e "$T/leave.$name" ] || [ -e "$T/stop" ]; do
-	sleep 0.1
+	sleep 0.3
 	[ $# -gt 2 ] || continue
 	# The version that it has written is one more than the last that it has compared with.
 	if BASH_XTRACEFD=6 bash -x "$recipes/fenced" "$3" "$FENCE" "$name" 2>"$T/error.$name" \

@@ -184,7 +184,7 @@ until [ -e "$T/counted" ] || [ -e "$T/stop" ]; do
 		cat "$T/error.$2" >>"$T/unknown.$2"
 		echo "status $status" >>"$T/unknown.$2"
 	fi
-	sleep 0.1
+	sleep 0.2
 done
 END_OF_SCRIPT
 chmod +x "$T/count"
