@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the recipes' parts of recipes.t share: the rounds, what strikes the holder,
+# What the recipes' parts of `recipes` share: the rounds, what strikes the holder,
 # and the holder of a lock. Each recipe is three functions in recipes_*.sh:
 #
 #   NAME_before   `old`, on node 1, holds or works; on nodes 2 and 3 others wait for that
@@ -20,7 +20,7 @@ round=
 D=
 lost= # by what strikes: yes or empty
 victims=()
-timeout_s=4 # of node 1's session; the others' outlast everything
+timeout_s=6 # of node 1's session; the others outlast everything
 export recipes
 
 # Two at once are a finding, and so is a token that is refused though the lock is still there.
