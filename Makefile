@@ -174,6 +174,10 @@ MINUTES = 60
 soak: tests-build
 	$(Q)$(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/soak $(MINUTES)
 
+# The recipes on three nodes, one of which is struck.
+recipes: tests-build
+	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/recipes
+
 # fsd killed under load: nobody is told, nothing is lost or done twice.
 KILLS = 500
 takeover: tests-build
@@ -240,6 +244,6 @@ clean:
 
 -include $(patsubst %.c,$(O)/%.d,$(REPLICA_SRC) $(FSD_SRC) $(MOUNTD_SRC) $(UNIT_SRC) $(wildcard tests/fuzz/*.c tests/bench/*.c tests/bench/zookeeper/*.c) $(SIM_SRC) $(CASES_SRC) $(STORAGE_SRC) $(CLUSTER_CLIENT_SRC) $(CLUSTER_VERIFY_SRC))
 
-.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak model takeover mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
+.PHONY: all all-installed run stop test test-unit test-fs test-cluster tests-build lint sim soak recipes model takeover mutants sim-recipe storage fuzz fuzz-build coverage bench bench-zookeeper \
 	bench-zookeeper-build install clean
 .SECONDARY:

@@ -7,6 +7,7 @@
 #   members_start N               namespaces, voters 1 to N, and an observer, N + 1
 #   mounts_start ID…              two mounts of each of these nodes, $T/longID and $T/briefID, and the observer's long one
 #   net_cut A B [VERDICT [WHAT]]; net_apply; net_heal   packets from A to B
+#   cut_off WHAT VERDICT ID…      those and all others, both ways; "": all packets
 #   shim_set WHO DISK [SECONDS]   of a member's number, or a mount's name
 #   watchdog_start SECONDS        a run that hangs ends, and fails
 #
@@ -78,6 +79,19 @@ net_cut() {
 	rules+=("ip saddr 10.77.$1.2 ip daddr 10.77.$2.2 ${4:-} ${3:-drop}")
 }
 
+# Both directions, between each of the others and each of the first: all, or what WHAT says.
+cut_off() {
+	local what=$1 how=$2 a b
+	shift 2
+	for a in "$@"; do
+		for ((b = 1; b <= size; b++)); do
+			[[ " $* " == *" $b "* ]] && continue
+			net_cut "$a" "$b" "$how" "$what"
+			net_cut "$b" "$a" "$how" "$what"
+		done
+	done
+}
+
 # All at once.
 net_apply() {
 	{
@@ -145,7 +159,7 @@ member_start() {
 
 mount_launch() {
 	local name=$1 id=$2 timeout_s=$3
-	mkdir -p "$T/$name"
+	mkdir -p "$T/$name" 2>/dev/null # a dead mount is no directory
 	shim_set "$name" -
 	in_space "$id" "$name" "$build/zabfs-mountd" -f "$T/zabfs.conf" -d -s "$T/$id/front.sock" \
 		-o "timeout=${timeout_s}s" "$T/$name" >>"$T/mount-$name.log" 2>&1 &
@@ -214,8 +228,9 @@ watchdog_stop() {
 	[ ! -e "$T/hung" ] || verdict "the run comes to its end" "$(cat "$T/hung")"
 }
 
-# fs/lib.sh's, and what is the cluster's own.
-cleanup_first() {
+# What is the cluster's own, before and after fs/lib.sh ends the rest. Who has more to end has
+# these two functions and calls them.
+cluster_end() {
 	local pid
 	watchdog_stop
 	watchdog_start 120
@@ -225,7 +240,15 @@ cleanup_first() {
 	done
 }
 
-cleanup_last() {
+cluster_ended() {
 	watchdog_stop
 	net_stop
+}
+
+cleanup_first() {
+	cluster_end
+}
+
+cleanup_last() {
+	cluster_ended
 }

@@ -9,19 +9,6 @@ how_cut() {
 	[ $((RANDOM % 2)) -eq 0 ] || how='reject with icmp type admin-prohibited'
 }
 
-# Both directions, between each of the others and each of the first: all, or what WHAT says.
-cut_off() {
-	local what=$1 how=$2 a b
-	shift 2
-	for a in "$@"; do
-		for ((b = 1; b <= size; b++)); do
-			[[ " $* " == *" $b "* ]] && continue
-			net_cut "$a" "$b" "$how" "$what"
-			net_cut "$b" "$a" "$how" "$what"
-		done
-	done
-}
-
 cut_one() {
 	local how
 	how_cut

@@ -78,8 +78,9 @@ was_right() {
 	rm -f "$T"/entered "$T"/leave.* "$T"/in.* "$T/two-at-once"
 }
 
-# What still runs has the mounts open.
-cleanup_first() {
+# What still runs has the mounts open. With another harness's, cleanup_first and cleanup_last
+# are the reader's.
+recipes_end() {
 	local name
 	touch "$T/stop"
 	for name in "${!pid_of[@]}"; do
@@ -89,7 +90,13 @@ cleanup_first() {
 none_left() {
 	! pgrep -f "$T/" >/dev/null
 }
-cleanup_last() {
+recipes_ended() {
 	wait_for 20 none_left
 	verdict "no process of a recipe is left" "$(pgrep -af "$T/")"
+}
+cleanup_first() {
+	recipes_end
+}
+cleanup_last() {
+	recipes_ended
 }

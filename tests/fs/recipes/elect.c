@@ -23,6 +23,9 @@
 #include <unistd.h>
 
 #define OUT 75 /* EX_TEMPFAIL */
+/* Nobody tells that the mount itself is dead: who waits looks now and then, who leads more often. */
+#define LOOK_MS 10000
+#define LOOK_LEADING_MS 1000
 
 static char session[PATH_MAX];
 
@@ -113,7 +116,7 @@ supervise(const char *mine, int held, pid_t work)
 
 		if ((polled[1].fd = watch(mine)) == -1)
 			continue;
-		poll(polled, 2, -1);
+		poll(polled, 2, LOOK_LEADING_MS);
 		close(polled[1].fd);
 		if (polled[0].revents != 0) {
 			waitpid(work, &status, 0);
@@ -127,7 +130,7 @@ supervise(const char *mine, int held, pid_t work)
 int
 main(int argc, char *argv[])
 {
-	char mine[NAME_MAX + 2], before[NAME_MAX + 1], events[4096];
+	char mine[NAME_MAX + 2], before[NAME_MAX + 1];
 	int held, fd, home = open(".", O_PATH | O_CLOEXEC);
 	ssize_t n;
 	pid_t work;
@@ -148,7 +151,9 @@ main(int argc, char *argv[])
 		if (before[0] == '\0')
 			break;
 		if ((fd = watch(before)) != -1) {
-			n = read(fd, events, sizeof(events));
+			struct pollfd waited = { .fd = fd, .events = POLLIN };
+
+			poll(&waited, 1, LOOK_MS);
 			close(fd);
 		}
 	}

@@ -8,6 +8,7 @@ import ctypes, os, select, subprocess, sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 IN_MODIFY, IN_ATTRIB, IN_DELETE_SELF = 0x2, 0x4, 0x400
+LOOK = 10  # seconds, whoever waits: nobody tells that the mount itself is dead
 
 
 def watch(*paths):
@@ -42,7 +43,7 @@ def elect(directory, name, command):
             break
         fd = watch(session, f"{directory}/{names[before]}")
         if fd >= 0:
-            os.read(fd, 4096)
+            select.select([fd], [], [], LOOK)
             os.close(fd)
 
     with open(f"{directory}/.zab/stat/{mine}") as stat:
@@ -51,10 +52,11 @@ def elect(directory, name, command):
     try:
         ended = os.pidfd_open(work.pid)
         # Once the session's deadline has passed, not even stat is answered: this ends in time.
+        # That the mount itself is dead nobody tells: so it looks once a second.
         while os.stat(f"{directory}/{mine}").st_ino == os.fstat(held).st_ino:
             fd = watch(session, f"{directory}/{mine}")
             if fd >= 0:
-                if ended in select.select([fd, ended], [], [])[0]:
+                if ended in select.select([fd, ended], [], [], 1)[0]:
                     return work.wait()
                 os.close(fd)
     finally:
