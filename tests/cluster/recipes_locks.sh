@@ -2,7 +2,7 @@
 # Locks, elections, the counter and cron's run on one node, struck: see recipes.sh.
 # shellcheck disable=SC2154 # from recipes.sh and lib.sh
 
-# --- one at a time: in each line old, on node 1, is the first, `out` the last ---
+# --- one at a time: in each line old, on node 1, is the first, `out`, there too, the last ---
 
 kinds=(lock lock-fair write elect elect.py elect.c)
 
@@ -27,12 +27,19 @@ locks_before() {
 		wait_for 30 is_in "$kind.old" || ok 1 "$kind: the first is in"
 		victim "$kind.old"
 		[[ $kind != elect* ]] || victims+=("$(cat "$T/in.$round-$kind.old")")
+		if [ "$kind" = lock ]; then
+			# It has no line, and two of one mount are kept apart as well.
+			stands lock 2 next
+			stands lock 3 last
+			stands lock 2 out
+			continue
+		fi
 		stands "$kind" 2 next
-		[ "$kind" = lock ] || gone_from "$kind" 2
+		gone_from "$kind" 2
 		stands "$kind" 3 last
-		[ "$kind" = lock ] || gone_from "$kind" 3
-		[ "$kind" = lock ] || stands "$kind" 1 out
-		[ "$kind" = lock ] || gone_from "$kind" 4
+		gone_from "$kind" 3
+		stands "$kind" 1 out
+		gone_from "$kind" 4
 	done
 }
 
@@ -49,7 +56,7 @@ wrote_more() {
 
 # The simple lock is not fair.
 someone_in() {
-	for who in next last; do
+	for who in next last out; do
 		is_in "$1.$who" && return 0
 	done
 	return 1
@@ -106,10 +113,10 @@ locks_old() {
 locks_end() {
 	local old=0 out=0
 	[ "$round" != process ] || old=137
-	[ "$round" = process ] || [ -z "$lost" ] || out=75
+	[ "$1" = lock ] || [ "$round" = process ] || [ -z "$lost" ] || out=75
 	[[ $1 != elect* ]] || [ "$out" = 0 ] || old=75
 	is "$(ends "$1.old" "$1.next" "$1.last")" "$old 0 0" "  the others end"
-	[ "$1" = lock ] || is "$(ends "$1.out")" $out "  and who waited on node 1"
+	is "$(ends "$1.out")" $out "  and the one behind them"
 }
 
 # By what the ensemble says: tokens grow from holder to holder, and in the order of what they wrote.
