@@ -102,13 +102,15 @@ for mount in "AB":
             f = "names-%s-%d" % (maker, i)
             for event in ("CREATE " + f, "CREATE,ISDIR %s.d" % f, "MOVED_FROM " + f, "MOVED_TO %s.r" % f,
                           "DELETE,ISDIR %s.d" % f, "DELETE %s.r" % f):
-                if seen[event] != 1:
+                # A second try of the kernel's own, over a death, is told back to who made it, too.
+                most = 2 if mount == maker and not event.startswith("CREATE") else 1
+                if not 1 <= seen[event] <= most:
                     bad.append("%s: %d times %s" % (mount, seen[event], event))
             if mount == maker and seen["CLOSE_WRITE,CLOSE " + f] != 1:
                 bad.append("%s: no CLOSE_WRITE of %s" % (mount, f))
 print(len(bad), *bad[:10], sep="\n")
 EOF
-is "$(python3 events.py)" 0 "each event of each change was raised once, here and there"
+is "$(python3 events.py)" 0 "each event of each change was raised, here and there, and once but for second tries"
 watch_stop
 
 same() {
