@@ -254,13 +254,13 @@ begin(struct echo *echo)
 	echo->answered = false;
 }
 
-/*
- * EAGAIN: a race that was lost each time, whatever the kernel calls it. The log is the loop's: this
- * thread's descriptors are its own.
- */
+/* The log is the loop's: this thread's descriptors are its own. */
 static void
 give_up(struct echo *echo, const struct echo_job *job, int error)
 {
+	/* A race that was lost each time, whatever the kernel calls it. */
+	if (echo->wrong)
+		error = EAGAIN;
 	if (error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
 		return; /* the mount is gone */
 	/* Not even asked for the name: the place is gone, and with it whoever watched it. */
@@ -297,7 +297,7 @@ run_at(struct echo *echo, struct echo_job *job,
 		forget_name(echo, &at);
 	}
 	if (!echo->answered && error != 0)
-		give_up(echo, job, echo->wrong ? EAGAIN : error);
+		give_up(echo, job, error);
 	place_close(echo, &at);
 }
 
@@ -330,7 +330,7 @@ run_move(struct echo *echo, struct echo_job *job)
 			break;
 	}
 	if (!echo->answered && error != 0)
-		give_up(echo, job, echo->wrong ? EAGAIN : error);
+		give_up(echo, job, error);
 out:
 	place_close(echo, &from);
 	place_close(echo, &to);

@@ -373,18 +373,34 @@ is_left(const struct fsd *fsd, const struct inode_kept *kept)
 	return kept->nlookup != 0 || kept->ino == fsd->root.id;
 }
 
+static struct inode *
+adopt(struct fsd *fsd, struct inode_kept *kept)
+{
+	struct inode *inode;
+
+	if (!is_left(fsd, kept)) {
+		kept_slot_free(&fsd->kept->inodes, kept);
+		return NULL;
+	}
+	inode = insert(fsd->inodes, kept);
+	if (kept->name != 0)
+		inode_name_adopt(fsd->inodes, inode);
+	if (kept->untold)
+		inode_invalidate(fsd, kept->ino);
+	return inode;
+}
+
 static void
 adopt_znode(void *arg, void *slot)
 {
-	struct fsd *fsd = arg;
-	struct inode_kept *kept = slot;
+	const struct inode_kept *kept = slot;
+	struct inode *inode;
 
 	if (ino_kind(kept->ino) != INO_ZNODE)
 		return;
-	if (is_left(fsd, kept))
-		insert(fsd->inodes, kept)->answers = 1;
-	else
-		kept_slot_free(&fsd->kept->inodes, slot);
+	inode = adopt(arg, slot);
+	if (inode != NULL)
+		inode->answers = 1;
 }
 
 /* What shows a znode keeps it. */
@@ -395,19 +411,15 @@ adopt_shown(struct fsd *fsd, uint64_t id)
 	inode_find(fsd->inodes, id)->answers = 1;
 }
 
+/* After the znodes. */
 static void
 adopt_other(void *arg, void *slot)
 {
 	struct fsd *fsd = arg;
-	struct inode_kept *kept = slot;
+	const struct inode_kept *kept = slot;
 
-	if (ino_kind(kept->ino) == INO_ZNODE)
+	if (ino_kind(kept->ino) == INO_ZNODE || adopt(fsd, slot) == NULL)
 		return;
-	if (!is_left(fsd, kept)) {
-		kept_slot_free(&fsd->kept->inodes, slot);
-		return;
-	}
-	insert(fsd->inodes, kept);
 	if (ino_shows(kept->ino))
 		adopt_shown(fsd, ino_node(kept->ino));
 	else if (is_qualified(kept->ino))
@@ -416,25 +428,9 @@ adopt_other(void *arg, void *slot)
 		fsd->talks = ino_node(kept->ino);
 }
 
-static void
-adopt_rest(void *arg, void *slot)
-{
-	struct fsd *fsd = arg;
-	struct inode_kept *kept = slot;
-	struct inode *inode = inode_find(fsd->inodes, kept->ino);
-
-	if (inode == NULL)
-		return;
-	if (kept->name != 0)
-		inode_name_adopt(fsd->inodes, inode);
-	if (kept->untold)
-		inode_invalidate(fsd, kept->ino);
-}
-
 void
 inode_adopt_all(struct fsd *fsd)
 {
 	kept_slots_each(&fsd->kept->inodes, adopt_znode, fsd);
 	kept_slots_each(&fsd->kept->inodes, adopt_other, fsd);
-	kept_slots_each(&fsd->kept->inodes, adopt_rest, fsd);
 }

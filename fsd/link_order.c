@@ -78,13 +78,6 @@ find(const struct link *link, uint64_t rid)
 	return NULL;
 }
 
-static void
-end(struct link *link, struct link_hold *hold)
-{
-	TAILQ_REMOVE(&link->holds, hold, next);
-	free(hold);
-}
-
 void
 link_hold(struct link *link, uint64_t rid)
 {
@@ -95,25 +88,25 @@ link_hold(struct link *link, uint64_t rid)
 	TAILQ_INSERT_TAIL(&link->holds, hold, next);
 }
 
-void
-link_unhold(struct link *link, uint64_t rid)
-{
-	struct link_hold *hold = find(link, rid);
-
-	/* What has waited goes when the read's answer has been handled, or by the clock. */
-	if (hold != NULL)
-		end(link, hold);
-}
-
 uint64_t
 link_hold_take(struct link *link, uint64_t rid)
 {
 	struct link_hold *hold = find(link, rid);
-	uint64_t order = hold == NULL ? 0 : hold->order;
+	uint64_t order;
 
-	if (hold != NULL)
-		end(link, hold);
+	if (hold == NULL)
+		return 0;
+	order = hold->order;
+	TAILQ_REMOVE(&link->holds, hold, next);
+	free(hold);
 	return order;
+}
+
+/* What has waited goes when the read's answer has been handled, or by the clock. */
+void
+link_unhold(struct link *link, uint64_t rid)
+{
+	link_hold_take(link, rid);
 }
 
 bool
