@@ -270,7 +270,11 @@ evaluate(struct zab *zab, struct zab_output *out)
 		zab->decide_ns = 0;
 		return;
 	}
-	if (all) {
+	/*
+	 * Nobody who is here will say anything else. But who follows one that the others can better, and
+	 * comes back at once with a new round, would keep those from ever ending one.
+	 */
+	if (all && !zab->in_vain) {
 		decide(zab, out);
 		return;
 	}

@@ -60,6 +60,9 @@ zab_recover(struct zab *zab, enum zab_reason reason, struct zab_output *out)
 	/* What it said while it was followed is no reason to follow it again. */
 	if (zab->role >= ZAB_FOLLOWING)
 		zab_peer(zab, zab->leader)->seen.type = 0;
+	if (zab->role >= ZAB_LEADING)
+		zab->in_vain = zab->role != ZAB_LEADING && zab->learn == LEARN_CEPOCH &&
+			       reason == ZAB_REASON_LEADER_RESIGNED;
 	zab->role = ZAB_RECOVERING;
 	zab->leader = 0;
 	zab->epoch = 0;

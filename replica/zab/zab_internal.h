@@ -98,6 +98,7 @@ struct zab {
 	struct zab_vote vote; /* afterwards: the decided one */
 	uint64_t resend_ns, resend_interval_ns;
 	uint64_t decide_ns;    /* a quorum waits for a better vote; 0: there is none */
+	bool in_vain;	       /* who was followed did not lead: no quorum is taken at once */
 	uint64_t favour_epoch; /* handed over by the leader of this epoch … */
 	uint64_t favour_zxid;  /* … with this as the last row */
 
