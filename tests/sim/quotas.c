@@ -13,7 +13,22 @@
 #include <sys/stat.h>
 
 #define DIRS 4 /* client.c's: the first name that may be a directory */
+#define ROOT_NODES 24
 #define RENAME_EXCHANGE_FLAG 2u
+
+/* A quota around the others: what is there, and room for a few more or none. */
+static void
+limit_root(struct world *world, struct client *client)
+{
+	struct wire_msg msg = { .type = WIRE_T_QUOTA,
+		.quota = { .id = TREE_ROOT,
+		    .nodes = (int64_t)random_below(world, ROOT_NODES),
+		    .hard = 1 } };
+
+	if (random_one_in(world, 4))
+		msg.quota.nodes = 0;
+	client_ask(world, client, &msg, TREE_ROOT, 0);
+}
 
 /* On one of the two, or on what a sequence has made, often inside of those. False: it knows of none. */
 bool
@@ -23,6 +38,10 @@ quotas_request(struct world *world, struct client *client)
 		.quota = { .id = client->ids[DIRS + random_below(world, 2)],
 		    .hard = !random_one_in(world, 4) } };
 
+	if (random_one_in(world, 4)) {
+		limit_root(world, client);
+		return true;
+	}
 	if (random_one_in(world, 4))
 		msg.quota.id = client->made[random_below(world, MADE)];
 	if (msg.quota.id == 0)

@@ -83,8 +83,12 @@ several_request(struct world *world, struct client *client)
 	msgpack_sbuffer_destroy(&steps);
 }
 
-/* What stands at each name. */
+/* What stands at each name, and around all of them. */
 struct model {
+	struct {
+		struct usage used;
+		struct quota quota;
+	} root;
 	struct {
 		bool is, dir;
 		uint32_t version, children;
@@ -103,6 +107,8 @@ model_look(struct model *model, const struct tree *tree)
 	uint64_t parent, ids[NAMES] = { 0 };
 
 	memset(model, 0, sizeof *model);
+	model->root.used = quotas_count(tree, tree_node(tree, TREE_ROOT));
+	tree_quota(tree, TREE_ROOT, &model->root.quota);
 	for (name = 0; name < NAMES; name++) {
 		parent = name < INSIDE ? TREE_ROOT : ids[DIRS + (name - INSIDE) / 2];
 		node = parent == 0 ? NULL
@@ -129,16 +135,19 @@ above(uint32_t name)
 	return DIRS + (name - INSIDE) / 2;
 }
 
-/* So much more at a name, and in the directory that it is in. */
+/* So much more at a name, and in the directories that it is in. */
 static int
 model_take(struct model *model, uint32_t name, bool itself, struct usage more)
 {
 	bool inside = name >= INSIDE;
 
-	if ((itself && quotas_beyond(&model->at[name].quota, &model->at[name].used, &more)) ||
+	if (quotas_beyond(&model->root.quota, &model->root.used, &more) ||
+	    (itself && quotas_beyond(&model->at[name].quota, &model->at[name].used, &more)) ||
 	    (inside &&
 		quotas_beyond(&model->at[above(name)].quota, &model->at[above(name)].used, &more)))
 		return ERR_QUOTA;
+	model->root.used.nodes += more.nodes;
+	model->root.used.bytes += more.bytes;
 	if (itself) {
 		model->at[name].used.nodes += more.nodes;
 		model->at[name].used.bytes += more.bytes;
