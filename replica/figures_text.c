@@ -208,13 +208,15 @@ static void
 fronts(const struct replica *replica, msgpack_sbuffer *out)
 {
 	struct attendance *attendance, *next;
-	uint64_t interests = 0, unsent = 0, sessions = 0, requests = 0;
+	uint64_t interests = 0, most = 0, unsent = 0, sessions = 0, requests = 0;
 	struct front_figures figures = front_figures(replica->fronts);
 	struct front *front;
 
 	for (front = front_next(replica->fronts, NULL); front != NULL;
 	     front = front_next(replica->fronts, front)) {
 		interests += front_interests(front);
+		if (front_interests(front) > most)
+			most = front_interests(front);
 		if (front_unsent(front) > unsent)
 			unsent = front_unsent(front);
 	}
@@ -228,6 +230,8 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 	    out, "zabfs_attached_sessions", "Sessions that this member serves.", sessions);
 	metrics_gauge(
 	    out, "zabfs_interests", "Znodes that the kernels of its mounts know.", interests);
+	metrics_bounded(out, "zabfs_connection_interests",
+	    "Those of the mount whose kernel knows most.", most, FRONT_INTEREST_MAX);
 	metrics_bounded(out, "zabfs_connection_unsent_bytes",
 	    "Bytes that the slowest mount has not taken yet.", unsent, FRONT_UNSENT_MAX);
 	metrics_bounded(out, "zabfs_connections_unsent_bytes",
@@ -245,6 +249,26 @@ fronts(const struct replica *replica, msgpack_sbuffer *out)
 	metrics_bounded(out, "zabfs_confirmations_outstanding",
 	    "Pings, fsyncs and attachments that wait for a majority's word, or for its rows.",
 	    replica->ndoubts + replica->nanswers, LEAD_DOUBTS_MAX);
+}
+
+/* What may take long, and is meant to. */
+static void
+waits(const struct replica *replica, msgpack_sbuffer *out)
+{
+	struct attendance *attendance, *next;
+	uint64_t most = 0;
+
+	HASH_ITER (hh, replica->attendances, attendance, next)
+		if (attendance->nawaits > most)
+			most = attendance->nawaits;
+	metrics_bounded(out, "zabfs_session_lock_waits",
+	    "Locks that the mount which waits for most is waiting for.", most, WIRE_AWAITS_MAX);
+	metrics_bounded(out, "zabfs_events_waits",
+	    "Readers of .zab/events that wait for the next change.", replica->nevent_waits,
+	    EVENT_WAITS_MAX);
+	metrics_bounded(out, "zabfs_hand_overs",
+	    "Hand-overs of its leadership that this member was asked for.", replica->nhand_overs,
+	    HAND_OVERS_MAX);
 }
 
 static void
@@ -285,6 +309,8 @@ traffic(const struct replica *replica, msgpack_sbuffer *out)
 	metrics_head(out, "zabfs_connections_refused_total", METRICS_COUNTER,
 	    "Connections that were turned away.");
 	labelled(out, "zabfs_connections_refused_total", "peer", who, refused, 2);
+	metrics_counter(out, "zabfs_connections_dropped_total",
+	    "Connections of mounts that this member closed.", front.dropped);
 }
 
 static void
@@ -368,6 +394,7 @@ figures_text(const struct replica *replica, msgpack_sbuffer *out)
 	members(replica, out);
 	contents(replica, out);
 	fronts(replica, out);
+	waits(replica, out);
 	links(replica, out);
 	traffic(replica, out);
 	transactions(replica, out);

@@ -14,8 +14,6 @@
 
 #include <stdlib.h>
 
-#define HAND_OVERS_MAX 64
-
 struct hand_over {
 	STAILQ_ENTRY(hand_over) next;
 	uint32_t asker; /* a member */

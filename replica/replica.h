@@ -47,6 +47,7 @@
 #define REQUESTS_MAX 8192
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define REQUESTS_BYTES_MAX (64u << 20)
+#define HAND_OVERS_MAX 64
 #define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
 #define EVENT_TEXT_MAX 131072 /* bytes of lines in one reply; the last one may go beyond */
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
@@ -274,7 +275,7 @@ struct replica {
 	uint32_t nearly;
 	size_t early_bytes;
 	STAILQ_HEAD(, hand_over) hand_overs;
-	uint32_t nhand_overs;
+	uint32_t nhand_overs;		      /* at most HAND_OVERS_MAX */
 	TAILQ_HEAD(, event_wait) event_waits; /* events.c */
 	uint32_t nevent_waits;
 	uint64_t handed_session, handed_rid; /* what this member has tried before: once is enough */

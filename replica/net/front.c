@@ -67,6 +67,7 @@ front_kick(struct front *front, const char *why)
 
 	if (front->state == ENDED)
 		return;
+	front->server->dropped_all++;
 	if (front_tell(told, DROPS_TOLD)) {
 		log_warn("front end dropped: %s session=0x%" PRIx64
 			 " state=%s why=\"%s\" left_out=%" PRIu64,

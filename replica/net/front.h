@@ -65,7 +65,7 @@ struct front *front_next(struct front_server *server, struct front *previous);
 uint32_t front_connections(const struct front_server *server);
 struct front_figures {
 	uint64_t received_bytes, sent_bytes;
-	uint64_t refused;			   /* connections, since the start */
+	uint64_t refused, dropped;		   /* connections, since the start */
 	uint64_t unsent_bytes, unsent_bytes_limit; /* of all connections, now */
 };
 struct front_figures front_figures(const struct front_server *server);

@@ -51,7 +51,7 @@ struct front_server {
 	uint32_t nfronts;
 	msgpack_sbuffer stat; /* front_reply's, kept for its memory */
 	struct front_told refused, dropped;
-	uint64_t refused_all;
+	uint64_t refused_all, dropped_all;
 	struct conn_traffic traffic;
 	uint64_t unsent_max;
 	uint64_t left; /* of traffic.unsent: what goes with connections that have ended */

@@ -193,6 +193,7 @@ front_figures(const struct front_server *server)
 	return (struct front_figures){ .received_bytes = server->traffic.in,
 		.sent_bytes = server->traffic.out,
 		.refused = server->refused_all,
+		.dropped = server->dropped_all,
 		.unsent_bytes = server->traffic.unsent,
 		.unsent_bytes_limit = server->unsent_max };
 }

@@ -160,6 +160,42 @@ wait_for 20 sessions
 ok $? "sessions: of all, here; connections"
 [ "$(now "$other" zabfs_interests)" -ge 30 ]
 ok $? "what the kernel knows"
+is "$(now "$other" zabfs_connection_interests)" "$(now "$other" zabfs_interests)" "  all of it that of one mount"
+is "$(now "$other" zabfs_session_lock_waits)$(now "$other" zabfs_events_waits)$(now "$other" zabfs_hand_overs)" 000 "nobody waits for a lock, for a change, for another leader"
+(exec 9<"m$other"/d/f1 && flock 9 && exec sleep 60) &
+holder=$!
+waits() {
+	[ "$(now "$other" "$1")" = "$2" ]
+}
+held() {
+	! flock -n "m$other"/d/f1 true
+}
+wait_for 20 held
+flock -w 60 "m$other"/d/f1 true &
+waiter=$!
+wait_for 20 waits zabfs_session_lock_waits 1
+ok $? "  one for a lock"
+kill "$waiter" "$holder"
+wait "$waiter" "$holder" 2>/dev/null
+wait_for 20 waits zabfs_session_lock_waits 0
+ok $? "  none any more"
+cat "m$other/.zab/events" >/dev/null &
+reader=$!
+wait_for 20 waits zabfs_events_waits 1
+ok $? "  one for a change"
+kill "$reader"
+wait "$reader" 2>/dev/null
+wait_for 20 waits zabfs_events_waits 0
+ok $? "  none any more"
+dropped=$(now "$other" zabfs_connections_dropped_total)
+python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"rubbish, more than a frame would be")
+s.settimeout(20)
+while s.recv(4096):
+    pass' "$T/$other/front.sock"
+is "$(now "$other" zabfs_connections_dropped_total)" $((dropped + 1)) "a connection is dropped for what came over it"
 [ $(($(now "$other" 'zabfs_received_bytes_total{peer="member"}') - received)) -gt 30000 ]
 ok $? "bytes that came from members"
 [ "$(now "$other" 'zabfs_sent_bytes_total{peer="mount"}')" -gt 0 ]
