@@ -242,7 +242,10 @@ net_hole(struct world *world, uint64_t conn)
 	c->hole = true;
 }
 
-/* By a member: what it has sent arrives, what is sent to it doesn't. */
+/*
+ * By a member: what it has sent arrives, what is sent to it doesn't. Through a hole the other side
+ * hears of nothing, and has its end to close.
+ */
 void
 net_close(struct world *world, uint32_t member, uint64_t conn)
 {
@@ -252,10 +255,11 @@ net_close(struct world *world, uint32_t member, uint64_t conn)
 	if (!*open_of(c, member))
 		return;
 	*open_of(c, member) = false;
-	if (*open_of(c, peer) && !c->hole)
-		tell(world, conn, peer, member, EVENT_DISCONNECTED);
-	*open_of(c, peer) = false;
 	tell(world, conn, member, peer, EVENT_DISCONNECTED);
+	if (!*open_of(c, peer) || c->hole)
+		return;
+	*open_of(c, peer) = false;
+	tell(world, conn, peer, member, EVENT_DISCONNECTED);
 }
 
 void
