@@ -59,6 +59,9 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# Thousands of requests wait in fsd, each in a buffer of its own: 8 KiB for a line would be too much.
+$(O)/fsd/%.o: CPPFLAGS += -DMSGPACK_SBUFFER_INIT_SIZE=256
+
 $(O)/libreplica.a: $(call obj,$(filter-out replica/main.c,$(REPLICA_SRC)))
 $(O)/libfsd.a: $(call obj,$(filter-out fsd/main.c,$(FSD_SRC)))
 $(O)/%.a:

@@ -4,6 +4,10 @@
  * An entry's offset follows from its node's id, and the replica lists by id: so
  * a listing needs no state here, and shows every name that was there all along
  * exactly once, whatever else changes meanwhile.
+ *
+ * READDIRPLUS pins each entry in the kernel, as a look-up would. After a first
+ * page the kernel asks for it only while entries are looked up (READDIRPLUS_AUTO):
+ * ls -l of a big directory needs no look-ups, ls -f pins next to nothing.
  */
 #include "fsd/inode.h"
 #include "fsd/kept.h"
@@ -18,8 +22,7 @@
 
 #define OFFSET_DOT 1
 #define OFFSET_DOTDOT 2
-#define OFFSET_IDS 2   /* an entry's offset is its id and this */
-#define PLUS_MAX 10000 /* children; above, nothing is pinned in the kernel (fact 23) */
+#define OFFSET_IDS 2 /* an entry's offset is its id and this */
 
 static void
 dir_opened(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
@@ -174,7 +177,7 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 static void
 listed(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	struct page page = { .req = call->req, .size = call->size, .plus = call->flags != 0 };
+	struct page page = { .req = call->req, .size = call->size, .plus = call->plus };
 	size_t references = 0;
 	fuse_req_t req;
 
@@ -207,9 +210,9 @@ read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct
 {
 	struct fsd *fsd = call_fsd(req);
 	struct wire_msg msg = { .type = WIRE_T_LIST, .list = { .id = ino } };
-	const struct handle *handle = handle_find(fsd, fi->fh);
 	struct call *call;
 
+	(void)fi;
 	if (echo_caller(fsd->echo, req)) {
 		echo_op_readdir(fsd->echo, req, ino, size, offset, plus);
 		return;
@@ -224,16 +227,14 @@ read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct
 	call->ino = ino;
 	call->size = size;
 	call->offset = offset;
-	call->flags = plus;
-	call->plus =
-	    plus && handle != NULL && handle->stat.id != 0 && handle->stat.children <= PLUS_MAX;
+	call->plus = plus;
 	msg.list.after = offset > OFFSET_IDS ? (uint64_t)offset - OFFSET_IDS : 0;
 	/*
 	 * An entry is longer for the kernel than on the wire: little is fetched that doesn't
 	 * fit.
 	 */
 	msg.list.bytes = (uint32_t)(size < WIRE_LIST_MAX ? size / 8 * 5 : WIRE_LIST_MAX / 8 * 5);
-	msg.list.plus = call->plus;
+	msg.list.plus = plus;
 	call_send(call, &msg, listed);
 }
 

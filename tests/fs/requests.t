@@ -22,9 +22,10 @@ traced() {
 	grep -q "^TracerPid:[[:space:]]$tracer$" "/proc/$fsd/status"
 }
 
-# The requests of a command on the mount A; its last one is waited for.
+# The requests of a command on the mount `on`; its last one is waited for.
+on=A
 requests() {
-	fsd=$(fsd_pid A)
+	fsd=$(fsd_pid $on)
 	strace -xx -s 16 -e trace=read -P /dev/fuse -o trace -p "$fsd" 2>trace.err 8>&- 9>&- &
 	tracer=$!
 	wait_for 10 traced
@@ -56,6 +57,27 @@ stat A/f >/dev/null
 is "$(requests 'cat A/f' $release)" "OPEN READ READ RELEASE" "cat f: three, likewise"
 stat A/f >/dev/null
 is "$(requests 'for i in $(seq 50); do [ -e A/d/f$i ] || echo none; done; cat A/f' $release)" "OPEN READ READ RELEASE" "stat of what is cached: none"
+
+# No name is asked for because its directory is big, nor pinned because it is listed.
+mkdir A/big
+seq -f 'create /big/f%g v' 20000 >A/.zab/stream
+mount_start C
+on=C
+ls -d C/big >/dev/null
+getfattr -n user.a C/big 2>/dev/null
+known() {
+	awk '$1 == "zabfs_mount_inodes" { print $2 }' C/.zab/metrics
+}
+before=$(known)
+kinds() {
+	requests "$1" $releasedir | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+is "$(kinds 'ls -f C/big')" "OPENDIR READDIR READDIRPLUS RELEASEDIR " "ls -f of 20,000 files"
+is "$(wc -l <out)" 20002 "all are listed"
+[ $(($(known) - before)) -lt 2000 ]
+ok $? "the kernel knows those of the first page: $(($(known) - before))"
+is "$(kinds 'ls -l C/big')" "GETATTR OPENDIR READDIRPLUS RELEASEDIR " "ls -l of them: nothing else"
+is "$(wc -l <out)" 20001 "and all are listed"
 
 cd /
 done_testing

@@ -1,15 +1,14 @@
-/* Listings: offsets that need no state, entries that count, big directories that pin nothing. */
+/* Listings: offsets that need no state, entries that count. */
 #include "tests/unit/fsd_harness.h"
 
 static uint64_t
-opendir_with(uint32_t children)
+open_dir(void)
 {
 	struct fuse_open_in in = { .flags = O_RDONLY | O_DIRECTORY };
 	struct wire_stat stat = h_stat(1, S_IFDIR | 0755);
 	uint64_t unique = h_request(FUSE_OPENDIR, 1, &in, sizeof in);
 
 	stat.parent = 0;
-	stat.children = children;
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, 0x100, &stat, NULL);
 	assert_int_equal(h_answer(unique), 0);
 	return h_fh();
@@ -53,7 +52,7 @@ reply_list(uint64_t rid, uint64_t first, int n, bool plus)
 static void
 test_readdir(void **state)
 {
-	struct fuse_read_in in = { .fh = opendir_with(2), .size = 4096 };
+	struct fuse_read_in in = { .fh = open_dir(), .size = 4096 };
 	const struct fuse_dirent *entry = (const void *)answer.body;
 	uint64_t unique = h_request(FUSE_READDIR, 1, &in, sizeof in);
 
@@ -84,7 +83,7 @@ test_readdir(void **state)
 static void
 test_readdirplus(void **state)
 {
-	struct fuse_read_in in = { .fh = opendir_with(20), .size = 1024 };
+	struct fuse_read_in in = { .fh = open_dir(), .size = 1024 };
 	uint64_t unique = h_request(FUSE_READDIRPLUS, 1, &in, sizeof in), id;
 	int known = 0;
 
@@ -100,32 +99,12 @@ test_readdirplus(void **state)
 		assert_int_equal(h_expect(WIRE_T_FORGET)->forget.id, id);
 }
 
-static void
-test_big_directory(void **state)
-{
-	struct fuse_read_in in = { .fh = opendir_with(10001), .size = 1024 };
-	const struct fuse_direntplus *entry = (const void *)answer.body;
-	uint64_t unique = h_request(FUSE_READDIRPLUS, 1, &in, sizeof in);
-	int i;
-
-	(void)state;
-	assert_int_equal(h_expect(WIRE_T_LIST)->list.plus, 0);
-	reply_list(h.msg.list.rid, 100, 2, false);
-	assert_int_equal(h_answer(unique), 0);
-	for (i = 0; i < 2; i++)
-		entry = (const void *)((const uint8_t *)entry + FUSE_DIRENTPLUS_SIZE(entry));
-	assert_int_equal(entry->entry_out.nodeid, 0);
-	assert_int_equal(entry->dirent.ino, 100);
-	assert_false(inode_known(&h.fsd, 100));
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_readdir, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_readdirplus, h_setup, h_teardown),
-		cmocka_unit_test_setup_teardown(test_big_directory, h_setup, h_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
