@@ -1,28 +1,16 @@
 /*
  * zabfs-fsd: the FUSE front end of one mount, started by zabfs-mountd with an
- * open /dev/fuse and a control socket. Wiring, and the two ends of a life:
- *
- * ready: INIT is answered and the session stands; mountd is told. Where the root is a
- * subtree's it is found in between (subtree.h), and the kernel is served from then on.
- * A process that goes on for another one (kept.h) is ready as soon as it serves the kernel.
- * ending: SIGTERM, unmounted, or mountd is gone. The other threads stop first
- * (their system calls need us), then the session is closed, so that its
- * ephemerals go at once.
- * leaving: mountd says so, another process goes on: session, open files and
- * requests without an answer are left to it.
- *
- * mountd says "go", "ping" and "leave"; we say "standby" (go may come), "ready",
- * "pong", "left", "ended", and "failed: WHY". One word is one datagram.
+ * open /dev/fuse and a control socket. Wiring: which room hears of what. How it begins
+ * and ends is life.h's.
  */
 #include "fsd/call.h"
-#include "fsd/clock.h"
 #include "fsd/grace.h"
 #include "fsd/inode.h"
 #include "fsd/interrupt.h"
 #include "fsd/kept.h"
 #include "fsd/kernel.h"
+#include "fsd/life.h"
 #include "fsd/mounted.h"
-#include "fsd/options.h"
 #include "fsd/qualified.h"
 #include "fsd/session.h"
 #include "fsd/stray.h"
@@ -33,79 +21,15 @@
 #include "replica/lib/err.h"
 #include "replica/lib/log.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#define CLOSE_MS 2000	     /* for the session's end, if the replica answers at all */
-#define THREADS_STOP_MS 2000 /* a system call of a thread that never ends doesn't keep us */
-#define LEAVE_MS 500	     /* likewise, where somebody waits to go on */
-
-struct life {
-	struct fsd fsd;
-	struct options options;
-	struct conf *conf;
-	struct mounted *mounted;
-	struct event *term, *interrupt, *control, *ending, *complaint;
-	int complaint_fd;   /* the echo's thread wakes the loop */
-	uint64_t ending_ns; /* 0: not yet */
-	bool leaving;	    /* and not ending */
-	bool initialised, connected, told;
-	bool searching; /* for the root */
-	int status;	/* of the process's end */
-};
-
-/* One datagram; mountd logs what failed. */
-static void
-tell(const struct life *life, const char *text)
-{
-	if (life->options.control_fd >= 0 &&
-	    send(life->options.control_fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		log_warn("mountd does not listen");
-}
-
-static _Noreturn void hopeless(const struct life *life, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static _Noreturn void
-hopeless(const struct life *life, int code, const char *format, ...)
-{
-	char text[480], datagram[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	snprintf(datagram, sizeof datagram, "failed: %s", text);
-	tell(life, datagram);
-	fatal(code, "%s", text);
-}
-
-static void
-ready(struct life *life)
-{
-	life->told = true;
-	kept_begin(life->fsd.kept);
-	tell(life, "ready");
-	log_info("ready mountpoint=%s session=0x%llx", life->options.mountpoint,
-	    (unsigned long long)link_session(life->fsd.link));
-}
-
-static void
-maybe_ready(struct life *life)
-{
-	if (life->initialised && life->connected && !life->told)
-		ready(life);
-}
 
 static void
 on_init(void *arg)
@@ -113,7 +37,7 @@ on_init(void *arg)
 	struct life *life = arg;
 
 	life->initialised = true;
-	maybe_ready(life);
+	life_maybe_ready(life);
 }
 
 static void
@@ -163,75 +87,6 @@ on_echo_last(void *arg, uint64_t id, struct wire_stat *stat)
 }
 
 static void
-on_closed(void *arg)
-{
-	struct life *life = arg;
-
-	event_base_loopbreak(life->fsd.base);
-}
-
-/* The threads that wait for the kernel: their system calls need us. */
-static void
-threads_stop(struct life *life)
-{
-	echo_stop(life->fsd.echo);
-	inode_drops_stop(&life->fsd);
-}
-
-static bool
-threads_stopped(const struct life *life)
-{
-	return echo_stopped(life->fsd.echo) && inode_drops_stopped(&life->fsd);
-}
-
-/* Until they have; without our answers they can't. Then there is nothing to be freed. */
-static void
-on_leaving(struct life *life)
-{
-	static const struct timeval again = { .tv_usec = 1000 };
-	bool patient = fsd_now_ns() - life->ending_ns < LEAVE_MS * UINT64_C(1000000);
-
-	if (!threads_stopped(life) && patient) {
-		event_add(life->ending, &again);
-		return;
-	}
-	kernel_stop(life->fsd.kernel);
-	tell(life, "left");
-	log_info("left to another process");
-	_exit(0);
-}
-
-/* Until the threads have stopped, then the session's end. */
-static void
-on_ending(evutil_socket_t fd, short events, void *arg)
-{
-	static const struct timeval again = { .tv_usec = 1000 };
-	struct life *life = arg;
-	bool patient = fsd_now_ns() - life->ending_ns < THREADS_STOP_MS * UINT64_C(1000000);
-
-	(void)fd;
-	(void)events;
-	if (life->leaving)
-		on_leaving(life);
-	else if (!threads_stopped(life) && patient)
-		event_add(life->ending, &again);
-	else
-		link_close(life->fsd.link, CLOSE_MS, on_closed, life);
-}
-
-static void
-end(struct life *life, const char *why)
-{
-	if (life->ending_ns != 0 && !life->leaving)
-		return;
-	life->leaving = false;
-	log_info("ending reason=\"%s\"", why);
-	life->ending_ns = fsd_now_ns();
-	threads_stop(life);
-	event_active(life->ending, EV_TIMEOUT, 1);
-}
-
-static void
 on_unmounted(void *arg)
 {
 	struct life *life = arg;
@@ -239,20 +94,13 @@ on_unmounted(void *arg)
 	echo_leave(life->fsd.echo);
 	/* The device, which tells as well, is not read yet. */
 	if (life->fsd.root.id == 0)
-		end(life, "unmounted");
+		life_end(life, "unmounted");
 }
 
 static void
 on_gone(void *arg, int errnum)
 {
-	end(arg, errnum == ENODEV ? "unmounted" : "/dev/fuse failed");
-}
-
-static void
-on_signal(evutil_socket_t number, short events, void *arg)
-{
-	(void)events;
-	end(arg, number == SIGTERM ? "SIGTERM" : "SIGINT");
+	life_end(arg, errnum == ENODEV ? "unmounted" : "/dev/fuse failed");
 }
 
 /* The session is ended as always. */
@@ -262,10 +110,10 @@ refuse(struct life *life, const char *why)
 	char datagram[512];
 
 	snprintf(datagram, sizeof datagram, "failed: %s: %s", life->options.subtree, why);
-	tell(life, datagram);
+	life_tell(life, datagram);
 	log_error("%s: %s", life->options.subtree, why);
 	life->status = EX_NOINPUT;
-	end(life, "no root");
+	life_end(life, "no root");
 }
 
 /* The root is known. */
@@ -292,7 +140,7 @@ on_found(void *arg, int code)
 	}
 	serve(&life->fsd);
 	life->connected = true;
-	maybe_ready(life);
+	life_maybe_ready(life);
 }
 
 static void
@@ -302,7 +150,7 @@ on_connected(void *arg)
 
 	if (life->fsd.root.id != 0) {
 		life->connected = true;
-		maybe_ready(life);
+		life_maybe_ready(life);
 	} else if (!life->searching && life->ending_ns == 0) {
 		life->searching = true;
 		subtree_find(&life->fsd, life->options.subtree, on_found, life);
@@ -310,76 +158,12 @@ on_connected(void *arg)
 }
 
 static void
-leave(struct life *life)
+complaints_begin(struct life *life)
 {
-	if (life->ending_ns != 0 || !life->told)
-		return;
-	life->leaving = true;
-	life->ending_ns = fsd_now_ns();
-	threads_stop(life);
-	event_active(life->ending, EV_TIMEOUT, 1);
-}
-
-static void
-on_control(evutil_socket_t fd, short events, void *arg)
-{
-	struct life *life = arg;
-	char text[64];
-	ssize_t n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
-
-	(void)events;
-	if (n <= 0) {
-		event_del(life->control);
-		end(life, "mountd is gone");
-		return;
-	}
-	text[n] = '\0';
-	if (strcmp(text, "ping") == 0)
-		tell(life, "pong");
-	else if (strcmp(text, "leave") == 0)
-		leave(life);
-}
-
-/* Another process may have to leave first. */
-static void
-wait_for_go(const struct life *life)
-{
-	char text[64];
-	ssize_t n;
-
-	if (life->options.control_fd < 0)
-		return;
-	tell(life, "standby");
-	for (;;) {
-		n = recv(life->options.control_fd, text, sizeof text - 1, 0);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			exit(0);
-		if (n == 2 && memcmp(text, "go", 2) == 0)
-			return;
-	}
-}
-
-static void
-events_make(struct life *life)
-{
-	struct event_base *base = life->fsd.base;
-
-	life->term = evsignal_new(base, SIGTERM, on_signal, life);
-	life->interrupt = evsignal_new(base, SIGINT, on_signal, life);
-	life->ending = evtimer_new(base, on_ending, life);
-	CHECK(life->term != NULL && life->interrupt != NULL && life->ending != NULL);
-	CHECK(event_add(life->term, NULL) == 0 && event_add(life->interrupt, NULL) == 0);
 	life->complaint_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	life->complaint =
-	    event_new(base, life->complaint_fd, EV_READ | EV_PERSIST, on_complaint, life);
+	    event_new(life->fsd.base, life->complaint_fd, EV_READ | EV_PERSIST, on_complaint, life);
 	CHECK(life->complaint != NULL && event_add(life->complaint, NULL) == 0);
-	if (life->options.control_fd < 0)
-		return;
-	/* No program that we start, none that a crash handler starts, keeps mountd waiting. */
-	fcntl(life->options.control_fd, F_SETFD, FD_CLOEXEC);
-	life->control =
-	    event_new(base, life->options.control_fd, EV_READ | EV_PERSIST, on_control, life);
-	CHECK(life->control != NULL && event_add(life->control, NULL) == 0);
 }
 
 /* The node's own replica, then the members, from one on that differs from mount to mount. */
@@ -440,14 +224,14 @@ rooms_make(struct life *life)
 	fsd->waits = waits_new(fsd);
 	fsd->strays = strays_new(fsd);
 	if (kernel_new(fsd, life->options.fuse_fd, &kernel_handler, life) == NULL)
-		hopeless(life, EX_OSERR, "/dev/fuse: %s", strerror(errno));
+		life_hopeless(life, EX_OSERR, "/dev/fuse: %s", strerror(errno));
 	fsd->echo = echo_new(fsd->se, life->options.mountpoint, &echo_handler, life);
 	if (fsd->echo == NULL)
-		hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
+		life_hopeless(life, EX_OSERR, "the echo's thread: %s", strerror(errno));
 	life->mounted = mounted_watch(
 	    fsd->base, life->options.mountpoint, &fsd->kept->head->mounted, on_unmounted, life);
 	if (life->mounted == NULL)
-		hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
+		life_hopeless(life, EX_OSERR, "the mount table: %s", strerror(errno));
 	fsd->link = link_new(fsd->base, &link, &session_handler, fsd);
 	CHECK(fsd->link != NULL);
 	if (fsd->root.id != 0)
@@ -462,12 +246,12 @@ begin(struct life *life)
 	struct kept_head *head = fsd->kept->head;
 
 	if (fsd->kept->takes_over && !kernel_adopt(fsd->kernel))
-		hopeless(life, EX_OSERR, "taking over: %s", strerror(errno));
+		life_hopeless(life, EX_OSERR, "taking over: %s", strerror(errno));
 	if (head->echo.pending && head->link.replay == 0)
 		head->link.replay = head->echo.done.zxid - 1;
 	echo_keep(fsd->echo, &head->echo);
 	if (fsd->kept->takes_over)
-		ready(life);
+		life_ready(life);
 }
 
 /* The answers to what is still open go to the kernel before its descriptor is closed. */
@@ -475,7 +259,7 @@ static void
 rooms_free(struct life *life)
 {
 	struct fsd *fsd = &life->fsd;
-	bool stopped = threads_stopped(life);
+	bool stopped = life_threads_stopped(life);
 
 	link_free(fsd->link);
 	/* With a system call that hangs a thread can't be joined, and its memory is in use. */
@@ -504,31 +288,28 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* mountd decides */
 	if (conf_load(life.options.conf, &life.conf, err, sizeof err) != 0)
-		hopeless(&life, EX_CONFIG, "%s", err);
+		life_hopeless(&life, EX_CONFIG, "%s", err);
 	life.fsd.kept = kept_open(life.options.kept_fd);
 	if (life.fsd.kept == NULL)
-		hopeless(&life, EX_SOFTWARE, "what the last fsd has left: %s",
+		life_hopeless(&life, EX_SOFTWARE, "what the last fsd has left: %s",
 		    errno == EPROTO ? "another layout" : strerror(errno));
-	wait_for_go(&life);
+	life_wait(&life);
 	kept_enter(life.fsd.kept);
 	life.fsd.base = event_base_new();
 	if (life.fsd.base == NULL)
-		hopeless(&life, EX_OSERR, "no event loop");
-	events_make(&life);
+		life_hopeless(&life, EX_OSERR, "no event loop");
+	life_begin(&life);
+	complaints_begin(&life);
 	rooms_make(&life);
 	begin(&life);
 
 	event_base_dispatch(life.fsd.base);
-	tell(&life, "ended");
+	life_tell(&life, "ended");
 
 	rooms_free(&life);
-	event_free(life.term);
-	event_free(life.interrupt);
-	event_free(life.ending);
 	event_free(life.complaint);
 	close(life.complaint_fd);
-	if (life.control != NULL)
-		event_free(life.control);
+	life_free(&life);
 	event_base_free(life.fsd.base);
 	conf_free(life.conf);
 	log_info("ended");
