@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #define NS_PER_S 1000000000
+/* Seconds: open(2) doesn't ask for the attributes of what it has just made. */
+#define JUST_MADE 0.01
 #define SECTOR 512
 
 static struct timespec
@@ -131,10 +133,10 @@ file_info(struct handle *handle, struct fuse_file_info *fi)
 bool
 reply_create(struct call *call, const struct wire_stat *stat, uint64_t ino, struct handle *handle)
 {
-	double timeout = ino_kind(ino) == INO_ZNODE ? REPLY_FOREVER : 0;
-	struct fuse_entry_param param = {
-		.ino = ino, .entry_timeout = timeout, .attr_timeout = timeout
-	};
+	bool real = ino_kind(ino) == INO_ZNODE;
+	struct fuse_entry_param param = { .ino = ino,
+		.entry_timeout = real ? REPLY_FOREVER : 0,
+		.attr_timeout = real ? REPLY_FOREVER : JUST_MADE };
 	struct fuse_file_info fi;
 	fuse_req_t req = take(call);
 
