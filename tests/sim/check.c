@@ -290,7 +290,10 @@ check_answer(struct world *world, struct member *member, const struct zab_event 
 	}
 }
 
-/* Histories differ only where a disk has lost its own, and knows that. */
+/*
+ * Histories differ only where a disk has lost its own, and knows that. A leader that stood still
+ * may find that out when it has been mended long ago.
+ */
 void
 check_alarm(struct world *world, const struct member *member, const struct zab_action *action)
 {

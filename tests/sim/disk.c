@@ -177,12 +177,9 @@ apply(struct world *world, struct member *member, const struct order *order)
 	case ZAB_LOG_SYNC_BEGIN:
 		check_truncated(world, member, order->zxid);
 		disk->nrows = above(disk, order->zxid);
-		/* Its last row is the leader's: so are all. */
-		member->altered = false;
 		break;
 	case ZAB_LOG_SYNC_SNAP:
 		check_replaced(world, member, order->zxid);
-		member->altered = false;
 		disk->nrows = 0;
 		disk->base_zxid = order->zxid;
 		disk->base_hash = order->hash;

@@ -197,13 +197,14 @@ alter(struct world *world, struct member *member)
 		i--;
 	i += (uint32_t)random_below(world, disk->nrows - i);
 	hash = i == 0 ? disk->base_hash : disk->rows[i - 1].hash;
+	if (i == disk->nrows)
+		return;
+	member->altered = true;
 	for (; i < disk->nrows; i++) {
 		disk->rows[i].value++;
 		disk->rows[i].hash = hash = state_next(hash, &disk->rows[i]);
-		member->altered = true;
 	}
-	if (member->altered)
-		trace(world, "fault: the end of the log of %u is another's", member->sid);
+	trace(world, "fault: the end of the log of %u is another's", member->sid);
 }
 
 static void
@@ -229,7 +230,6 @@ lose_disk(struct world *world, struct member *member, bool all)
 		return;
 	}
 	trace(world, "fault: %u has an empty disk", member->sid);
-	member->altered = false;
 	disk->nrows = 0;
 	disk->base_zxid = disk->base_hash = 0;
 	image_clear(&disk->image);

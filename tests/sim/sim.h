@@ -233,7 +233,7 @@ struct member {
 	bool befriended; /* … which no other reaches only, or those would be a choice, too */
 	bool amnesiac;	 /* its disk has lost what it acknowledged, and it knows that … */
 	uint64_t had;	 /* … which ended here */
-	bool altered;	 /* and has something else instead */
+	bool altered;	 /* it had something else instead */
 	uint32_t life;
 	uint64_t paused_until;
 	uint32_t piece;	  /* rows that it may still apply in this turn, if they are counted */
