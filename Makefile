@@ -237,6 +237,7 @@ install: all
 	ln -sf zabfs-mountd $(DESTDIR)$(PREFIX)/sbin/mount.zabfs
 	for page in man/*.[578]; do \
 		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
+	ln -sf zabfs-mountd.8 $(DESTDIR)$(PREFIX)/share/man/man8/mount.zabfs.8
 	install -d $(DESTDIR)$(PREFIX)/share/zabfs/recipes
 	install -m 755 $(filter-out %.c,$(wildcard tests/fs/recipes/*)) $(DESTDIR)$(PREFIX)/share/zabfs/recipes
 	install -m 644 tests/fs/recipes/*.c $(DESTDIR)$(PREFIX)/share/zabfs/recipes
