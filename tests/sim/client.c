@@ -274,8 +274,8 @@ limit(struct world *world, struct client *client)
 	return true;
 }
 
-void
-client_request(struct world *world, struct client *client)
+static void
+request(struct world *world, struct client *client)
 {
 	struct wire_msg sync = { .type = WIRE_T_SYNC };
 	uint32_t name = (uint32_t)random_below(world, NAMES);
@@ -338,6 +338,16 @@ client_request(struct world *world, struct client *client)
 	default:
 		remove_or_move(world, client, name);
 	}
+}
+
+/* Where leaders come and go by themselves, so many at once that some reach one, some the next. */
+void
+client_request(struct world *world, struct client *client)
+{
+	request(world, client);
+	while (world->options.rollover != 0 && !world->healed && client->session != 0 &&
+	       client->npending < OUTSTANDING_MAX && !random_one_in(world, 5))
+		request(world, client);
 }
 
 /* A read behind a sync, of the register. */
