@@ -65,13 +65,15 @@ reply_snapshot(struct call *call, struct handle *handle)
 
 /*
  * Who may also write has read: what is written then is for this version alone. (Not with O_APPEND:
- * the leader puts that where the end is.)
+ * the leader puts that where the end is. Nor through async: which version the writes that are under
+ * way make is not known.)
  */
 static void
 expect(struct handle *handle)
 {
 	if (handle->value != NULL && (handle->flags & O_ACCMODE) == O_RDWR &&
-	    (handle->flags & O_APPEND) == 0 && !handle->versioned && !handle->trunc)
+	    (handle->flags & O_APPEND) == 0 && handle->async == NULL && !handle->versioned &&
+	    !handle->trunc)
 		handle->expect = handle->value->stat.version;
 }
 

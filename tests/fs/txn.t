@@ -241,6 +241,16 @@ try: os.close(fd)
 except OSError as e: print(errno.errorcode[e.errno])')" "b'x'
 ENOENT
 ENOENT" "  what failed is told by fsync and close"
+is "$(python3 -c '
+import os
+fd = os.open("A/many/.zab/async/read", os.O_CREAT | os.O_RDWR)
+os.pread(fd, 10, 0)
+for i in range(50):
+    os.pwrite(fd, b"%d" % i, i * 2)
+print(os.pread(fd, 5, 0))
+os.pwrite(fd, b"last", 0)
+os.pwrite(fd, b"x", 4)
+os.close(fd)')$(head -c 6 A/many/read)" "b'0\\x001\\x002'lastx" "  who has read it goes on writing"
 
 # sync
 zxid=$(sed -n 's/^czxid //p' A/many/.zab/stat/log)
