@@ -85,7 +85,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	told(events, reply);
 	lines_wake(&events->lines);
 	call_free(call);
-	flow_end(&events->flow, 0);
+	flow_end(&events->flow, 0, 0);
 	maybe_free(events);
 }
 
@@ -102,7 +102,7 @@ ask(struct events *events)
 		events->code = ERR_NOMEM;
 		return;
 	}
-	flow_begin(&events->flow);
+	flow_begin(&events->flow, 0);
 	events_send(events, call, answered);
 }
 

@@ -143,6 +143,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
 	struct line *line = call->arg;
 	struct stream *stream = line->stream;
+	size_t size = steps_packed(&line->steps).len;
 
 	(void)stat;
 	if (call_is_lost(call, reply))
@@ -151,7 +152,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	line->done = true;
 	call_free(call);
 	gather(stream);
-	flow_end(&stream->flow, err_errno(reply->code));
+	flow_end(&stream->flow, size, err_errno(reply->code));
 	stream->kept->under_way = stream->flow.outstanding;
 	maybe_free(stream);
 }
@@ -163,9 +164,9 @@ wrong(struct line *line, int errnum, const char *why)
 
 	steps_error(errnum, why, &line->result);
 	line->done = true;
-	flow_begin(&stream->flow);
+	flow_begin(&stream->flow, 0);
 	gather(stream);
-	flow_end(&stream->flow, errnum);
+	flow_end(&stream->flow, 0, errnum);
 }
 
 /* The nth line of a WRITE, sent under an id of its own. */
@@ -202,7 +203,7 @@ take_line(struct stream *stream, const struct who *who, const struct call *of, u
 	call->rid = of->rid + nth;
 	call->resent = of->resent;
 	call->arg = line;
-	flow_begin(&stream->flow);
+	flow_begin(&stream->flow, steps_packed(&line->steps).len);
 	stream->kept->under_way = stream->flow.outstanding;
 	multi_send(call, who, &line->steps, answered);
 }
@@ -318,7 +319,7 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 	lines_poll(&stream->results, handle);
 	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
-	if (stream->flow.outstanding < FLOW_MAX)
+	if (flow_has_room(&stream->flow))
 		events |= POLLOUT | POLLWRNORM;
 	return events;
 }

@@ -257,6 +257,18 @@ zxid=$(sed -n 's/^czxid //p' A/many/.zab/stat/log)
 is "$(($(cat B/.zab/sync) >= zxid))" 1 "sync tells a zxid, not before what was acknowledged"
 is "$(errno_of 'open("A/.zab/sync", "w")')" EACCES "  and takes nothing"
 
+# Rights are kept with what waits for a connection, and with what is sent again.
+replica_end KILL
+txn $'set /w/group waited\n' 12345 >waited &
+waiter=$!
+# shellcheck disable=SC2317 # it is called
+waits() {
+	grep -qza request_wait "/proc/$(pgrep -P $waiter -x python3)/wchan"
+}
+wait_for 20 waits && replica_start
+wait $waiter
+is "$(sed -n 1p waited):$(cat A/w/group)" all:waited "who waits for a replica has his groups still"
+
 # All or nothing over a crash, and once.
 txn $'create /d/crash 1\nset /d/a crashed\n' >/dev/null
 replica_kill9
