@@ -55,7 +55,7 @@ static void
 reply_snapshot(struct call *call, struct handle *handle)
 {
 	if (handle->value == NULL) {
-		reply_line(call, "", 0);
+		reply_text(call, "", 0);
 	} else {
 		handle_was_read(call->fsd, handle, (uint64_t)call->offset + call->size);
 		reply_value(call, handle->value, call->offset, call->size);
@@ -138,12 +138,14 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 static void
 read_answer(struct call *call, struct handle *handle)
 {
-	const char *left;
+	size_t at = call->offset == 0 ? 0 : handle->answer_at;
+	const char *left = handle->answer + at;
+	size_t len = reply_line_len(left, strlen(left), call->size);
 
-	if (call->offset == 0)
-		handle->answer_at = 0;
-	left = handle->answer + handle->answer_at;
-	handle->answer_at += reply_line(call, left, strlen(left));
+	handle_takes_line(handle, call->rid, at);
+	handle->answer_at = at + len;
+	if (!reply_text(call, left, len))
+		handle->answer_at = at;
 	call_free(call);
 }
 
