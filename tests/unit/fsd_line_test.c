@@ -151,8 +151,7 @@ tell(const char *text)
 	h_tell(&msg);
 }
 
-#define LINES                                                                                      \
-	"lost 0x7f 0x80\n0x81 mkdir /a -\n0x82 create /b 0\n0x82 create /c 0\n0x90 set /c 1\n"
+#define LINES "lost 0x7f 0x80\n0x81 mkdir /a -\n0x82 create /b 0\n0x82 create /c 0\n0x90 set /c 1\n"
 
 static void
 events_and_die(uint64_t *unique)
