@@ -10,7 +10,9 @@
 #include "replica/lib/text.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,9 @@ struct events {
 	int code;		  /* why the last request failed; for the next reader */
 	struct flow flow;	  /* its one request under way, and who waits for it */
 	struct lines lines;	  /* what was told and nobody has read */
-	struct handle_flow *kept; /* the handle's */
+	struct handle *handle;	  /* borrowed until events_close */
+	struct handle_flow *kept; /* its */
+	bool restored;		  /* the first of what comes may have been read */
 	void (*opened)(struct call *call, struct handle *handle, int code);
 };
 
@@ -50,6 +54,38 @@ events_send(struct events *events, struct call *call, call_done done)
 	call_send(call, &msg, done);
 }
 
+/* Of a line: its own, or up to where something is lost. */
+static uint64_t
+zxid_of(const struct lines *lines)
+{
+	size_t len = lines_unread(lines);
+	uint64_t zxid;
+	char text[64];
+
+	if (len > sizeof text - 1)
+		len = sizeof text - 1;
+	memcpy(text, lines->text.data + lines->read, len);
+	text[len] = '\0';
+	return sscanf(text, "lost %*s %" SCNx64, &zxid) == 1 ? zxid : strtoull(text, NULL, 16);
+}
+
+/* What the reader of a process before us had got, of a transaction so many lines. */
+static void
+skip_read(struct events *events)
+{
+	const struct handle_flow *kept = events->kept;
+	uint32_t nth = 0;
+	uint64_t zxid;
+
+	while (lines_unread(&events->lines) != 0) {
+		zxid = zxid_of(&events->lines);
+		if (zxid > kept->zxid || (zxid == kept->zxid && ++nth > kept->nth))
+			break;
+		lines_skip(&events->lines);
+	}
+	events->restored = false;
+}
+
 static void
 told(struct events *events, const struct wire_reply *reply)
 {
@@ -59,12 +95,15 @@ told(struct events *events, const struct wire_reply *reply)
 	events->cursor = reply->zxid;
 	events->ops = reply->more;
 	text_put(&events->lines.text, (const char *)reply->data.data, reply->data.len);
+	if (events->restored && reply->data.len != 0)
+		skip_read(events);
 }
 
-/* All that was told. */
+/* All that was told. (Told again to the next process, if this one ends in between: not lost.) */
 static void
 was_read(struct events *events)
 {
+	events->kept->zxid = 0;
 	events->kept->cursor = events->cursor;
 	events->kept->ops = events->ops;
 }
@@ -85,7 +124,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	told(events, reply);
 	lines_wake(&events->lines);
 	call_free(call);
-	flow_end(&events->flow, 0);
+	flow_end(&events->flow, 0, 0);
 	maybe_free(events);
 }
 
@@ -102,7 +141,7 @@ ask(struct events *events)
 		events->code = ERR_NOMEM;
 		return;
 	}
-	flow_begin(&events->flow);
+	flow_begin(&events->flow, 0);
 	events_send(events, call, answered);
 }
 
@@ -130,6 +169,7 @@ make(struct fsd *fsd, struct handle *handle, uint64_t dir)
 	events->dir = dir;
 	events->stream = handle->fh;
 	events->flags = handle->flags;
+	events->handle = handle;
 	events->kept = &handle->flow;
 	flow_init(&events->flow);
 	lines_init(&events->lines);
@@ -142,8 +182,10 @@ events_restore(struct fsd *fsd, struct handle *handle)
 {
 	const struct qualified *found = qualified_find(fsd, handle->ino);
 
-	if (found != NULL)
-		go_on(make(fsd, handle, found->id));
+	if (found == NULL)
+		return;
+	go_on(make(fsd, handle, found->id));
+	handle->events->restored = true;
 }
 
 void
@@ -197,11 +239,32 @@ read_again(struct call *call)
 	events_read(call, call->arg);
 }
 
+/* The next process is told how far, before the reader is. */
+static void
+take_line(struct call *call, struct events *events)
+{
+	uint64_t zxid = zxid_of(&events->lines), before = events->kept->zxid;
+	uint32_t nth = events->kept->nth;
+
+	handle_takes_line(events->handle, call->rid, before);
+	events->kept->zxid = 0;
+	events->kept->nth = zxid == before ? nth + 1 : 1;
+	events->kept->zxid = zxid;
+}
+
 static void
 hand_out(struct call *call, struct events *events)
 {
-	lines_read(&events->lines, call);
-	if (lines_unread(&events->lines) == 0)
+	struct handle_flow *kept = events->kept;
+	uint64_t before = kept->zxid;
+	uint32_t nth = kept->nth;
+
+	if (lines_next(&events->lines, call) != NULL)
+		take_line(call, events);
+	if (!lines_read(&events->lines, call)) {
+		kept->zxid = before;
+		kept->nth = nth;
+	} else if (lines_unread(&events->lines) == 0)
 		was_read(events);
 	call_free(call);
 }

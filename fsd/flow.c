@@ -43,12 +43,18 @@ flow_close(struct flow *flow, uint64_t id)
 	flow_maybe_free(flow, id);
 }
 
+bool
+flow_has_room(const struct flow *flow)
+{
+	return flow->outstanding < FLOW_MAX && flow->bytes < FLOW_BYTES_MAX;
+}
+
 static bool
 holds(const struct flow *flow, const struct call *call)
 {
 	switch ((enum flow_until)call->until) {
 	case FLOW_ROOM:
-		return flow->outstanding < FLOW_MAX;
+		return flow_has_room(flow);
 	case FLOW_ALL:
 		return flow->outstanding == 0;
 	case FLOW_NEXT:
@@ -87,9 +93,10 @@ flow_wait(
 }
 
 void
-flow_begin(struct flow *flow)
+flow_begin(struct flow *flow, size_t bytes)
 {
 	flow->outstanding++;
+	flow->bytes += bytes;
 }
 
 static void
@@ -110,10 +117,11 @@ wake(struct flow *flow)
 }
 
 void
-flow_end(struct flow *flow, int errnum)
+flow_end(struct flow *flow, size_t bytes, int errnum)
 {
-	CHECK(flow->outstanding > 0);
+	CHECK(flow->outstanding > 0 && flow->bytes >= bytes);
 	flow->outstanding--;
+	flow->bytes -= bytes;
 	if (flow->error == 0)
 		flow->error = errnum;
 	wake(flow);

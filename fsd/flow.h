@@ -10,9 +10,11 @@
 
 /* Under way. One write(2) may bring more at once: it waits until there are fewer. */
 #define FLOW_MAX WIRE_OUTSTANDING_MAX
+#define FLOW_BYTES_MAX (16u << 20) /* the same of their text or data */
 
 struct flow {
 	uint32_t outstanding;
+	size_t bytes;
 	bool closed;
 	int error; /* errno of the first that failed and nobody was told of; 0: none */
 	TAILQ_HEAD(calls, call) waits;
@@ -29,9 +31,10 @@ void flow_close(struct flow *flow, uint64_t id);
 /* Behind each flow_end. */
 void flow_maybe_free(struct flow *flow, uint64_t id);
 
-void flow_begin(struct flow *flow);
-/* errnum 0: it was done. */
-void flow_end(struct flow *flow, int errnum);
+bool flow_has_room(const struct flow *flow);
+void flow_begin(struct flow *flow, size_t bytes);
+/* The same bytes. errnum 0: it was done. */
+void flow_end(struct flow *flow, size_t bytes, int errnum);
 
 /*
  * What a call waits for, until its go() is called, out of the list: room, and what was written is

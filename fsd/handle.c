@@ -203,6 +203,43 @@ handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg
 	}
 }
 
+void
+handle_takes_line(struct handle *handle, uint64_t rid, uint64_t before)
+{
+	handle->line.before = before;
+	handle->line.nth = handle->flow.nth;
+	handle->line.unique = rid / KERNEL_RIDS;
+}
+
+/* Its reader has no answer, and asks again. */
+static void
+give_back_line(struct handle *handle)
+{
+	if (handle->stream != NULL) {
+		handle->flow.unread += (uint32_t)handle->line.before;
+	} else if (handle->events != NULL) {
+		handle->flow.zxid = handle->line.before;
+		handle->flow.nth = handle->line.nth;
+	} else {
+		handle->answer_at = handle->line.before;
+	}
+}
+
+/* What of READ and WRITE had no answer happens anew. */
+static void
+give_back(struct handle *handle, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
+{
+	struct handle_flow *flow = &handle->flow;
+
+	if (handle->line.unique != 0 && comes_again(arg, handle->line.unique))
+		give_back_line(handle);
+	if (handle->stream == NULL)
+		return;
+	if (flow->write != 0 && comes_again(arg, flow->write))
+		flow->unread -= flow->wrote < flow->unread ? flow->wrote : flow->unread;
+	stream_lost(handle->stream);
+}
+
 /* Nobody waits for it any more, and what it would have held nobody holds. */
 void
 handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
@@ -215,6 +252,7 @@ handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), vo
 	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
 		handle = *slot;
 		forget_waiter(fsd, handle, comes_again, arg);
+		give_back(handle, comes_again, arg);
 		if (handle->given || comes_again(arg, handle->rid))
 			continue;
 		if (handle->held)

@@ -25,9 +25,20 @@ struct handle_read {
 struct handle_flow {
 	uint32_t under_way; /* that the process was told of as taken, and not of the result */
 	uint32_t unread;    /* a stream's lines without a result that was read */
+	uint32_t wrote;	    /* so many of them are of this WRITE: */
+	uint64_t write;	    /* its `unique` */
 	bool partial;	    /* a stream has the beginning of a line */
 	uint64_t cursor;    /* all events up to here were read, */
-	uint32_t ops;	    /* and these of the next transaction */
+	uint32_t ops;	    /* and these of the next transaction, */
+	uint32_t nth;	    /* and so many lines of */
+	uint64_t zxid;	    /* this one, and all before it; 0: none */
+};
+
+/* The READ that takes a line, and what was read before it: written before it is answered. */
+struct handle_line {
+	uint64_t unique;
+	uint64_t before; /* answer_at or flow.zxid; of a stream, how many results it takes */
+	uint32_t nth;
 };
 
 #define HANDLE_WORDS_MAX 95 /* bytes */
@@ -60,6 +71,7 @@ struct handle {
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
 	struct handle_flow flow;
+	struct handle_line line;
 	size_t answer_at;		  /* the next byte to read of it */
 	uint64_t write_at;		  /* and where its next write goes (fact 17) */
 	uint64_t write_rid;		  /* the last one that counts there */
@@ -97,6 +109,8 @@ void handle_answer(struct fsd *fsd, struct handle *handle, const char *text, siz
 void handle_async(struct handle *handle);
 /* Takes the reference over. */
 void handle_pin(struct fsd *fsd, struct handle *handle, struct value *value);
+/* This READ takes a line. Should it come again, it has had no answer. `before`: of struct handle_line. */
+void handle_takes_line(struct handle *handle, uint64_t rid, uint64_t before);
 /* The reader has got what is before `end`. */
 void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end);
 /* The snapshot that a process before us had pinned; false: there is none, or it is not kept. */

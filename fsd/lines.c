@@ -3,6 +3,7 @@
 
 #include "fsd/reply.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define READ_MAX (1u << 20) /* bytes that were read and are not forgotten yet */
@@ -47,18 +48,39 @@ forget_read(struct lines *lines)
 	lines->read = 0;
 }
 
+static const char *
+first(const struct lines *lines)
+{
+	return lines_unread(lines) == 0 ? "" : lines->text.data + lines->read;
+}
+
+const char *
+lines_next(const struct lines *lines, const struct call *call)
+{
+	const char *text = first(lines);
+	size_t len = reply_line_len(text, lines_unread(lines), call->size);
+
+	return len != 0 && text[len - 1] == '\n' ? text : NULL;
+}
+
 bool
 lines_read(struct lines *lines, struct call *call)
 {
-	size_t left = lines_unread(lines), taken;
-	const char *text = left == 0 ? "" : lines->text.data + lines->read;
-	bool whole;
+	const char *text = first(lines);
+	size_t len = reply_line_len(text, lines_unread(lines), call->size);
 
-	taken = reply_line(call, text, left);
-	whole = taken != 0 && text[taken - 1] == '\n';
-	lines->read += taken;
+	if (!reply_text(call, text, len))
+		return false;
+	lines->read += len;
 	forget_read(lines);
-	return whole;
+	return true;
+}
+
+void
+lines_skip(struct lines *lines)
+{
+	lines->read += reply_line_len(first(lines), lines_unread(lines), SIZE_MAX);
+	forget_read(lines);
 }
 
 void

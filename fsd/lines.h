@@ -20,11 +20,12 @@ void lines_destroy(struct lines *lines);
 
 /* Bytes that nobody has read yet. */
 size_t lines_unread(const struct lines *lines);
-/*
- * Answers the call with no more than a line, or with the end. Whether a line has been read to its
- * end.
- */
+/* The line that lines_read would read to its end, with its newline; NULL: none. */
+const char *lines_next(const struct lines *lines, const struct call *call);
+/* Answers the call with no more than a line, or with the end. False: it has had no answer. */
 bool lines_read(struct lines *lines, struct call *call);
+/* The first one was read before. */
+void lines_skip(struct lines *lines);
 
 /*
  * Whoever polls is told by lines_wake, once. The handle is owned from now on; NULL: he asks for now

@@ -37,6 +37,10 @@ blobs_of(struct wire_msg *msg, struct blob *blobs[2])
 		blobs[n++] = &msg->rename.name;
 		blobs[n++] = &msg->rename.newname;
 		break;
+	case WIRE_T_MULTI:
+		blobs[n++] = &msg->multi.groups;
+		blobs[n++] = &msg->multi.steps;
+		break;
 	default:
 		break;
 	}
@@ -104,6 +108,8 @@ weight(const struct link_request *request)
 		return request->msg.list.bytes;
 	case WIRE_T_WRITE:
 		return request->msg.write.data.len;
+	case WIRE_T_MULTI:
+		return request->msg.multi.steps.len;
 	default:
 		return 0;
 	}

@@ -28,8 +28,10 @@ void zabtxn_write(struct call *call, struct handle *handle, const char *data);
 struct stream;
 /* The handle: whose counts it keeps, borrowed until stream_close. */
 struct stream *stream_new(struct fsd *fsd, struct handle *handle);
-/* That of a process before us: what it had taken and not done is an error, its results are lost. */
+/* That of a process before us: what it had taken and not done is an error; */
 void stream_restore(struct fsd *fsd, struct handle *handle);
+/* the results that nobody has read are lost: how many is to be read. */
+void stream_lost(struct stream *stream);
 /* The file is closed: what is under way goes on. */
 void stream_close(struct stream *stream);
 void stream_write(struct call *call, struct stream *stream, const char *data);

@@ -220,8 +220,11 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (handle != NULL && call->req != NULL)
 			handle_pin(fsd, handle, NULL);
 	}
-	if (handle != NULL && handle->expect >= 0 && call_code(reply, stat) == ERR_OK)
-		handle->expect = stat->version;
+	if (handle != NULL && call_code(reply, stat) == ERR_OK) {
+		handle->trunc = handle->trunc && (call->mode & WIRE_SET_SIZE) == 0;
+		if (handle->expect >= 0)
+			handle->expect = stat->version;
+	}
 	if (reply->code == ERR_NONODE && call->fh == 0) {
 		set_vanished(call);
 	} else if (call_code(reply, stat) != ERR_OK) {
@@ -238,7 +241,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	call_free(call);
 }
 
-/* ftruncate of a file whose O_TRUNC is still due: both at once. */
+/* ftruncate of a file whose O_TRUNC is still due: both at once, or neither. */
 static void
 set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 {
@@ -260,7 +263,7 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 		call_free(call);
 		return;
 	}
-	handle->trunc = false;
+	handle->wrote = true;
 	msg.write.data = (struct blob){ zeros, (uint32_t)size };
 	call_send(call, &msg, set);
 	free(zeros);

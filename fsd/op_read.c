@@ -55,7 +55,7 @@ static void
 reply_snapshot(struct call *call, struct handle *handle)
 {
 	if (handle->value == NULL) {
-		reply_line(call, "", 0);
+		reply_text(call, "", 0);
 	} else {
 		handle_was_read(call->fsd, handle, (uint64_t)call->offset + call->size);
 		reply_value(call, handle->value, call->offset, call->size);
@@ -65,13 +65,15 @@ reply_snapshot(struct call *call, struct handle *handle)
 
 /*
  * Who may also write has read: what is written then is for this version alone. (Not with O_APPEND:
- * the leader puts that where the end is.)
+ * the leader puts that where the end is. Nor through async: which version the writes that are under
+ * way make is not known.)
  */
 static void
 expect(struct handle *handle)
 {
 	if (handle->value != NULL && (handle->flags & O_ACCMODE) == O_RDWR &&
-	    (handle->flags & O_APPEND) == 0 && !handle->versioned && !handle->trunc)
+	    (handle->flags & O_APPEND) == 0 && handle->async == NULL && !handle->versioned &&
+	    !handle->trunc)
 		handle->expect = handle->value->stat.version;
 }
 
@@ -136,12 +138,14 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 static void
 read_answer(struct call *call, struct handle *handle)
 {
-	const char *left;
+	size_t at = call->offset == 0 ? 0 : handle->answer_at;
+	const char *left = handle->answer + at;
+	size_t len = reply_line_len(left, strlen(left), call->size);
 
-	if (call->offset == 0)
-		handle->answer_at = 0;
-	left = handle->answer + handle->answer_at;
-	handle->answer_at += reply_line(call, left, strlen(left));
+	handle_takes_line(handle, call->rid, at);
+	handle->answer_at = at + len;
+	if (!reply_text(call, left, len))
+		handle->answer_at = at;
 	call_free(call);
 }
 

@@ -111,7 +111,7 @@ written_async(struct call *call, const struct wire_reply *reply, const struct wi
 	(void)stat;
 	inode_value_drop(call->fsd, id);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
-	flow_end(call->flow, err_errno(reply->code));
+	flow_end(call->flow, call->size, err_errno(reply->code));
 	if (handle != NULL)
 		handle->flow.under_way = call->flow->outstanding;
 	flow_maybe_free(call->flow, id);
@@ -143,7 +143,7 @@ write_async(struct call *call, struct handle *handle, const char *data)
 	message->flags = call->flags;
 	message->size = call->size;
 	message->offset = call->offset;
-	flow_begin(handle->async);
+	flow_begin(handle->async, call->size);
 	handle->flow.under_way = handle->async->outstanding;
 	send_write(message, handle, data, written_async);
 	handle->trunc = false;

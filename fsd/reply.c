@@ -196,16 +196,21 @@ reply_written(struct call *call, int code)
 }
 
 size_t
-reply_line(struct call *call, const char *text, size_t len)
+reply_line_len(const char *text, size_t len, size_t most)
 {
 	const char *newline = len == 0 ? NULL : memchr(text, '\n', len);
-	fuse_req_t req = take(call);
 
 	if (newline != NULL)
 		len = (size_t)(newline + 1 - text);
-	if (len > call->size)
-		len = call->size;
-	return req != NULL && fuse_reply_buf(req, text, len) == 0 ? len : 0;
+	return len < most ? len : most;
+}
+
+bool
+reply_text(struct call *call, const char *text, size_t len)
+{
+	fuse_req_t req = take(call);
+
+	return req != NULL && fuse_reply_buf(req, text, len) == 0;
 }
 
 bool

@@ -39,10 +39,11 @@ bool reply_write(struct call *call, size_t size);
 /* How a write of call->size bytes went: all of them, or the errno of the code. */
 bool reply_written(struct call *call, int code);
 /*
- * The first line of text, or a part of it; how much of it was taken. Never more: bash reads a block
- * and seeks back, and such a text has no position.
+ * How much of text a READ of `most` bytes gets: the first line, or a part of it. Never more: bash
+ * reads a block and seeks back, and such a text has no position.
  */
-size_t reply_line(struct call *call, const char *text, size_t len);
+size_t reply_line_len(const char *text, size_t len, size_t most);
+bool reply_text(struct call *call, const char *text, size_t len);
 /* len bytes at offset of the value, as far as it goes. */
 bool reply_value(struct call *call, const struct value *value, int64_t offset, size_t len);
 

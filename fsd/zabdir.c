@@ -2,7 +2,7 @@
  * Finding, describing and listing what is below `.zab`. See zab.h.
  *
  * The directories show the mode and owner of the znode that they belong to, so
- * that the kernel allows a creation through them to whom it allows one in the
+ * that the kernel allows a creation or removal through them to whom it allows one in the
  * directory itself. Only they are cached.
  */
 #include "fsd/zab.h"
@@ -120,7 +120,7 @@ zab_attr(uint64_t ino, const struct wire_stat *stat, struct stat *attr)
 		attr->st_size = 0;
 		break;
 	default:
-		attr->st_mode = S_IFDIR | (stat->mode & 0777);
+		attr->st_mode = S_IFDIR | (stat->mode & 01777);
 		attr->st_size = 0;
 		break;
 	}

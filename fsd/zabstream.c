@@ -35,7 +35,8 @@ struct stream {
 	struct fsd *fsd;
 	struct flow flow;
 	bool keeps, closed;
-	struct handle_flow *kept, own; /* the handle's, while it is open */
+	struct handle *handle;	       /* while it is open; borrowed */
+	struct handle_flow *kept, own; /* its counts, likewise */
 	bool broken;		       /* the beginning of the next line is lost */
 	TAILQ_HEAD(, line) written;
 	char *partial; /* the beginning of a line */
@@ -52,6 +53,7 @@ stream_new(struct fsd *fsd, struct handle *handle)
 	CHECK(stream != NULL);
 	stream->fsd = fsd;
 	stream->keeps = (handle->flags & O_ACCMODE) != O_WRONLY;
+	stream->handle = handle;
 	stream->kept = &handle->flow;
 	flow_init(&stream->flow);
 	TAILQ_INIT(&stream->written);
@@ -82,6 +84,7 @@ void
 stream_close(struct stream *stream)
 {
 	stream->closed = true;
+	stream->handle = NULL;
 	stream->own = *stream->kept;
 	stream->kept = &stream->own;
 	maybe_free(stream);
@@ -102,10 +105,16 @@ stream_restore(struct fsd *fsd, struct handle *handle)
 	stream->broken = handle->flow.partial;
 	if (handle->flow.under_way != 0)
 		stream->flow.error = ETIMEDOUT;
-	if (stream->keeps && handle->flow.unread != 0)
-		say_lost(stream, handle->flow.unread);
 	handle->flow.under_way = 0;
-	handle->flow.unread = stream->keeps && handle->flow.unread != 0;
+}
+
+void
+stream_lost(struct stream *stream)
+{
+	if (!stream->keeps)
+		stream->kept->unread = 0;
+	if (stream->kept->unread != 0)
+		say_lost(stream, stream->kept->unread);
 }
 
 static void
@@ -143,6 +152,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
 	struct line *line = call->arg;
 	struct stream *stream = line->stream;
+	size_t size = steps_packed(&line->steps).len;
 
 	(void)stat;
 	if (call_is_lost(call, reply))
@@ -151,7 +161,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	line->done = true;
 	call_free(call);
 	gather(stream);
-	flow_end(&stream->flow, err_errno(reply->code));
+	flow_end(&stream->flow, size, err_errno(reply->code));
 	stream->kept->under_way = stream->flow.outstanding;
 	maybe_free(stream);
 }
@@ -163,9 +173,9 @@ wrong(struct line *line, int errnum, const char *why)
 
 	steps_error(errnum, why, &line->result);
 	line->done = true;
-	flow_begin(&stream->flow);
+	flow_begin(&stream->flow, 0);
 	gather(stream);
-	flow_end(&stream->flow, errnum);
+	flow_end(&stream->flow, 0, errnum);
 }
 
 /* The nth line of a WRITE, sent under an id of its own. */
@@ -194,6 +204,7 @@ take_line(struct stream *stream, const struct who *who, const struct call *of, u
 	}
 	TAILQ_INSERT_TAIL(&stream->written, line, next);
 	stream->kept->unread++;
+	stream->kept->wrote++;
 	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
 	if (call == NULL) {
 		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
@@ -202,7 +213,7 @@ take_line(struct stream *stream, const struct who *who, const struct call *of, u
 	call->rid = of->rid + nth;
 	call->resent = of->resent;
 	call->arg = line;
-	flow_begin(&stream->flow);
+	flow_begin(&stream->flow, steps_packed(&line->steps).len);
 	stream->kept->under_way = stream->flow.outstanding;
 	multi_send(call, who, &line->steps, answered);
 }
@@ -240,6 +251,8 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 	struct who who;
 
 	who_of(call, &who);
+	stream->kept->wrote = 0;
+	stream->kept->write = call->rid / KERNEL_RIDS;
 	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		if (!keep_partial(stream, at, (size_t)(newline - at)))
 			break;
@@ -256,6 +269,31 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
 }
 
+/* Of how many lines this is the result. */
+static uint32_t
+results_of(const char *text)
+{
+	static const char lost[] = "lost ";
+
+	if (strncmp(text, lost, sizeof lost - 1) == 0)
+		return (uint32_t)strtoul(text + sizeof lost - 1, NULL, 10);
+	return 1;
+}
+
+static void
+hand_out(struct call *call, struct stream *stream)
+{
+	const char *text = lines_next(&stream->results, call);
+	uint32_t unread = stream->kept->unread, read = text == NULL ? 0 : results_of(text);
+
+	if (read != 0)
+		handle_takes_line(stream->handle, call->rid, read);
+	stream->kept->unread = unread - read;
+	if (!lines_read(&stream->results, call))
+		stream->kept->unread = unread;
+	call_free(call);
+}
+
 static void
 read_more(struct call *call)
 {
@@ -270,9 +308,7 @@ stream_read(struct call *call, struct stream *stream)
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
 		return;
 	}
-	if (lines_read(&stream->results, call) && stream->kept->unread != 0)
-		stream->kept->unread--;
-	call_free(call);
+	hand_out(call, stream);
 }
 
 static void
@@ -318,7 +354,7 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 	lines_poll(&stream->results, handle);
 	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
-	if (stream->flow.outstanding < FLOW_MAX)
+	if (flow_has_room(&stream->flow))
 		events |= POLLOUT | POLLWRNORM;
 	return events;
 }

@@ -101,13 +101,17 @@ pause_ms(unsigned quick)
 	return ms < PAUSE_MS_MAX ? ms : PAUSE_MS_MAX;
 }
 
+static bool
+was_quick(const struct child *child)
+{
+	return now_ms() - child->started_ms < QUICK_MS;
+}
+
 /* Another one goes on, unless that has been tried too often. */
 static void
 restart(struct supervisor *super, const char *how)
 {
-	bool quick = now_ms() - super->now.started_ms < QUICK_MS;
-
-	super->quick = quick ? super->quick + 1 : 0;
+	super->quick = was_quick(&super->now) ? super->quick + 1 : 0;
 	if (super->quick >= QUICK_MAX) {
 		log_error("fsd died %u times in a row, each within %d ms: unmounting", super->quick,
 		    QUICK_MS);
@@ -151,6 +155,8 @@ gone(struct supervisor *super)
 	else if (super->ending || child->ended || !mount_connected(super->mountd))
 		over(super, 0);
 	else if (child->left && super->next.standby) {
+		if (!was_quick(child))
+			super->quick = 0;
 		child_forget(child);
 		super->gone_ms = now_ms();
 		promote(super);

@@ -136,6 +136,16 @@ mkdir A/v/d
 is "$(errno_of "os.rmdir('A/v/.zab/version=3/d')")" ECANCELED "rmdir of a version that is not there"
 is "$(errno_of "os.rmdir('A/v/.zab/version=0/d')")" none "  and of the one that is"
 is "$(errno_of "os.open('A/v/.zab/version=0/marker', os.O_WRONLY | os.O_TRUNC)")" none "O_TRUNC alone"
+mkdir -m 1777 A/v/sticky && mkdir A/v/sticky/d && echo r >A/v/sticky/f && echo e >A/v/sticky/.zab/ephemeral/e
+as_another() {
+	errno_of "os.setgroups([]); os.setgid(12345); os.setuid(12345); $1"
+}
+chmod 711 "$T"
+for what in unlink:version=1/f rmdir:version=0/d unlink:ephemeral/e; do
+	is "$(as_another "os.${what%%:*}('A/v/sticky/.zab/${what#*:}')")" EPERM "another's is not removed from a sticky directory: $what"
+done
+is "$(as_another "os.close(os.open('A/v/sticky/.zab/ephemeral/own', os.O_CREAT)); os.unlink('A/v/sticky/.zab/ephemeral/own')")" none "  one's own is"
+rm -r A/v/sticky
 seen test "$(version marker)" = 1
 is "$(version marker)" 1 "  is a change when the file is closed"
 

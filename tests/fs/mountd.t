@@ -141,6 +141,20 @@ kill -HUP "${mountd_pid[D]}"
 wait_for 20 other_fsd D "$fsd" 1
 ok $? "  one that can does"
 is "$(cat started)" new "  and it is the new one"
+# Each of these lives is short, but for those in between, which end by SIGHUP.
+old_enough() {
+	[ "$(ps -o etimes= -p "$(fsd_pid D)")" -ge 2 ]
+}
+for ((i = 0; i < 10; i++)); do
+	wait_for 20 old_enough
+	fsd=$(fsd_pid D)
+	kill -HUP "${mountd_pid[D]}"
+	wait_for 20 other_fsd D "$fsd" $((2 * i + 2)) || break
+	fsd=$(fsd_pid D)
+	kill -9 "$fsd"
+	wait_for 20 other_fsd D "$fsd" $((2 * i + 3)) || break
+done
+is "$i:$(grep -c connected D/.zab/session)" 10:1 "one that dies now and then, between upgrades, is started again"
 program 'exit 1'
 kill -9 "$(fsd_pid D)"
 is "$(timeout 60 cat D/e 2>&1 | grep -cE 'abort|not connected')" 1 "one that dies again and again: who waits is told in the end"

@@ -42,6 +42,11 @@ is "$(status cp -a --no-preserve=timestamps src A/cp):$(cat out):$(same src A/cp
 is "$(same src B/cp)" 0 "  on the other mount, too"
 is "$(status cp -a src A/cp2):$(complaints):$(diff -r --no-dereference src A/cp2)" 1:: "cp -a copies all contents, and complains of times"
 is "$(status cp -r src A/plain):$(cat out)" "0:" "cp -r has nothing to say"
+head -c 1000000 /dev/zero >million
+cp million A/by-cp && cat million >A/by-cat && cp A/by-cp A/within
+is "$(grep -h ^version A/.zab/stat/{by-cp,by-cat,within} | xargs):$(cmp million B/within)" "version 1 version 1 version 16:" \
+	"a large value is one transaction, but where cp finds it in the same mount"
+rm A/by-cp A/by-cat A/within
 is "$(status mv A/plain A/moved):$(test -e A/plain; echo $?):$(diff -r --no-dereference src B/moved)" 0:1: "mv of a directory"
 is "$(status mv A/cp moved):$(cat out):$(same src moved):$(test -e B/cp; echo $?)" 0::0:1 "mv to another filesystem"
 is "$(status mv moved A/cp):$(complaints):$(same src B/cp):$(test -e moved; echo $?)" 0::0:1 "  and back, with a word of times"

@@ -79,6 +79,16 @@ fd = os.open('A/d/.zab/async/f', os.O_WRONLY | os.O_CREAT)
 os.write(fd, b'x' * 200)
 os.fsync(fd)")" EDQUOT "a write that is not waited for: fsync(2) says so"
 rm -f A/d/f
+echo old value >A/d/f
+is "$(errno_of "
+import os
+fd = os.open('A/d/f', os.O_WRONLY | os.O_TRUNC)
+try:
+    os.ftruncate(fd, 200)
+except OSError:
+    os.write(fd, b'new')
+    raise"):$(cat A/d/f)" EDQUOT:new "O_TRUNC is not over where a truncation is refused"
+rm -f A/d/f
 
 # Below one another.
 is "$(sets A/d/tree 'bytes 13')" none "one below another, smaller than what is there"

@@ -241,11 +241,33 @@ try: os.close(fd)
 except OSError as e: print(errno.errorcode[e.errno])')" "b'x'
 ENOENT
 ENOENT" "  what failed is told by fsync and close"
+is "$(python3 -c '
+import os
+fd = os.open("A/many/.zab/async/read", os.O_CREAT | os.O_RDWR)
+os.pread(fd, 10, 0)
+for i in range(50):
+    os.pwrite(fd, b"%d" % i, i * 2)
+print(os.pread(fd, 5, 0))
+os.pwrite(fd, b"last", 0)
+os.pwrite(fd, b"x", 4)
+os.close(fd)')$(head -c 6 A/many/read)" "b'0\\x001\\x002'lastx" "  who has read it goes on writing"
 
 # sync
 zxid=$(sed -n 's/^czxid //p' A/many/.zab/stat/log)
 is "$(($(cat B/.zab/sync) >= zxid))" 1 "sync tells a zxid, not before what was acknowledged"
 is "$(errno_of 'open("A/.zab/sync", "w")')" EACCES "  and takes nothing"
+
+# Rights are kept with what waits for a connection, and with what is sent again.
+replica_end KILL
+txn $'set /w/group waited\n' 12345 >waited &
+waiter=$!
+# shellcheck disable=SC2317 # it is called
+waits() {
+	grep -qza request_wait "/proc/$(pgrep -P $waiter -x python3)/wchan"
+}
+wait_for 20 waits && replica_start
+wait $waiter
+is "$(sed -n 1p waited):$(cat A/w/group)" all:waited "who waits for a replica has his groups still"
 
 # All or nothing over a crash, and once.
 txn $'create /d/crash 1\nset /d/a crashed\n' >/dev/null

@@ -375,6 +375,33 @@ test_stream_room(void **state)
 	closed();
 }
 
+/* Nor does a stream take more than FLOW_BYTES_MAX, and what one write brings. */
+static void
+test_stream_room_bytes(void **state)
+{
+	static char text[1000000] = "set /a ";
+	const uint32_t n = FLOW_BYTES_MAX / sizeof text + 1;
+	uint64_t unique;
+	uint32_t i;
+
+	(void)state;
+	memset(text + 7, 'x', sizeof text - 8);
+	text[sizeof text - 1] = '\n';
+	opened("stream", O_WRONLY);
+	for (i = 0; i + 1 < n; i++)
+		write_done(h_write_send(ino, fh, O_WRONLY, 0, text, sizeof text), sizeof text);
+	unique = h_write_send(ino, fh, O_WRONLY, 0, text, sizeof text);
+	h_no_answer(2);
+	assert_int_equal(h_answer(h_poll_send(ino, fh, 0)), 0);
+	assert_int_equal(h_revents(), 0);
+	lines_come(n);
+	done(rids[0]);
+	write_done(unique, sizeof text);
+	for (i = 1; i < n; i++)
+		done(rids[i]);
+	closed();
+}
+
 /* Who is killed while he waits for room has written all the same. */
 static void
 test_stream_room_interrupted(void **state)
@@ -686,6 +713,7 @@ main(void)
 		T(test_stream_lines_in_parts),
 		T(test_stream_line_too_long),
 		T(test_stream_room),
+		T(test_stream_room_bytes),
 		T(test_stream_room_interrupted),
 		T(test_stream_waits_interrupted),
 		T(test_stream_sync),
