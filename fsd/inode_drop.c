@@ -165,6 +165,15 @@ inode_names_doubt(struct fsd *fsd)
 }
 
 void
+inode_entry_spare(struct fsd *fsd, uint64_t parent, const char *name)
+{
+	struct inode_drops *drops = fsd->inodes->drops;
+
+	if (!drops->stopping && started(drops))
+		enqueue(drops, parent, name);
+}
+
+void
 inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
 {
 	struct inode_drops *drops = fsd->inodes->drops;

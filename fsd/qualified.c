@@ -1,10 +1,12 @@
 /* See qualified.h; called by the handlers, zabdir.c and inode.c. */
 #include "fsd/qualified.h"
 
+#include "fsd/inode.h"
 #include "replica/lib/check.h"
 
 #include <Judy.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 /* Without holes: it is compared as bytes. */
@@ -20,11 +22,19 @@ struct entry {
 	struct qualified is;
 };
 
+/* As the kernel knows it. */
+struct name {
+	uint64_t dir;
+	char *text; /* NULL: none yet */
+};
+
 struct qualifieds {
 	struct entry *by_key;
 	Pvoid_t by_ino; /* JudyL: ino -> struct entry * */
 	Pvoid_t dirs;	/* JudyL: directory -> Judy1 of its modifiers' numbers */
 	uint64_t next;
+	struct name names[QUALIFIED_NAMES_MAX]; /* a ring */
+	uint32_t oldest;
 };
 
 struct qualifieds *
@@ -71,11 +81,14 @@ void
 qualifieds_free(struct qualifieds *all)
 {
 	struct entry *entry, *next;
+	uint32_t i;
 
 	if (all == NULL)
 		return;
 	HASH_ITER (hh, all->by_key, entry, next)
 		drop(all, entry);
+	for (i = 0; i < QUALIFIED_NAMES_MAX; i++)
+		free(all->names[i].text);
 	free(all);
 }
 
@@ -124,6 +137,21 @@ qualified_ino(struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct mod
 	if (entry != NULL)
 		return entry->ino;
 	return add(all, &key, ino_make(kind, all->next++), &is);
+}
+
+void
+qualified_named(struct fsd *fsd, uint64_t dir, const char *name)
+{
+	struct qualifieds *all = fsd->qualifieds;
+	struct name *slot = &all->names[all->oldest];
+
+	if (slot->text != NULL)
+		inode_entry_spare(fsd, ino_make(INO_ZAB, slot->dir), slot->text);
+	free(slot->text);
+	slot->dir = dir;
+	slot->text = strdup(name);
+	CHECK(slot->text != NULL);
+	all->oldest = (all->oldest + 1) % QUALIFIED_NAMES_MAX;
 }
 
 void

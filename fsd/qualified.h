@@ -19,6 +19,8 @@ struct qualified {
 
 struct qualifieds;
 
+#define QUALIFIED_NAMES_MAX 1024
+
 /* Aborts without memory. */
 struct qualifieds *qualifieds_new(void);
 void qualifieds_free(struct qualifieds *all);
@@ -26,6 +28,11 @@ void qualifieds_free(struct qualifieds *all);
 /* kind: INO_MODIFIER, INO_REACHED or INO_EVENTS. */
 uint64_t qualified_ino(
     struct fsd *fsd, enum ino_kind kind, uint64_t id, const struct modifier *modifier);
+/*
+ * The kernel looks it up in DIR/.zab by this name, and keeps that: of the names that came before the
+ * last QUALIFIED_NAMES_MAX it is told to let go, or a counter by version=N would fill its memory, and ours.
+ */
+void qualified_named(struct fsd *fsd, uint64_t dir, const char *name);
 /* One that a process before us gave out. */
 void qualified_adopt(struct fsd *fsd, uint64_t ino, const struct qualified *is);
 /* Of any of these kinds. Borrowed until the kernel forgets it. NULL: not known. */

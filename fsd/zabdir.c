@@ -229,8 +229,10 @@ qualified_found(struct call *call, const struct wire_reply *reply, const struct 
 	struct modifier modifier;
 	enum ino_kind kind;
 
-	if (stat != NULL && call->req != NULL && qualify(call->name, &kind, &modifier) == 0)
+	if (stat != NULL && call->req != NULL && qualify(call->name, &kind, &modifier) == 0) {
 		call->ino = qualified_ino(call->fsd, kind, stat->id, &modifier);
+		qualified_named(call->fsd, stat->id, call->name);
+	}
 	found(call, reply, stat);
 }
 

@@ -248,5 +248,18 @@ read -r name <&9
 exec 9>&-
 ok "$(grep -qx "$name" "$T/names"; test $? -ne 0; echo $?)" "  and a sequence goes on ($name)"
 
+# A counter by version=N meets a new directory each time; the kernel is to let the old ones go.
+: >A/q/counted
+known() {
+	awk '$1 == "zabfs_mount_inodes" { print $2 }' A/.zab/metrics
+}
+before=$(known)
+(cd A/q/.zab && for ((n = 0; n < 4000; n++)); do : <"version=$n/counted"; done)
+few() {
+	[ $(($(known) - before)) -lt 2500 ]
+}
+ok "$(wait_for 20 few; echo $?)" "of 4,000 versions that were looked at the kernel keeps the last: $(($(known) - before)) inodes"
+ok "$(: <A/q/.zab/version=0/counted && : <A/q/.zab/version=3999/counted; echo $?)" "  and finds any of them again"
+
 is "$(cd A/q/.zab && echo *)" "async container data ephemeral events held quota self sequence stat" "what takes no argument is listed"
 done_testing
