@@ -16,6 +16,13 @@ pids() {
 ended() {
 	[ ! -e "/proc/$1/exe" ]
 }
+# What is dying is taken for alive: its program is still to be seen.
+slay() {
+	kill -9 "$@"
+	for pid; do
+		wait_for 20 ended "$pid"
+	done
+}
 cleanup_first() {
 	cd "$T/src" && node stop
 	cd / || return
@@ -38,7 +45,7 @@ me" "  and show what they should"
 
 # What the shell has open the daemons don't keep.
 exec 9>run/1/mnt/inherited
-kill -9 "$(cat run/1/replica.pid)"
+slay "$(cat run/1/replica.pid)"
 node run
 ! readlink /proc/"$(cat run/1/replica.pid)"/fd/* /proc/"$(cat run/1/mountd.pid)"/fd/* | grep -F inherited
 ok $? "  nothing that the shell has open is kept"
@@ -48,7 +55,7 @@ before=$(pids)
 node run
 is "$?" 0 "run again"
 is "$(pids)" "$before" "  leaves what runs"
-kill -9 "$(cat run/1/replica.pid)"
+slay "$(cat run/1/replica.pid)"
 node run
 is "$(cat run/1/mnt/try/greeting)" hello "  starts what is down"
 is "$(sed -n 2p <<<"$before")" "$(cat run/1/mountd.pid)" "  and nothing else"
@@ -112,7 +119,7 @@ me
 greeting" "  and show what they should"
 is "$(pids3 | sed 3d)" "$(sed 3d <<<"$before")" "run again, without N, starts what is down and nothing else"
 
-kill -9 "$(cat run/2/replica.pid)" "$(cat run/3/replica.pid)"
+slay "$(cat run/2/replica.pid)" "$(cat run/3/replica.pid)"
 ! timeout 60 bash -c 'echo late >run/1/mnt/try/greeting' 2>/dev/null
 ok $? "one of three takes no write, and its session's deadline passes"
 node run
