@@ -126,6 +126,15 @@ stream_lost(struct stream *stream, bool again)
 		say_lost(stream, kept->unread - stream->anew);
 }
 
+/* Where the next result stands, or, for who has read all others, at once. */
+static void
+say_dropped(struct stream *stream)
+{
+	if (stream->lost != 0)
+		say_lost(stream, stream->lost);
+	stream->lost = 0;
+}
+
 static void
 keep_result(struct stream *stream, const struct line *line)
 {
@@ -135,9 +144,7 @@ keep_result(struct stream *stream, const struct line *line)
 		stream->lost++;
 		return;
 	}
-	if (stream->lost != 0)
-		say_lost(stream, stream->lost);
-	stream->lost = 0;
+	say_dropped(stream);
 	text_put(&stream->results.text, line->result.data, line->result.size);
 }
 
@@ -340,6 +347,8 @@ read_more(struct call *call)
 void
 stream_read(struct call *call, struct stream *stream)
 {
+	if (lines_unread(&stream->results) == 0)
+		say_dropped(stream);
 	if (lines_unread(&stream->results) == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
@@ -389,7 +398,8 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 	unsigned events = 0;
 
 	lines_poll(&stream->results, handle);
-	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
+	if (lines_unread(&stream->results) != 0 || stream->lost != 0 ||
+	    stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
 	if (flow_has_room(&stream->flow))
 		events |= POLLOUT | POLLWRNORM;
