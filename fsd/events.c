@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,17 +55,17 @@ events_send(struct events *events, struct call *call, call_done done)
 	call_send(call, &msg, done);
 }
 
-/* Of a line: its own, or up to where something is lost. */
+/* Of the line that is read next, or was in part: its own, or up to where something is lost. */
 static uint64_t
 zxid_of(const struct lines *lines)
 {
-	size_t len = lines_unread(lines);
+	size_t len = lines->text.size - lines->begin;
 	uint64_t zxid;
 	char text[64];
 
 	if (len > sizeof text - 1)
 		len = sizeof text - 1;
-	memcpy(text, lines->text.data + lines->read, len);
+	memcpy(text, lines->text.data + lines->begin, len);
 	text[len] = '\0';
 	return sscanf(text, "lost %*s %" SCNx64, &zxid) == 1 ? zxid : strtoull(text, NULL, 16);
 }
@@ -103,9 +104,14 @@ told(struct events *events, const struct wire_reply *reply)
 static void
 was_read(struct events *events)
 {
-	events->kept->zxid = 0;
-	events->kept->cursor = events->cursor;
-	events->kept->ops = events->ops;
+	struct handle_flow *kept = events->kept;
+
+	kept->zxid = 0;
+	kept->ops = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	kept->cursor = events->cursor;
+	atomic_signal_fence(memory_order_seq_cst);
+	kept->ops = events->ops;
 }
 
 static void
@@ -225,6 +231,7 @@ events_close(struct events *events)
 	struct call *call;
 
 	events->closed = true;
+	events->restored = false;
 	if (events->flow.outstanding != 0) {
 		call = call_new(events->fsd, NULL);
 		if (call != NULL)
@@ -247,24 +254,20 @@ take_line(struct call *call, struct events *events)
 	uint32_t nth = events->kept->nth;
 
 	handle_takes_line(events->handle, call->rid, before);
-	events->kept->zxid = 0;
-	events->kept->nth = zxid == before ? nth + 1 : 1;
-	events->kept->zxid = zxid;
+	handle_has_read(events->handle, zxid, zxid == before ? nth + 1 : 1);
 }
 
 static void
 hand_out(struct call *call, struct events *events)
 {
-	struct handle_flow *kept = events->kept;
-	uint64_t before = kept->zxid;
-	uint32_t nth = kept->nth;
+	uint64_t before = events->kept->zxid;
+	uint32_t nth = events->kept->nth;
 
 	if (lines_next(&events->lines, call) != NULL)
 		take_line(call, events);
-	if (!lines_read(&events->lines, call)) {
-		kept->zxid = before;
-		kept->nth = nth;
-	} else if (lines_unread(&events->lines) == 0)
+	if (!lines_read(&events->lines, call))
+		handle_has_read(events->handle, before, nth);
+	else if (lines_unread(&events->lines) == 0)
 		was_read(events);
 	call_free(call);
 }

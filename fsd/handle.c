@@ -14,6 +14,7 @@
 #include <Judy.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +167,7 @@ adopt(void *arg, void *slot)
 	if (handle->answer_len != 0) {
 		set_answer(handle, len);
 		if (len != 0 && !kept_bytes_load(fsd->kept, handle, handle->answer, len))
-			handle->answer[0] = '\0';
+			memset(handle->answer, 0, len);
 	}
 	enter(fsd->handles, handle);
 	adopt_flow(fsd, handle);
@@ -208,7 +209,19 @@ handle_takes_line(struct handle *handle, uint64_t rid, uint64_t before)
 {
 	handle->line.before = before;
 	handle->line.nth = handle->flow.nth;
+	atomic_signal_fence(memory_order_seq_cst);
 	handle->line.unique = rid / KERNEL_RIDS;
+}
+
+/* Torn, it says less than it would. */
+void
+handle_has_read(struct handle *handle, uint64_t zxid, uint32_t nth)
+{
+	handle->flow.zxid = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	handle->flow.nth = nth;
+	atomic_signal_fence(memory_order_seq_cst);
+	handle->flow.zxid = zxid;
 }
 
 /* Its reader has no answer, and asks again. */
@@ -216,10 +229,9 @@ static void
 give_back_line(struct handle *handle)
 {
 	if (handle->stream != NULL) {
-		handle->flow.unread += (uint32_t)handle->line.before;
+		handle->flow.unread = (uint32_t)handle->line.before;
 	} else if (handle->events != NULL) {
-		handle->flow.zxid = handle->line.before;
-		handle->flow.nth = handle->line.nth;
+		handle_has_read(handle, handle->line.before, handle->line.nth);
 	} else {
 		handle->answer_at = handle->line.before;
 	}
@@ -229,15 +241,12 @@ give_back_line(struct handle *handle)
 static void
 give_back(struct handle *handle, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
 {
-	struct handle_flow *flow = &handle->flow;
+	uint64_t write = handle->flow.write;
 
 	if (handle->line.unique != 0 && comes_again(arg, handle->line.unique))
 		give_back_line(handle);
-	if (handle->stream == NULL)
-		return;
-	if (flow->write != 0 && comes_again(arg, flow->write))
-		flow->unread -= flow->wrote < flow->unread ? flow->wrote : flow->unread;
-	stream_lost(handle->stream);
+	if (handle->stream != NULL)
+		stream_lost(handle->stream, write != 0 && comes_again(arg, write));
 }
 
 /* Nobody waits for it any more, and what it would have held nobody holds. */

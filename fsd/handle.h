@@ -25,9 +25,10 @@ struct handle_read {
 struct handle_flow {
 	uint32_t under_way; /* that the process was told of as taken, and not of the result */
 	uint32_t unread;    /* a stream's lines without a result that was read */
-	uint32_t wrote;	    /* so many of them are of this WRITE: */
+	uint32_t wrote;	    /* the lines of this WRITE, the last one: */
 	uint64_t write;	    /* its `unique` */
-	bool partial;	    /* a stream has the beginning of a line */
+	bool partial;	    /* a stream has the beginning of a line, */
+	bool began;	    /* and had one before that WRITE */
 	uint64_t cursor;    /* all events up to here were read, */
 	uint32_t ops;	    /* and these of the next transaction, */
 	uint32_t nth;	    /* and so many lines of */
@@ -37,7 +38,7 @@ struct handle_flow {
 /* The READ that takes a line, and what was read before it: written before it is answered. */
 struct handle_line {
 	uint64_t unique;
-	uint64_t before; /* answer_at or flow.zxid; of a stream, how many results it takes */
+	uint64_t before; /* answer_at, flow.zxid or, of a stream, flow.unread */
 	uint32_t nth;
 };
 
@@ -111,6 +112,8 @@ void handle_async(struct handle *handle);
 void handle_pin(struct fsd *fsd, struct handle *handle, struct value *value);
 /* This READ takes a line. Should it come again, it has had no answer. `before`: of struct handle_line. */
 void handle_takes_line(struct handle *handle, uint64_t rid, uint64_t before);
+/* Of events: all lines before zxid, and so many of its own. */
+void handle_has_read(struct handle *handle, uint64_t zxid, uint32_t nth);
 /* The reader has got what is before `end`. */
 void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end);
 /* The snapshot that a process before us had pinned; false: there is none, or it is not kept. */

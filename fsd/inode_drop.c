@@ -3,7 +3,7 @@
  * which a request may hold that waits for us: so a thread of its own makes it,
  * started with the first name. Up to DROPS_MAX names wait for it; beyond them
  * the kernel is made to doubt all its names at once, which takes no lock. See
- * inode.h; called by op_remove.c, and by main.c at the end.
+ * inode.h; called by op_remove.c and qualified.c, and by life.c at the end.
  */
 #include "fsd/inode_internal.h"
 

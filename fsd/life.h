@@ -15,8 +15,8 @@
  *
  * Used by main.c.
  */
-#ifndef FSD_LIFE_H
-#define FSD_LIFE_H
+#ifndef ZABFS_FSD_LIFE_H
+#define ZABFS_FSD_LIFE_H
 
 #include "fsd/fsd.h"
 #include "fsd/options.h"

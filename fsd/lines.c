@@ -39,39 +39,48 @@ lines_unread(const struct lines *lines)
 static void
 forget_read(struct lines *lines)
 {
-	size_t left = lines_unread(lines);
+	size_t left = lines->text.size - lines->begin;
 
-	if (lines->read == 0 || (left != 0 && lines->read <= READ_MAX))
+	if (lines->begin == 0 || (left != 0 && lines->begin <= READ_MAX))
 		return;
-	memmove(lines->text.data, lines->text.data + lines->read, left);
+	memmove(lines->text.data, lines->text.data + lines->begin, left);
 	lines->text.size = left;
-	lines->read = 0;
+	lines->read -= lines->begin;
+	lines->begin = 0;
 }
 
 static const char *
-first(const struct lines *lines)
+unread(const struct lines *lines)
 {
 	return lines_unread(lines) == 0 ? "" : lines->text.data + lines->read;
+}
+
+static bool
+is_end(const char *text, size_t len)
+{
+	return len != 0 && text[len - 1] == '\n';
 }
 
 const char *
 lines_next(const struct lines *lines, const struct call *call)
 {
-	const char *text = first(lines);
+	const char *text = unread(lines);
 	size_t len = reply_line_len(text, lines_unread(lines), call->size);
 
-	return len != 0 && text[len - 1] == '\n' ? text : NULL;
+	return is_end(text, len) ? lines->text.data + lines->begin : NULL;
 }
 
 bool
 lines_read(struct lines *lines, struct call *call)
 {
-	const char *text = first(lines);
+	const char *text = unread(lines);
 	size_t len = reply_line_len(text, lines_unread(lines), call->size);
 
 	if (!reply_text(call, text, len))
 		return false;
 	lines->read += len;
+	if (is_end(text, len))
+		lines->begin = lines->read;
 	forget_read(lines);
 	return true;
 }
@@ -79,7 +88,8 @@ lines_read(struct lines *lines, struct call *call)
 void
 lines_skip(struct lines *lines)
 {
-	lines->read += reply_line_len(first(lines), lines_unread(lines), SIZE_MAX);
+	lines->read += reply_line_len(unread(lines), lines_unread(lines), SIZE_MAX);
+	lines->begin = lines->read;
 	forget_read(lines);
 }
 

@@ -12,6 +12,7 @@
 struct lines {
 	msgpack_sbuffer text;	      /* text.h appends to it */
 	size_t read;		      /* of it, and not forgotten yet */
+	size_t begin;		      /* where the line begins that is read next, or was in part */
 	struct fuse_pollhandle *poll; /* owned; NULL: nobody polls */
 };
 
@@ -20,7 +21,10 @@ void lines_destroy(struct lines *lines);
 
 /* Bytes that nobody has read yet. */
 size_t lines_unread(const struct lines *lines);
-/* The line that lines_read would read to its end, with its newline; NULL: none. */
+/*
+ * The line that lines_read would read to its end, with its newline, from its beginning, which may have
+ * been read before; NULL: none.
+ */
 const char *lines_next(const struct lines *lines, const struct call *call);
 /* Answers the call with no more than a line, or with the end. False: it has had no answer. */
 bool lines_read(struct lines *lines, struct call *call);

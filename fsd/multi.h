@@ -30,8 +30,11 @@ struct stream;
 struct stream *stream_new(struct fsd *fsd, struct handle *handle);
 /* That of a process before us: what it had taken and not done is an error; */
 void stream_restore(struct fsd *fsd, struct handle *handle);
-/* the results that nobody has read are lost: how many is to be read. */
-void stream_lost(struct stream *stream);
+/*
+ * the results that nobody has read are lost: how many is to be read. Those of a WRITE that comes
+ * again are not: its lines are done anew, and what was read of them is not told twice.
+ */
+void stream_lost(struct stream *stream, bool again);
 /* The file is closed: what is under way goes on. */
 void stream_close(struct stream *stream);
 void stream_write(struct call *call, struct stream *stream, const char *data);

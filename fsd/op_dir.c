@@ -205,14 +205,12 @@ listed(struct call *call, const struct wire_reply *reply, const struct wire_stat
 }
 
 static void
-read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct fuse_file_info *fi,
-    bool plus)
+read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
 {
 	struct fsd *fsd = call_fsd(req);
 	struct wire_msg msg = { .type = WIRE_T_LIST, .list = { .id = ino } };
 	struct call *call;
 
-	(void)fi;
 	if (echo_caller(fsd->echo, req)) {
 		echo_op_readdir(fsd->echo, req, ino, size, offset, plus);
 		return;
@@ -241,13 +239,15 @@ read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, const struct
 void
 op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	read_dir(req, ino, size, offset, fi, false);
+	(void)fi;
+	read_dir(req, ino, size, offset, false);
 }
 
 void
 op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
-	read_dir(req, ino, size, offset, fi, true);
+	(void)fi;
+	read_dir(req, ino, size, offset, true);
 }
 
 void

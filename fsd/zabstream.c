@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ struct line {
 	struct stream *stream;
 	struct steps steps;
 	bool done;
+	bool was_read; /* the result, from a process before us */
+	int errnum;    /* it is done, and failed */
 	msgpack_sbuffer result;
 };
 
@@ -43,6 +46,8 @@ struct stream {
 	size_t partial_len;
 	struct lines results;
 	uint64_t lost;
+	/* Of the WRITE that comes again: lines whose results were read, and the others. */
+	uint32_t were_read, anew;
 };
 
 struct stream *
@@ -102,48 +107,65 @@ stream_restore(struct fsd *fsd, struct handle *handle)
 	struct stream *stream = stream_new(fsd, handle);
 
 	handle->stream = stream;
-	stream->broken = handle->flow.partial;
 	if (handle->flow.under_way != 0)
 		stream->flow.error = ETIMEDOUT;
 	handle->flow.under_way = 0;
 }
 
 void
-stream_lost(struct stream *stream)
+stream_lost(struct stream *stream, bool again)
 {
-	if (!stream->keeps)
-		stream->kept->unread = 0;
-	if (stream->kept->unread != 0)
-		say_lost(stream, stream->kept->unread);
+	const struct handle_flow *kept = stream->kept;
+
+	if (again) {
+		stream->anew = kept->wrote < kept->unread ? kept->wrote : kept->unread;
+		stream->were_read = kept->wrote - stream->anew;
+	}
+	stream->broken = again ? kept->began : kept->partial;
+	if (stream->keeps && kept->unread != stream->anew)
+		say_lost(stream, kept->unread - stream->anew);
+}
+
+/* Where the next result stands, or, for who has read all others, at once. */
+static void
+say_dropped(struct stream *stream)
+{
+	if (stream->lost != 0)
+		say_lost(stream, stream->lost);
+	stream->lost = 0;
 }
 
 static void
 keep_result(struct stream *stream, const struct line *line)
 {
-	if (!stream->keeps || stream->closed)
+	if (!stream->keeps || stream->closed || line->was_read)
 		return;
 	if (lines_unread(&stream->results) + line->result.size > RESULTS_MAX) {
 		stream->lost++;
 		return;
 	}
-	if (stream->lost != 0)
-		say_lost(stream, stream->lost);
-	stream->lost = 0;
+	say_dropped(stream);
 	text_put(&stream->results.text, line->result.data, line->result.size);
 }
 
-/* Results come in the order of the lines. */
+/* Results come in the order of the lines; until then each is one that is under way. */
 static void
 gather(struct stream *stream)
 {
 	struct line *line;
+	size_t size;
+	int errnum;
 
 	while ((line = TAILQ_FIRST(&stream->written)) != NULL && line->done) {
 		TAILQ_REMOVE(&stream->written, line, next);
 		keep_result(stream, line);
+		size = steps_packed(&line->steps).len;
+		errnum = line->errnum;
 		line_free(line);
+		lines_wake(&stream->results);
+		flow_end(&stream->flow, size, errnum);
 	}
-	lines_wake(&stream->results);
+	stream->kept->under_way = stream->flow.outstanding;
 }
 
 static void
@@ -152,30 +174,31 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
 	struct line *line = call->arg;
 	struct stream *stream = line->stream;
-	size_t size = steps_packed(&line->steps).len;
 
 	(void)stat;
 	if (call_is_lost(call, reply))
 		reply = &lost;
 	steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
 	line->done = true;
+	line->errnum = err_errno(reply->code);
 	call_free(call);
 	gather(stream);
-	flow_end(&stream->flow, size, err_errno(reply->code));
-	stream->kept->under_way = stream->flow.outstanding;
 	maybe_free(stream);
 }
 
+/* A WRITE may have 500,000 of them, which wait: not in the 8 KiB that the text is made in. */
 static void
 wrong(struct line *line, int errnum, const char *why)
 {
-	struct stream *stream = line->stream;
+	msgpack_sbuffer text;
 
-	steps_error(errnum, why, &line->result);
+	msgpack_sbuffer_init(&text);
+	steps_error(errnum, why, &text);
+	CHECK(msgpack_sbuffer_write(&line->result, text.data, text.size) == 0);
+	msgpack_sbuffer_destroy(&text);
 	line->done = true;
-	flow_begin(&stream->flow, 0);
-	gather(stream);
-	flow_end(&stream->flow, 0, errnum);
+	line->errnum = errnum;
+	gather(line->stream);
 }
 
 /* The nth line of a WRITE, sent under an id of its own. */
@@ -203,8 +226,13 @@ take_line(struct stream *stream, const struct who *who, const struct call *of, u
 		return;
 	}
 	TAILQ_INSERT_TAIL(&stream->written, line, next);
-	stream->kept->unread++;
+	line->was_read = stream->were_read != 0;
+	if (line->was_read)
+		stream->were_read--;
+	else
+		stream->kept->unread++;
 	stream->kept->wrote++;
+	flow_begin(&stream->flow, steps_packed(&line->steps).len);
 	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
 	if (call == NULL) {
 		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
@@ -213,7 +241,6 @@ take_line(struct stream *stream, const struct who *who, const struct call *of, u
 	call->rid = of->rid + nth;
 	call->resent = of->resent;
 	call->arg = line;
-	flow_begin(&stream->flow, steps_packed(&line->steps).len);
 	stream->kept->under_way = stream->flow.outstanding;
 	multi_send(call, who, &line->steps, answered);
 }
@@ -236,6 +263,22 @@ keep_partial(struct stream *stream, const char *text, size_t len)
 	return true;
 }
 
+/* What is known of the WRITE before goes first. */
+static void
+begin_write(struct stream *stream, uint64_t unique)
+{
+	struct handle_flow *kept = stream->kept;
+
+	kept->write = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	kept->unread -= stream->anew;
+	stream->anew = 0;
+	kept->wrote = 0;
+	kept->began = stream->partial_len != 0 || stream->broken;
+	atomic_signal_fence(memory_order_seq_cst);
+	kept->write = unique;
+}
+
 static void
 taken(struct call *call)
 {
@@ -249,10 +292,10 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 	const char *at = data, *end = data + call->size, *newline;
 	uint64_t nth = 0;
 	struct who who;
+	bool fits;
 
 	who_of(call, &who);
-	stream->kept->wrote = 0;
-	stream->kept->write = call->rid / KERNEL_RIDS;
+	begin_write(stream, call->rid / KERNEL_RIDS);
 	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		if (!keep_partial(stream, at, (size_t)(newline - at)))
 			break;
@@ -260,12 +303,13 @@ stream_write(struct call *call, struct stream *stream, const char *data)
 		stream->partial_len = 0;
 		at = newline + 1;
 	}
-	if (newline != NULL || !keep_partial(stream, at, (size_t)(end - at))) {
+	fits = newline == NULL && keep_partial(stream, at, (size_t)(end - at));
+	stream->kept->partial = stream->partial_len != 0 || stream->broken;
+	if (!fits) {
 		reply_err(call, EFBIG);
 		call_free(call);
 		return;
 	}
-	stream->kept->partial = stream->partial_len != 0 || stream->broken;
 	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
 }
 
@@ -287,7 +331,7 @@ hand_out(struct call *call, struct stream *stream)
 	uint32_t unread = stream->kept->unread, read = text == NULL ? 0 : results_of(text);
 
 	if (read != 0)
-		handle_takes_line(stream->handle, call->rid, read);
+		handle_takes_line(stream->handle, call->rid, unread);
 	stream->kept->unread = unread - read;
 	if (!lines_read(&stream->results, call))
 		stream->kept->unread = unread;
@@ -303,6 +347,8 @@ read_more(struct call *call)
 void
 stream_read(struct call *call, struct stream *stream)
 {
+	if (lines_unread(&stream->results) == 0)
+		say_dropped(stream);
 	if (lines_unread(&stream->results) == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
@@ -352,7 +398,8 @@ stream_poll(struct stream *stream, struct fuse_pollhandle *handle)
 	unsigned events = 0;
 
 	lines_poll(&stream->results, handle);
-	if (lines_unread(&stream->results) != 0 || stream->flow.outstanding == 0)
+	if (lines_unread(&stream->results) != 0 || stream->lost != 0 ||
+	    stream->flow.outstanding == 0)
 		events |= POLLIN | POLLRDNORM;
 	if (flow_has_room(&stream->flow))
 		events |= POLLOUT | POLLWRNORM;

@@ -310,7 +310,8 @@ traffic(const struct replica *replica, msgpack_sbuffer *out)
 	    "Connections that were turned away.");
 	labelled(out, "zabfs_connections_refused_total", "peer", who, refused, 2);
 	metrics_counter(out, "zabfs_connections_dropped_total",
-	    "Connections of mounts that this member closed.", front.dropped);
+	    "Connections of mounts that ended otherwise than by the mount's leaving.",
+	    front.dropped);
 }
 
 static void

@@ -31,6 +31,19 @@ reads(const char *text)
 	return unique;
 }
 
+/* As a shell does that can't seek: a byte at a time. */
+static void
+reads_bytes(const char *text)
+{
+	const char *at;
+
+	for (at = text; *at != '\0'; at++) {
+		assert_int_equal(h_answer(h_read_send(ino, fh, 0x1000, 1)), 0);
+		assert_int_equal(answer.len, 1);
+		assert_int_equal(*(const char *)answer.body, *at);
+	}
+}
+
 static uint64_t
 read_again(uint64_t unique)
 {
@@ -113,27 +126,105 @@ test_stream_lost_again(void **state)
 	reads("");
 }
 
+static void
+test_stream_lost_in_parts(void **state)
+{
+	(void)state;
+	opened("stream");
+	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n2\n3\n", 8)), 0);
+	reads_bytes(FIRST);
+	die();
+	adopt();
+	left_fd = h_kept_fd;
+	reads_bytes("lost 2\n");
+	die();
+	adopt();
+	reads("");
+}
+
+static struct {
+	struct fuse_write_in in;
+	char data[64];
+} body;
+
+/* A WRITE that comes again: the process dies over it. */
+static uint64_t
+writes(const char *text)
+{
+	uint64_t unique;
+
+	memset(&body, 0, sizeof body);
+	body.in.fh = fh;
+	body.in.size = (uint32_t)strlen(text);
+	body.in.flags = O_RDWR;
+	memcpy(body.data, text, body.in.size);
+	unique = h_request(FUSE_WRITE, ino, &body, sizeof body.in + body.in.size);
+	assert_int_equal(h_answer(unique), 0);
+	return unique;
+}
+
+static void
+writes_again(uint64_t unique)
+{
+	die();
+	unique = again(FUSE_WRITE, unique, ino, &body, sizeof body.in + body.in.size);
+	adopt();
+	assert_int_equal(h_answer(unique), 0);
+}
+
 /* So does who writes: its lines are done anew, and have results. */
 static void
 test_stream_written_again(void **state)
 {
-	struct {
-		struct fuse_write_in in;
-		char data[4];
-	} body = { .in = { .size = 4, .flags = O_RDWR }, .data = "two\n" };
+	(void)state;
+	opened("stream");
+	writes("one\n");
+	writes_again(writes("two\n"));
+	reads("lost 1\n");
+	reads("error EINVAL no such operation: two\n");
+	reads("");
+}
+
+/* But for those whose results were read. */
+static void
+test_stream_read_and_written_again(void **state)
+{
 	uint64_t unique;
 
 	(void)state;
 	opened("stream");
-	body.in.fh = fh;
-	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n", 4)), 0);
-	unique = h_request(FUSE_WRITE, ino, &body, sizeof body);
-	assert_int_equal(h_answer(unique), 0);
-	die();
-	unique = again(FUSE_WRITE, unique, ino, &body, sizeof body);
-	adopt();
-	assert_int_equal(h_answer(unique), 0);
-	reads("lost 1\n");
+	writes("one\n");
+	unique = writes("two\n3\n4\n");
+	reads(FIRST);
+	reads("error EINVAL no such operation: two\n");
+	writes_again(unique);
+	left_fd = h_kept_fd;
+	reads("error EINVAL no such operation: 3\n");
+	writes_again(unique);
+	reads("error EINVAL no such operation: 4\n");
+	reads("");
+}
+
+/* The end of a line is none, whose beginning went with the process that had it. */
+static void
+test_stream_end_written_again(void **state)
+{
+	(void)state;
+	opened("stream");
+	writes("check /a absent ; ");
+	writes_again(writes("one\n"));
+	reads("error ETIMEDOUT the beginning of the line is lost\n");
+	reads("");
+}
+
+static void
+test_stream_beginning_written_again(void **state)
+{
+	(void)state;
+	opened("stream");
+	writes_again(writes("one\ntw"));
+	reads(FIRST);
+	writes("o\n");
 	reads("error EINVAL no such operation: two\n");
 	reads("");
 }
@@ -153,25 +244,47 @@ tell(const char *text)
 
 #define LINES "lost 0x7f 0x80\n0x81 mkdir /a -\n0x82 create /b 0\n0x82 create /c 0\n0x90 set /c 1\n"
 
+/* Up to the first line of 0x82. */
 static void
-events_and_die(uint64_t *unique)
+events_read_some(void)
 {
 	struct wire_stat stat = h_stat(1, S_IFDIR | 0755);
 	const struct fuse_entry_out *entry = (const void *)answer.body;
+	uint64_t unique;
 
-	*unique = h_lookup_send(ROOT_ZAB, "events,from=127");
+	unique = h_lookup_send(ROOT_ZAB, "events,from=127");
 	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, SEEN, &stat, NULL);
-	assert_int_equal(h_answer(*unique), 0);
+	assert_int_equal(h_answer(unique), 0);
 	ino = entry->nodeid;
 	assert_int_equal(h_answer(h_open_send(ino, O_RDONLY)), 0);
 	fh = h_fh();
-	*unique = h_read_send(ino, fh, 0x1000, 4096);
+	unique = h_read_send(ino, fh, 0x1000, 4096);
 	tell(LINES);
-	assert_int_equal(h_answer(*unique), 0);
+	assert_int_equal(h_answer(unique), 0);
 	h_body_is("lost 0x7f 0x80\n");
 	reads("0x81 mkdir /a -\n");
+}
+
+static void
+events_and_die(uint64_t *unique)
+{
+	events_read_some();
 	*unique = reads("0x82 create /b 0\n");
 	die();
+}
+
+/* The next process tells this first. */
+static void
+events_go_on(const char *line)
+{
+	uint64_t unique;
+
+	adopt();
+	attach(SEEN, 0);
+	unique = h_read_send(ino, fh, 0x1000, 4096);
+	tell(LINES);
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is(line);
 }
 
 static void
@@ -181,13 +294,18 @@ test_events(void **state)
 
 	(void)state;
 	events_and_die(&unique);
-	adopt();
-	attach(SEEN, 0);
-	unique = h_read_send(ino, fh, 0x1000, 4096);
-	tell(LINES);
-	assert_int_equal(h_answer(unique), 0);
-	h_body_is("0x82 create /c 0\n");
+	events_go_on("0x82 create /c 0\n");
 	reads("0x90 set /c 1\n");
+}
+
+static void
+test_events_in_parts(void **state)
+{
+	(void)state;
+	events_read_some();
+	reads_bytes("0x82 create /b 0\n0x82 create /c 0\n0x9");
+	die();
+	events_go_on("0x90 set /c 1\n");
 }
 
 static void
@@ -217,8 +335,13 @@ main(void)
 		T(test_stream),
 		T(test_stream_again),
 		T(test_stream_lost_again),
+		T(test_stream_lost_in_parts),
 		T(test_stream_written_again),
+		T(test_stream_read_and_written_again),
+		T(test_stream_end_written_again),
+		T(test_stream_beginning_written_again),
 		T(test_events),
+		T(test_events_in_parts),
 		T(test_events_again),
 	};
 
