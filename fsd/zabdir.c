@@ -231,7 +231,9 @@ qualified_found(struct call *call, const struct wire_reply *reply, const struct 
 
 	if (stat != NULL && call->req != NULL && qualify(call->name, &kind, &modifier) == 0) {
 		call->ino = qualified_ino(call->fsd, kind, stat->id, &modifier);
-		qualified_named(call->fsd, stat->id, call->name);
+		/* The few names without an argument may stay. */
+		if (strchr(call->name, '=') != NULL)
+			qualified_named(call->fsd, stat->id, call->name);
 	}
 	found(call, reply, stat);
 }
