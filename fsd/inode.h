@@ -95,8 +95,8 @@ void inode_invalidate_zab(struct fsd *fsd, uint64_t dir);
  * lock.
  */
 void inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name);
-/* The same of one that is right, and not needed. Where too many wait for that thread it stays. */
-void inode_entry_spare(struct fsd *fsd, uint64_t parent, const char *name);
+/* The same of one that is right, and not needed. False: too many wait for that thread, it stays. */
+bool inode_entry_spare(struct fsd *fsd, uint64_t parent, const char *name);
 /*
  * Asks the thread to stop when it has done what waits. It may need our answers for it: the loop
  * goes on until it has stopped.

@@ -164,22 +164,17 @@ inode_names_doubt(struct fsd *fsd)
 	return kernel_names_doubt(fsd->kernel);
 }
 
-void
+bool
 inode_entry_spare(struct fsd *fsd, uint64_t parent, const char *name)
 {
 	struct inode_drops *drops = fsd->inodes->drops;
 
-	if (!drops->stopping && started(drops))
-		enqueue(drops, parent, name);
+	return !drops->stopping && started(drops) && enqueue(drops, parent, name);
 }
 
 void
 inode_entry_drop(struct fsd *fsd, uint64_t parent, const char *name)
 {
-	struct inode_drops *drops = fsd->inodes->drops;
-
-	if (!drops->stopping && started(drops) && enqueue(drops, parent, name))
-		return;
-	if (!inode_names_doubt(fsd))
+	if (!inode_entry_spare(fsd, parent, name) && !inode_names_doubt(fsd))
 		log_warn("a name stays in the kernel's cache name=%s", name);
 }

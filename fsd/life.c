@@ -73,14 +73,6 @@ on_closed(void *arg)
 	event_base_loopbreak(life->fsd.base);
 }
 
-/* The threads that wait for the kernel: their system calls need us. */
-static void
-threads_stop(struct life *life)
-{
-	echo_stop(life->fsd.echo);
-	inode_drops_stop(&life->fsd);
-}
-
 bool
 life_threads_stopped(const struct life *life)
 {
@@ -122,16 +114,24 @@ on_ending(evutil_socket_t fd, short events, void *arg)
 		link_close(life->fsd.link, CLOSE_MS, on_closed, life);
 }
 
+/* First the threads that wait for the kernel: their system calls need us. */
+static void
+stop(struct life *life, bool leaving)
+{
+	life->leaving = leaving;
+	life->ending_ns = fsd_now_ns();
+	echo_stop(life->fsd.echo);
+	inode_drops_stop(&life->fsd);
+	event_active(life->ending, EV_TIMEOUT, 1);
+}
+
 void
 life_end(struct life *life, const char *why)
 {
 	if (life->ending_ns != 0 && !life->leaving)
 		return;
-	life->leaving = false;
 	log_info("ending reason=\"%s\"", why);
-	life->ending_ns = fsd_now_ns();
-	threads_stop(life);
-	event_active(life->ending, EV_TIMEOUT, 1);
+	stop(life, false);
 }
 
 static void
@@ -146,10 +146,7 @@ leave(struct life *life)
 {
 	if (life->ending_ns != 0 || !life->told)
 		return;
-	life->leaving = true;
-	life->ending_ns = fsd_now_ns();
-	threads_stop(life);
-	event_active(life->ending, EV_TIMEOUT, 1);
+	stop(life, true);
 }
 
 static void

@@ -52,6 +52,17 @@ read_again(uint64_t unique)
 	return again(FUSE_READ, unique, ino, &in, sizeof in);
 }
 
+/* The READ that the process died over has this from the next one. */
+static void
+reads_again(uint64_t unique, const char *text)
+{
+	die();
+	unique = read_again(unique);
+	adopt();
+	assert_int_equal(h_answer(unique), 0);
+	h_body_is(text);
+}
+
 static void
 test_answer(void **state)
 {
@@ -61,31 +72,25 @@ test_answer(void **state)
 	opened("txn");
 	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n", 4)), -EINVAL);
 	unique = reads("error EINVAL line 1: no such operation: one\n");
-	die();
-	unique = read_again(unique);
-	adopt();
-	assert_int_equal(h_answer(unique), 0);
-	h_body_is("error EINVAL line 1: no such operation: one\n");
+	reads_again(unique, "error EINVAL line 1: no such operation: one\n");
 	reads("");
 }
 
 /* Its results go with the first process: how many. */
 static void
-stream_and_die(uint64_t *unique)
+stream_of_three(void)
 {
 	opened("stream");
 	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n2\n3\n", 8)), 0);
-	*unique = reads(FIRST);
-	die();
 }
 
 static void
 test_stream(void **state)
 {
-	uint64_t unique;
-
 	(void)state;
-	stream_and_die(&unique);
+	stream_of_three();
+	reads(FIRST);
+	die();
 	adopt();
 	reads("lost 2\n");
 	reads("");
@@ -94,14 +99,9 @@ test_stream(void **state)
 static void
 test_stream_again(void **state)
 {
-	uint64_t unique;
-
 	(void)state;
-	stream_and_die(&unique);
-	unique = read_again(unique);
-	adopt();
-	assert_int_equal(h_answer(unique), 0);
-	h_body_is("lost 3\n");
+	stream_of_three();
+	reads_again(reads(FIRST), "lost 3\n");
 	reads("");
 }
 
@@ -109,20 +109,12 @@ test_stream_again(void **state)
 static void
 test_stream_lost_again(void **state)
 {
-	uint64_t unique;
-
 	(void)state;
-	opened("stream");
-	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n2\n3\n", 8)), 0);
+	stream_of_three();
 	die();
 	adopt();
 	left_fd = h_kept_fd;
-	unique = reads("lost 3\n");
-	die();
-	unique = read_again(unique);
-	adopt();
-	assert_int_equal(h_answer(unique), 0);
-	h_body_is("lost 3\n");
+	reads_again(reads("lost 3\n"), "lost 3\n");
 	reads("");
 }
 
@@ -130,8 +122,7 @@ static void
 test_stream_lost_in_parts(void **state)
 {
 	(void)state;
-	opened("stream");
-	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, "one\n2\n3\n", 8)), 0);
+	stream_of_three();
 	reads_bytes(FIRST);
 	die();
 	adopt();
