@@ -37,6 +37,7 @@ static const struct {
 	{ "append", append_lines },
 	{ "ephemeral", keep_ephemerals },
 	{ "lock", take_locks },
+	{ "pace", keep_pace },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -31,7 +31,7 @@ struct client {
 	const char *mount; /* where it is */
 	const char *histories;
 	uint64_t seed;
-	uint32_t pace_us; /* the mean pause between two calls of a worker */
+	_Atomic uint32_t pace_us; /* the mean pause between two calls of a worker */
 	_Atomic bool stop;
 	_Atomic uint64_t acknowledged; /* changes */
 	char *progress;		       /* the same as a line of text, mapped */
@@ -77,7 +77,8 @@ void change_names(struct worker *worker); /* client_names.c */
 void append_lines(struct worker *worker);
 void keep_ephemerals(struct worker *worker); /* client_session.c */
 void take_locks(struct worker *worker);
-void watch(struct worker *worker); /* client_watch.c: until it has seen the end */
+void watch(struct worker *worker);     /* client_watch.c: until it has seen the end */
+void keep_pace(struct worker *worker); /* client_pace.c */
 
 /*
  * The last things of a run: what the watchers wait for. Of two mounts, because what a mount does

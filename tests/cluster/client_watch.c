@@ -4,33 +4,29 @@
  * Ends when it has seen the end of the run.
  */
 #include "tests/cluster/client.h"
+#include "tests/cluster/client_ears.h"
 
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
-#define BUFFER (1 << 20)
 #define BEHIND (1 << 16) /* bytes of events that wait, about a thousand: that is far */
 #define MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE)
 #define LAST_MS 60000
+#define QUIET_MS 200 /* what is raised late is heard by then */
 
 static const char *const dirs[] = { "reg", "names", "eph" };
 #define DIRS (sizeof dirs / sizeof dirs[0])
 
 struct watcher {
 	struct worker *worker;
-	int fd;
+	struct ears *ears;
 	int watches[DIRS];
-	char *raised;		  /* what was taken from the kernel, */
-	size_t at, len, room;	  /* and is gone through up to here */
 	uint32_t ends;		  /* names that were seen */
 	bool finished[REGISTERS]; /* the last value was seen */
 };
@@ -69,7 +65,7 @@ look(struct watcher *watcher, const char *dir, const char *name)
 	struct stat st;
 	int error;
 
-	if (!is_register && watcher->len - watcher->at > BEHIND)
+	if (!is_register && ears_waiting(watcher->ears) > BEHIND)
 		return;
 	worker_path(worker, path, "%s/%s", dir, name);
 	if (!is_register) {
@@ -103,41 +99,6 @@ on_event(struct watcher *watcher, const struct inotify_event *event)
 		look(watcher, dir, name);
 }
 
-/*
- * The kernel keeps 16,384 events, and a look takes as long as fsd and a replica need: all that there
- * are is taken from it before each.
- */
-static void
-take_events(struct watcher *watcher)
-{
-	ssize_t n;
-
-	do {
-		if (watcher->room - watcher->len < BUFFER) {
-			watcher->room += BUFFER;
-			watcher->raised = realloc(watcher->raised, watcher->room);
-			if (watcher->raised == NULL)
-				errx(1, "no memory");
-		}
-		n = read(watcher->fd, watcher->raised + watcher->len, BUFFER);
-		watcher->len += n > 0 ? (size_t)n : 0;
-	} while (n > 0);
-}
-
-static void
-read_events(struct watcher *watcher)
-{
-	const struct inotify_event *event;
-
-	take_events(watcher);
-	for (watcher->at = 0; watcher->at < watcher->len; take_events(watcher)) {
-		event = (const struct inotify_event *)(const void *)(watcher->raised + watcher->at);
-		watcher->at += sizeof *event + event->len;
-		on_event(watcher, event);
-	}
-	watcher->len = 0;
-}
-
 static bool
 seen_all(const struct watcher *watcher)
 {
@@ -165,23 +126,21 @@ ready(const struct client *client)
 void
 watch(struct worker *worker)
 {
-	struct watcher watcher = { .worker = worker,
-		.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
-	struct pollfd pollfd = { .fd = watcher.fd, .events = POLLIN };
+	struct watcher watcher = { .worker = worker, .ears = ears_open() };
+	const struct inotify_event *event;
 	char path[PATH_LEN];
 	uint64_t stopped = 0;
 	size_t i;
 
 	for (i = 0; i < DIRS; i++) {
 		worker_path(worker, path, "%s", dirs[i]);
-		watcher.watches[i] = inotify_add_watch(watcher.fd, path, MASK);
-		if (watcher.watches[i] < 0)
-			err(1, "%s", path);
+		watcher.watches[i] = ears_watch(watcher.ears, path, MASK);
 	}
 	ready(worker->client);
 	while (!seen_all(&watcher)) {
-		if (poll(&pollfd, 1, 100) > 0)
-			read_events(&watcher);
+		event = ears_next(watcher.ears, 100);
+		if (event != NULL)
+			on_event(&watcher, event);
 		if (!worker->client->stop)
 			continue;
 		if (stopped == 0)
@@ -192,7 +151,7 @@ watch(struct worker *worker)
 		}
 	}
 	/* What else has been raised by now. */
-	read_events(&watcher);
-	close(watcher.fd);
-	free(watcher.raised);
+	while ((event = ears_next(watcher.ears, QUIET_MS)) != NULL)
+		on_event(&watcher, event);
+	ears_close(watcher.ears);
 }

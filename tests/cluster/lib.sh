@@ -11,8 +11,11 @@
 #   shim_set WHO DISK [SECONDS]   of a member's number, or a mount's name
 #   watchdog_start SECONDS        a run that hangs ends, and fails
 #
-# SEED=n repeats a run's schedule; PACE=us is the clients' mean pause.
+# SEED=n repeats a run's schedule; PACE=us is the clients' mean pause, at least.
 . "$(dirname "${BASH_SOURCE[0]}")/../fs/lib.sh"
+
+# In LD_PRELOAD a blank ends the path.
+ln -s "$build/tests/cluster-shim.so" "$T/shim.so"
 
 SEED=${SEED:-$((RANDOM << 15 | RANDOM))}
 RANDOM=$SEED
@@ -116,7 +119,7 @@ net_heal() {
 in_space() {
 	local id=$1 who=$2
 	shift 2
-	ZABFS_SHIM=$T/$who.shim LD_PRELOAD=$build/tests/cluster-shim.so \
+	ZABFS_SHIM=$T/$who.shim LD_PRELOAD=$T/shim.so \
 		exec nsenter --net="/run/netns/$spaces-$id" "$@" </dev/null 8>&- 9>&-
 }
 

@@ -180,7 +180,8 @@ replaced() {
 
 # What waits to be told to watchers there is no more than the logs have, which are short here.
 keeps_up() {
-	[ "$(timeout -k 1 20 sed -n 's/^zabfs_mount_echo_queue //p' "$T/$1/.zab/metrics")" -lt 500 ] 2>/dev/null
+	REPLY=$(timeout -k 1 20 sed -n 's/^zabfs_mount_echo_queue //p' "$T/$1/.zab/metrics" 2>/dev/null)
+	[ "$REPLY" -lt 500 ] 2>/dev/null
 }
 
 # Another one takes over, and those who use the mount notice nothing.
@@ -189,7 +190,7 @@ nemesis_kill_fsd() {
 	some_mount
 	name=$REPLY
 	if ! wait_for 20 keeps_up "$name"; then
-		echo "# the machine is too slow for it: fsd of $name is left alone"
+		echo "# the machine is too slow for it: fsd of $name is left alone, echo_queue=$REPLY"
 		return
 	fi
 	pid=$(fsd_pid "$name")

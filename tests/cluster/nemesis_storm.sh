@@ -2,10 +2,10 @@
 # Many faults at once, at moments that have nothing to do with what the last one has
 # done. See nemesis.sh.
 
-# So many more changes, or a second without.
+# So many more changes, or half a second without: together less than a long session has.
 storm_moment() {
 	acknowledged "${mounts[@]}"
-	wait_for 1 acknowledged_upto $((REPLY + $1)) "${mounts[@]}"
+	wait_ms 500 acknowledged_upto $((REPLY + $1)) "${mounts[@]}"
 }
 
 storm_kill() {
