@@ -23,17 +23,29 @@
 static void
 fsd_path(char *path, size_t len)
 {
-	ssize_t n = readlink("/proc/self/exe", path, len - 1);
-	char *slash;
+	static const char self[] = "/proc/self/exe";
+	ssize_t n = readlink(self, path, len - 1);
+	char *name;
 
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		snprintf(slash + 1, len - (size_t)(slash + 1 - path), "zabfs-fsd");
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, len, "zabfs-fsd");
+	/* Without proc(5) it is not found, and not looked for where somebody happens to be. */
+	if (n < 0)
+		n = snprintf(path, len, "%s", self);
+	path[n] = '\0';
+	name = strrchr(path, '/') + 1;
+	snprintf(name, len - (size_t)(name - path), "zabfs-fsd");
+}
+
+int
+child_program(void)
+{
+	char path[PATH_MAX];
+	int program;
+
+	fsd_path(path, sizeof path);
+	program = open(path, O_PATH | O_CLOEXEC);
+	if (program < 0)
+		log_error("%s: %s", path, strerror(errno));
+	return program;
 }
 
 /* As fsd does it: in the background the child has no stderr that anybody reads. */
@@ -69,8 +81,21 @@ fsd_stdio(const struct mountd *mountd, int control)
 		child_fails(control, EX_CANTCREAT, mountd->fsd_log);
 }
 
+/* Returns if it can't. A script is opened once more, by who interprets it. */
+static void
+program_exec(int program, const char **argv)
+{
+	char **args = (char **)(uintptr_t)argv;
+
+	fexecve(program, args, environ);
+	if (errno != ENOENT)
+		return;
+	fcntl(program, F_SETFD, 0);
+	fexecve(program, args, environ);
+}
+
 static _Noreturn void
-fsd_exec(struct mountd *mountd, int control)
+fsd_exec(struct mountd *mountd, int program, int control)
 {
 	char path[PATH_MAX], fuse[16], ctl[16], kept[16], options[64];
 	const char *argv[24];
@@ -115,12 +140,12 @@ fsd_exec(struct mountd *mountd, int control)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	fsd_stdio(mountd, control);
-	execvp(path, (char **)(uintptr_t)argv);
+	program_exec(program, argv);
 	child_fails(control, EX_UNAVAILABLE, path);
 }
 
 int
-child_start(struct mountd *mountd, struct child *child)
+child_start(struct mountd *mountd, int program, struct child *child)
 {
 	int pair[2];
 
@@ -131,15 +156,16 @@ child_start(struct mountd *mountd, struct child *child)
 	}
 	child->pid = fork();
 	if (child->pid == 0)
-		fsd_exec(mountd, pair[1]);
+		fsd_exec(mountd, program, pair[1]);
 	close(pair[1]);
 	if (child->pid < 0) {
 		log_error("starting fsd: %s", strerror(errno));
 		close(pair[0]);
-		*child = (struct child){ .control = -1 };
+		child->pid = 0;
 		return EX_OSERR;
 	}
 	child->control = pair[0];
+	child->program = program;
 	log_info("fsd started pid=%d mountpoint=%s", (int)child->pid, mountd->mountpoint);
 	return 0;
 }

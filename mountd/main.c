@@ -16,13 +16,15 @@
 
 static struct mountd mountd = { .timeout_ms = TIMEOUT_MS_DEFAULT, .fuse_fd = -1, .kept_fd = -1 };
 
+static const char usage_text[] =
+    "usage: zabfs-mountd -f CONF[:/SUBTREE] [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] "
+    "MOUNTPOINT\n"
+    "       mount.zabfs CONF[:/SUBTREE] MOUNTPOINT [-v] [-o OPTIONS]\n";
+
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr,
-	    "usage: zabfs-mountd -f CONF[:/SUBTREE] [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] "
-	    "MOUNTPOINT\n"
-	    "       mount.zabfs CONF[:/SUBTREE] MOUNTPOINT [-v] [-o OPTIONS]\n");
+	fputs(usage_text, stderr);
 	exit(EX_USAGE);
 }
 
@@ -132,6 +134,7 @@ main(int argc, char **argv)
 	const char *mountpoint;
 	int code;
 
+	daemon_help(argc, argv, usage_text);
 	if (strcmp(basename(argv[0]), "mount.zabfs") == 0)
 		mountpoint = helper_arguments(argc, argv);
 	else

@@ -108,14 +108,15 @@ look(const char *mountpoint)
 
 /*
  * A mount whose daemon is dead answers ENOTCONN; to stat(2) only if nothing is cached. One whose
- * mountd is dead, and whose fsd hangs, answers nobody.
+ * mountd is dead, and whose fsd hangs, answers nobody. True: one is gone, and what it covered may be
+ * another.
  */
-static void
+static bool
 stale_remove(const char *mountpoint)
 {
 	pid_t pid = look(mountpoint);
 	int64_t until_ms = now_ms() + LOOK_MS;
-	bool hangs = pid > 0, dead;
+	bool hangs = pid > 0, dead, removed;
 	int status = 0;
 
 	while (hangs && now_ms() < until_ms) {
@@ -126,11 +127,13 @@ stale_remove(const char *mountpoint)
 	dead = !hangs && WIFEXITED(status) && WEXITSTATUS(status) == 1;
 	if (hangs)
 		kill(pid, SIGKILL);
-	if ((dead || (hangs && is_zabfs(mountpoint))) &&
-	    umount2(mountpoint, MNT_FORCE | MNT_DETACH) == 0)
+	removed = (dead || (hangs && is_zabfs(mountpoint))) &&
+		  umount2(mountpoint, MNT_FORCE | MNT_DETACH) == 0;
+	if (removed)
 		log_info("stale mount removed mountpoint=%s", mountpoint);
 	if (hangs)
 		waitpid(pid, NULL, WNOHANG);
+	return removed;
 }
 
 int
@@ -138,8 +141,8 @@ mount_resolve(struct mountd *mountd, const char *mountpoint)
 {
 	struct stat st;
 
-	if (true_path(mountpoint, mountd->mountpoint))
-		stale_remove(mountd->mountpoint);
+	while (true_path(mountpoint, mountd->mountpoint) && stale_remove(mountd->mountpoint))
+		continue;
 	if (realpath(mountpoint, mountd->mountpoint) == NULL ||
 	    stat(mountd->mountpoint, &st) != 0) {
 		log_error("mount point %s: %s", mountpoint, strerror(errno));
@@ -166,6 +169,23 @@ mount_at(const char *mountpoint)
 	if ((stx.stx_mask & MNT_ID_UNIQUE) != 0)
 		return stx.stx_mnt_id;
 	return (uint64_t)stx.stx_dev_major << 32 | stx.stx_dev_minor;
+}
+
+/*
+ * Of a read-only mount the mount alone, not the file system: on a copy of the mount fsd raises what
+ * happens elsewhere, by system calls that change something. Where that can't be it only raises
+ * nothing.
+ */
+static void
+mount_raises(const char *mountpoint)
+{
+	int fs = fspick(AT_FDCWD, mountpoint, FSPICK_CLOEXEC | FSPICK_NO_AUTOMOUNT);
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_FLAG, "rw", NULL, 0) != 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) != 0)
+		log_warn("no inotify events will be raised reason=\"%s\"", strerror(errno));
+	if (fs >= 0)
+		close(fs);
 }
 
 int
@@ -195,6 +215,8 @@ mount_make(struct mountd *mountd)
 	if (mount(source, mountd->mountpoint, "fuse.zabfs",
 		mountd->mount_flags | MS_NOSUID | MS_NODEV, data) == 0) {
 		mountd->mounted = mount_at(mountd->mountpoint);
+		if ((mountd->mount_flags & MS_RDONLY) != 0)
+			mount_raises(mountd->mountpoint);
 		return 0;
 	}
 	error = errno;
@@ -223,7 +245,7 @@ mount_remove(struct mountd *mountd)
 	if (mountd->mounted == 0 || mount_at(mountd->mountpoint) != mountd->mounted)
 		return;
 	if (!mounted)
-		stale_remove(mountd->mountpoint);
+		(void)stale_remove(mountd->mountpoint);
 	else if (umount2(mountd->mountpoint, MNT_FORCE | MNT_DETACH) != 0 && errno != EINVAL)
 		log_error("unmounting %s: %s", mountd->mountpoint, strerror(errno));
 }

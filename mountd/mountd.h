@@ -55,6 +55,7 @@ bool mount_connected(const struct mountd *mountd);
 
 struct child {
 	pid_t pid;   /* 0: none */
+	int program; /* what it runs; borrowed */
 	int control; /* -1: closed */
 	bool standby, going, ready, leaving, left, ended, killed;
 	bool reaped;
@@ -77,7 +78,9 @@ enum child_word {
 };
 
 /* child.c. An error is one line on stderr, and a sysexits(3) code. */
-int child_start(struct mountd *mountd, struct child *child);
+int child_start(struct mountd *mountd, int program, struct child *child);
+/* What is installed now, to be executed, also when it is replaced: owned. -1: an error. */
+int child_program(void);
 void child_say(const struct child *child, const char *word);
 enum child_word child_hear(struct child *child);
 void child_kill(struct child *child);

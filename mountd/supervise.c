@@ -40,6 +40,7 @@ struct supervisor {
 	struct mountd *mountd;
 	void (*ready)(void);
 	int signals;
+	int program;		/* owned; that serves, or served last: it follows whatever dies */
 	struct child now, next; /* next: it is to take over from one that lives */
 	bool mounted;		/* it has answered once: from now on a death is no end */
 	bool ending, failed;
@@ -66,14 +67,26 @@ go(struct child *child)
 	child_say(child, "go");
 }
 
+/* For want of memory, processes or descriptors, of which there may be some in a moment. */
+static void
+start_later(struct supervisor *super, int code)
+{
+	if (super->mounted && ++super->quick < QUICK_MAX)
+		super->again_ms = now_ms() + PAUSE_MS_MAX;
+	else
+		over(super, code);
+}
+
 static void
 start(struct supervisor *super)
 {
-	int code = child_start(super->mountd, &super->now);
+	int code = child_start(super->mountd, super->program, &super->now);
 
 	super->again_ms = INT64_MAX;
-	if (code != 0)
-		over(super, code);
+	if (code != 0) {
+		start_later(super, code);
+		return;
+	}
 	super->now.started_ms = now_ms();
 	super->now.deadline_ms =
 	    now_ms() + (super->mounted ? TAKE_MS : (int64_t)super->mountd->timeout_ms + SLACK_MS);
@@ -107,6 +120,15 @@ was_quick(const struct child *child)
 	return now_ms() - child->started_ms < QUICK_MS;
 }
 
+/* One that has not served is followed by what did. */
+static void
+forget_now(struct supervisor *super)
+{
+	if (super->now.program != super->program)
+		close(super->now.program);
+	child_forget(&super->now);
+}
+
 /* Another one goes on, unless that has been tried too often. */
 static void
 restart(struct supervisor *super, const char *how)
@@ -120,7 +142,7 @@ restart(struct supervisor *super, const char *how)
 	}
 	log_warn("fsd died %s pid=%d", how, (int)super->now.pid);
 	super->gone_ms = now_ms();
-	child_forget(&super->now);
+	forget_now(super);
 	if (super->next.standby)
 		promote(super);
 	else
@@ -183,12 +205,21 @@ end(struct supervisor *super)
 static void
 upgrade(struct supervisor *super)
 {
+	int program;
+
 	if (!super->now.ready || super->ending || super->next.pid != 0) {
 		log_warn("SIGHUP: not now");
 		return;
 	}
-	if (child_start(super->mountd, &super->next) == 0)
+	program = child_program();
+	if (program < 0) {
+		log_warn("the old fsd goes on");
+		return;
+	}
+	if (child_start(super->mountd, program, &super->next) == 0)
 		super->next.deadline_ms = now_ms() + TAKE_MS;
+	else
+		close(program);
 }
 
 static void
@@ -198,6 +229,7 @@ next_failed(struct supervisor *super)
 	    super->now.leaving ? "and the old one is leaving: another is started"
 			       : "the old one goes on");
 	child_kill(&super->next);
+	close(super->next.program);
 	child_forget(&super->next);
 }
 
@@ -207,6 +239,9 @@ served(struct supervisor *super)
 	struct child *child = &super->now;
 
 	child->ready = true;
+	if (super->program != child->program)
+		close(super->program);
+	super->program = child->program;
 	if (!super->ending)
 		child->deadline_ms = INT64_MAX;
 	super->ping_ms = now_ms() + PING_MS;
@@ -447,6 +482,9 @@ supervise(struct mountd *mountd, void (*ready)(void))
 		.again_ms = INT64_MAX,
 		.ping_ms = INT64_MAX };
 
+	super.program = child_program();
+	if (super.program < 0)
+		return EX_UNAVAILABLE;
 	super.signals = signals_take();
 	if (super.signals < 0) {
 		log_error("signalfd: %s", strerror(errno));

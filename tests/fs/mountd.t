@@ -91,6 +91,15 @@ ok $? "  what is held goes with its descriptor"
 [ -e B/e ]
 ok $? "  and an ephemeral doesn't"
 
+allow_error 'control socket: Too many open files'
+fsd=$(fsd_pid A)
+prlimit --pid "${mountd_pid[A]}" --nofile=3:
+kill -9 "$fsd"
+wait_for 20 grep -q 'control socket: Too many open files' mount-A.log
+ok $? "where no other can be started"
+prlimit --pid "${mountd_pid[A]}" --nofile=1024:
+is "$(timeout 60 cat A/e)" mine "  one is as soon as it can"
+
 fsd=$(fsd_pid A)
 kill -STOP "$fsd"
 is "$(timeout 60 cat A/e)" mine "an fsd that stands still is replaced"
@@ -136,7 +145,7 @@ ok $? "  SIGHUP: it is said"
 is "$(fsd_pid D)" "$fsd" "  the old one stays"
 echo more >&9
 is "$(cat B/h)" more "  and works"
-program "echo new >>'$T/started'; exec '$its/zabfs-fsd' \"\$@\""
+program "echo new >>'$T/started'; [ ! -e '$T/ill' ] && exec '$its/zabfs-fsd' \"\$@\""
 kill -HUP "${mountd_pid[D]}"
 wait_for 20 other_fsd D "$fsd" 1
 ok $? "  one that can does"
@@ -156,7 +165,30 @@ for ((i = 0; i < 10; i++)); do
 done
 is "$i:$(grep -c connected D/.zab/session)" 10:1 "one that dies now and then, between upgrades, is started again"
 program 'exit 1'
-kill -9 "$(fsd_pid D)"
+fsd=$(fsd_pid D)
+kill -9 "$fsd"
+wait_for 20 other_fsd D "$fsd" $((2 * i + 2))
+ok $? "one that dies is followed by what it was, whatever is installed since"
+cat >hasty.py <<'END'
+import socket, sys
+control = socket.socket(fileno=int(sys.argv[sys.argv.index("-C") + 1]))
+control.send(b"standby")
+control.recv(64)
+END
+program "exec python3 '$T/hasty.py' \"\$@\""
+fsd=$(fsd_pid D)
+kill -HUP "${mountd_pid[D]}"
+wait_for 20 other_fsd D "$fsd" $((2 * i + 3))
+ok $? "one that dies before it has served is followed by what has"
+rm bin/zabfs-fsd
+fsd=$(fsd_pid D)
+kill -HUP "${mountd_pid[D]}"
+wait_for 20 grep -q "error: $T/bin/zabfs-fsd: No such file" mount-D.log
+ok $? "  SIGHUP without a program: it is said"
+allow_error "zabfs-fsd: No such file"
+is "$(fsd_pid D)" "$fsd" "  and the old one stays"
+touch ill
+kill -9 "$fsd"
 is "$(timeout 60 cat D/e 2>&1 | grep -cE 'abort|not connected')" 1 "one that dies again and again: who waits is told in the end"
 mountd_status D
 is "$(cat status)" 1 "  mountd ends with 1"
@@ -186,15 +218,62 @@ is "$(cat B/f)" v "  and works"
 
 mount_start C -o timeout=1s || exit 1
 leave_traces C "kill -9 of both"
+# Who waits for what may never come.
+exec 7<B/f
+flock 7
+cat >waiters.py <<'END'
+import errno, fcntl, os, sys
+calls = {
+    "flock": lambda: fcntl.flock(os.open("C/f", os.O_RDONLY), fcntl.LOCK_EX),
+    "events": lambda: os.read(os.open("C/.zab/events", os.O_RDONLY), 100),
+}
+try:
+    calls[sys.argv[1]]()
+    print("it returns")
+except OSError as e:
+    print(errno.errorcode[e.errno])
+END
+waits() {
+	grep -qs request_wait "/proc/$1/wchan"
+}
+waiters=()
+for call in flock events; do
+	python3 waiters.py $call >"waiter-$call" 7>&- 9>&- &
+	waiters+=($!)
+	wait_for 20 waits $!
+done
 mount_kill9 C
 exec 9>&-
+wait_for 20 process_gone "${waiters[0]}" && wait_for 20 process_gone "${waiters[1]}"
+ok $? "  whoever waits for a lock or for an event does so no longer"
+is "$(cat waiter-flock waiter-events | sort -u)" ECONNABORTED "  and is told why"
+exec 7<&-
 is "$(cat C/f 2>&1)" "cat: C/f: Transport endpoint is not connected" "  the place says so, and does not hang"
 wait_for 10 gone B/e
 ok $? "  the session expires"
 mount_start C
 ok $? "  and the place can be mounted again"
 is "$(cat C/f)" v "  and works"
+
+# As `mount -a` does it that is called twice.
+session=$(grep ^id C/.zab/session)
+"$build/zabfs-mountd" -f zabfs.conf -d C >>mount-C.log 2>&1 8>&- 9>&- &
+second=$!
+covered() {
+	local id
+	id=$(grep ^id C/.zab/session) && [ "$id" != "$session" ]
+}
+wait_for 20 covered || echo "# the second mount does not answer"
+fsd=$(pgrep -n -P "$second" -x zabfs-fsd)
+mount_kill9 C
+kill -9 "$second" "$fsd"
+wait "$second" 2>/dev/null
+wait_for 10 process_gone "$fsd"
+is "$(cat C/f 2>&1)" "cat: C/f: Transport endpoint is not connected" "two dead mounts, one over the other"
+mount_start C
+ok $? "  the next mountd takes both away"
 mount_stop C
+is "$(grep -c " $T/C " /proc/mounts)" 0 "  and leaves none of them"
 
 mount_start "C c" -o timeout=1s || exit 1
 leave_traces "C c" "kill -9 of mountd while fsd stands still"
@@ -236,7 +315,9 @@ is "$?" 0 "  ends alone"
 is "$(grep ^id A/.zab/session)" "$session" "  and uncovers it"
 
 # Another file system over the mount point, after umount(8), is not ours to take away.
-umount A && mount -t tmpfs none A
+# (Once in a hundred runs on a loaded machine it was refused at first: who says so, and why?)
+umount A 2>why || { echo "# $(cat why) $(fuser -vm A 2>&1 | tr '\n' ' ')" && wait_for 10 umount -q A; }
+mount -t tmpfs none A
 mountd_status A
 is "$(cat status)" 0 "umount(8) and another mount at once"
 is "$(stat -f -c %T A)" tmpfs "  what isn't ours stays"
@@ -263,19 +344,16 @@ refused() {
 }
 echo x >file
 mkdir place
-mountd="$build/zabfs-mountd -f zabfs.conf -d"
-# shellcheck disable=SC2086 # words
-{
-	refused 66 "mount point nowhere: No such file or directory" "a mount point that isn't there" $mountd nowhere
-	refused 66 "mount point file: not a directory" "a file as a mount point" $mountd file
-	refused 69 "no replica answers at $T/no.sock within" "a socket where nobody listens" $mountd -s "$T/no.sock" -o timeout=200ms place
-	refused 73 "error: no/log: No such file" "a log that can't be written" "$build/zabfs-mountd" -f zabfs.conf -L no/log place
-	cp "$build/zabfs-mountd" alone
-	refused 69 "error: zabfs-fsd: No such file" "no fsd beside it" env PATH=/usr/bin ./alone -f zabfs.conf place
-	printf 'cluster = "test"\n' >bad.conf
-	refused 78 "error: bad.conf: member: at least one is needed" "a bad configuration" "$build/zabfs-mountd" -f bad.conf -d place
-	refused 78 "none.conf: No such file" "no configuration" "$build/zabfs-mountd" -f none.conf -d place
-}
+started=("$build/zabfs-mountd" -f zabfs.conf -d)
+refused 66 "mount point nowhere: No such file or directory" "a mount point that isn't there" "${started[@]}" nowhere
+refused 66 "mount point file: not a directory" "a file as a mount point" "${started[@]}" file
+refused 69 "no replica answers at $T/no.sock within" "a socket where nobody listens" "${started[@]}" -s "$T/no.sock" -o timeout=200ms place
+refused 73 "error: no/log: No such file" "a log that can't be written" "$build/zabfs-mountd" -f zabfs.conf -L no/log place
+cp "$build/zabfs-mountd" alone
+refused 69 "error: $T/zabfs-fsd: No such file" "no fsd beside it" ./alone -f zabfs.conf place
+printf 'cluster = "test"\n' >bad.conf
+refused 78 "error: bad.conf: member: at least one is needed" "a bad configuration" "$build/zabfs-mountd" -f bad.conf -d place
+refused 78 "none.conf: No such file" "no configuration" "$build/zabfs-mountd" -f none.conf -d place
 not_mounted place
 ok $? "nothing is left of any of them"
 
