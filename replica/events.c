@@ -38,6 +38,22 @@ reply(struct front *front, uint64_t rid, struct upto upto, const msgpack_sbuffer
 	front_reply(front, rid, ERR_OK, upto.zxid, NULL, &data, upto.ops);
 }
 
+/*
+ * So much of this mount's is unread that nothing is told now: it would be dropped, come back, and
+ * ask the same. An answer without text stands behind what is unread; who gets it asks again. Not for
+ * who is ahead: whatever an answer says has been seen (wire.h).
+ */
+static bool
+put_off(struct front *front, uint64_t rid, struct upto upto)
+{
+	static const msgpack_sbuffer nothing;
+
+	if (front_unsent(front) <= EVENT_UNSENT_MAX)
+		return false;
+	reply(front, rid, upto, &nothing);
+	return true;
+}
+
 /* The next transaction. False: there was no room for all of it. */
 static bool
 tell(const struct replica *replica, const struct event_reader *reader, const struct txn *txn,
@@ -177,6 +193,8 @@ events_request(struct replica *replica, struct front *front, const struct wire_e
 		cancel(replica, front, msg);
 		return;
 	}
+	if (msg->after != 0 && msg->after < applied && put_off(front, msg->rid, upto))
+		return;
 	msgpack_sbuffer_init(&text);
 	code = check_dir(replica->tree, msg);
 	if (code == ERR_OK && msg->after == 0)
@@ -206,6 +224,10 @@ events_applied(struct replica *replica, const struct txn *txn)
 		/* Who asked from a point that is ahead waits for it. */
 		if (txn->zxid <= wait->upto.zxid)
 			continue;
+		if (put_off(wait->front, wait->rid, wait->upto)) {
+			wait_end(replica, wait);
+			continue;
+		}
 		msgpack_sbuffer_clear(&text);
 		tell(replica, &wait->reader, txn, &wait->upto, &text);
 		if (text.size == 0)

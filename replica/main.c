@@ -31,11 +31,13 @@ struct arguments {
 	int verbose;
 };
 
+static const char usage_text[] = "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]\n"
+				 "       zabfs-replica -n -f CONF [-i ID]\n";
+
 static _Noreturn void
 usage(void)
 {
-	fprintf(stderr, "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]\n"
-			"       zabfs-replica -n -f CONF [-i ID]\n");
+	fputs(usage_text, stderr);
 	exit(EX_USAGE);
 }
 
@@ -212,6 +214,7 @@ main(int argc, char **argv)
 	char err[512];
 	int code;
 
+	daemon_help(argc, argv, usage_text);
 	arguments_parse(argc, argv, &args);
 	conf = conf_read(&args);
 	if (args.check_only) {

@@ -48,7 +48,8 @@
 #define REFUSED_MAX (2 * WIRE_OUTSTANDING_MAX)
 #define REQUESTS_BYTES_MAX (64u << 20)
 #define HAND_OVERS_MAX 64
-#define EVENT_WAITS_MAX 16384 /* readers of `.zab/events` that wait here */
+#define EVENT_WAITS_MAX 16384			/* readers of `.zab/events` that wait here */
+#define EVENT_UNSENT_MAX (FRONT_UNSENT_MAX / 4) /* bytes unread by a mount; beyond, it asks again */
 #define EVENT_TEXT_MAX 131072 /* bytes of lines in one reply; the last one may go beyond */
 /* What waits for a quorum's word that this is the leader, and for rows to be applied (lead.c). */
 #define LEAD_DOUBTS_MAX 65536

@@ -30,23 +30,34 @@ is_own(const struct front *front, const struct txn *txn)
 	return txn->head.session == front_session(front) && (txn->head.flags & WIRE_ECHO) == 0;
 }
 
+/* As it is now; empty: it is gone. */
+static struct blob
+stat_of(const struct replica *replica, uint64_t id, msgpack_sbuffer *packed)
+{
+	const struct znode *node = tree_node(replica->tree, id);
+	struct wire_stat stat;
+
+	if (node == NULL)
+		return (struct blob){ 0 };
+	znode_stat(replica->tree, node, &stat);
+	wire_stat_pack(packed, &stat);
+	return (struct blob){ (const uint8_t *)packed->data, (uint32_t)packed->size };
+}
+
 static void
 send_change(struct replica *replica, struct front *front, const struct wire_change *change)
 {
-	const struct znode *node = tree_node(replica->tree, change->id);
 	struct wire_msg msg = { .type = WIRE_T_CHANGE, .change = *change };
-	msgpack_sbuffer packed;
-	struct wire_stat stat;
+	msgpack_sbuffer packed[2];
 
-	msgpack_sbuffer_init(&packed);
-	if (node != NULL) {
-		znode_stat(replica->tree, node, &stat);
-		wire_stat_pack(&packed, &stat);
-		msg.change.stat.data = (const uint8_t *)packed.data;
-		msg.change.stat.len = (uint32_t)packed.size;
-	}
+	msgpack_sbuffer_init(&packed[0]);
+	msgpack_sbuffer_init(&packed[1]);
+	msg.change.stat = stat_of(replica, change->id, &packed[0]);
+	if (change->kind == WIRE_ADD || change->kind == WIRE_REMOVE)
+		msg.change.pstat = stat_of(replica, change->parent, &packed[1]);
 	front_send(front, &msg);
-	msgpack_sbuffer_destroy(&packed);
+	msgpack_sbuffer_destroy(&packed[0]);
+	msgpack_sbuffer_destroy(&packed[1]);
 }
 
 /*

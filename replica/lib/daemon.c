@@ -1,4 +1,4 @@
-/* Going to the background. See daemon.h; called by the mains. */
+/* Usage, and going to the background. See daemon.h; called by the mains. */
 #include "replica/lib/daemon.h"
 
 #include <errno.h>
@@ -15,6 +15,15 @@
 #include <unistd.h>
 
 static int ready_fd = -1; /* the parent waits at the other end */
+
+void
+daemon_help(int argc, char **argv, const char *usage)
+{
+	if (argc != 2 || (strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--help") != 0))
+		return;
+	fputs(usage, stdout);
+	exit(0);
+}
 
 /* The parent: one byte is ready, the pipe's end is the child's. */
 static _Noreturn void

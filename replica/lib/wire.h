@@ -37,7 +37,7 @@
 
 #include <stdbool.h>
 
-#define WIRE_PROTO 1
+#define WIRE_PROTO 2	       /* one more with each message that others would not understand */
 #define WIRE_NAME_MAX 255      /* bytes of a znode's name (NAME_MAX) */
 #define WIRE_VALUE_MAX 1044480 /* bytes of a value: 1 MiB - 4 KiB, fsd/README.md, fact 16 */
 #define WIRE_SECRET_LEN 16     /* bytes */
@@ -153,7 +153,8 @@ enum wire_what { WIRE_MEMBERS = 1, WIRE_LEADER, WIRE_EPOCH, WIRE_METRICS };
  * What has changed below the directory, and in itself, above `after` (0: from now on) but for the
  * first `ops` operations of the next transaction: lines of text (zabfs(7)) in the reply's data, up
  * to and with the reply's zxid, and `more` operations of the one behind it. Waits while there is
- * none, but not with after 0. Paths begin at the node `root`; of what is not below it nothing is
+ * none, but not with after 0; nor while much is unread on the connection: then the reply has no
+ * text, and the question comes again. Paths begin at the node `root`; of what is not below it nothing is
  * said. `stream`: the front end's open file; dir 0 ends its wait (ERR_INTR).
  */
 #define WIRE_EVENTS(F, S)                                                                          \
@@ -440,7 +441,8 @@ enum wire_change_kind {
 	F(S, blob, name2, WIRE_NAME_MAX)                                                           \
 	F(S, u32, mode2, 0)                                                                        \
 	F(S, blob, stat, 256) /* of id as it is now, packed; empty: it is gone */                  \
-	F(S, u32, own, 0)
+	F(S, u32, own, 0)                                                                          \
+	F(S, blob, pstat, 256) /* of ADD and REMOVE, likewise of parent */
 
 /* An entry of LIST's data: packed arrays one after another; stat empty without plus. */
 #define WIRE_ENTRY(F, S)                                                                           \

@@ -165,16 +165,14 @@ write_item(struct store *store, const struct item *item)
 }
 
 static void
-write_items(struct store *store, struct items *items)
+write_items(struct store *store, const struct items *items)
 {
-	struct item *item;
+	const struct item *item;
 
-	while ((item = STAILQ_FIRST(items)) != NULL) {
-		STAILQ_REMOVE_HEAD(items, next);
+	STAILQ_FOREACH (item, items, next) {
 		/* Called for before the loop knew that the disk had been full: void. */
 		if (item->generation >= store->log_generation && write_item(store, item) != DB_OK)
 			fail(store);
-		free(item);
 	}
 	if (!store->log_open || store->log_syncing)
 		return;
@@ -247,11 +245,12 @@ take(struct store *store, struct work *work)
 }
 
 static void
-written(struct store *store, const struct work *work)
+written(struct store *store, struct work *work)
 {
 	bool crowded;
 
 	pthread_mutex_lock(&store->log_mutex);
+	STAILQ_CONCAT(&store->spent, &work->items);
 	crowded = queue_crowded(store);
 	store->queued_rows -= work->rows;
 	store->queued_bytes -= work->bytes;
@@ -318,6 +317,7 @@ log_thread_start(struct store *store)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&store->log_mutex, NULL);
 	STAILQ_INIT(&store->items);
+	STAILQ_INIT(&store->spent);
 	store->insert = db_prepare(
 	    store->log, "INSERT INTO log(zxid, prev, hash, payload) VALUES (?, ?, ?, ?)");
 	db_watch_wal(store->log, &store->wal_pages);
@@ -338,6 +338,7 @@ log_thread_stop(struct store *store)
 void
 log_thread_free(struct store *store)
 {
+	queue_free_spent(store);
 	sqlite3_finalize(store->insert);
 	pthread_mutex_destroy(&store->log_mutex);
 	pthread_cond_destroy(&store->log_work);

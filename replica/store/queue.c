@@ -39,15 +39,45 @@ queue_crowded(const struct store *store)
 }
 
 static void
+free_all(struct items *items)
+{
+	struct item *item;
+
+	while ((item = STAILQ_FIRST(items)) != NULL) {
+		STAILQ_REMOVE_HEAD(items, next);
+		free(item);
+	}
+}
+
+/*
+ * Who allocates frees: the two threads would wait for each other at malloc(3)'s lock, for each row.
+ * No more than was queued waits for that.
+ */
+void
+queue_free_spent(struct store *store)
+{
+	struct items spent = STAILQ_HEAD_INITIALIZER(spent);
+
+	pthread_mutex_lock(&store->log_mutex);
+	STAILQ_CONCAT(&spent, &store->spent);
+	pthread_mutex_unlock(&store->log_mutex);
+	free_all(&spent);
+}
+
+static void
 enqueue(struct store *store, struct item *item)
 {
+	struct items spent = STAILQ_HEAD_INITIALIZER(spent);
+
 	pthread_mutex_lock(&store->log_mutex);
+	STAILQ_CONCAT(&spent, &store->spent);
 	STAILQ_INSERT_TAIL(&store->items, item, next);
 	store->queued_bytes += item->len;
 	store->queued_rows += item->type == ITEM_ROW;
 	if (store->log_sleeping)
 		pthread_cond_signal(&store->log_work);
 	pthread_mutex_unlock(&store->log_mutex);
+	free_all(&spent);
 }
 
 int
@@ -226,6 +256,7 @@ store_sync_abort(struct store *store, uint64_t op)
 void
 queue_reported(struct store *store, const struct done *done)
 {
+	queue_free_spent(store);
 	switch (done->done.type) {
 	case STORE_LOGGED:
 		store->durable = done->done.durable.last_zxid;

@@ -94,7 +94,7 @@ lock(struct store *store, char *err, size_t errlen)
 	snprintf(path, sizeof path, "%s/lock", store->dir);
 	store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (store->lock_fd < 0) {
-		snprintf(err, errlen, "%s: %s", path, strerror(errno));
+		snprintf(err, errlen, "data directory %s: %s", store->dir, strerror(errno));
 		return EX_CANTCREAT;
 	}
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)

@@ -141,6 +141,7 @@ struct store {
 	pthread_mutex_t log_mutex;
 	pthread_cond_t log_work;
 	struct items items;
+	struct items spent;   /* written: whose memory is the loop's to free */
 	uint64_t queued_rows; /* not yet written; also read by the loop */
 	size_t queued_bytes;
 	uint64_t trim_applied, trim_nodes; /* asked for by the image thread; 0: nothing */
@@ -232,6 +233,8 @@ void store_done_push(struct store *store, const struct done *done);
 
 /* queue.c: what a completion means for the calls to come. */
 void queue_reported(struct store *store, const struct done *done);
+/* On the loop's thread. */
+void queue_free_spent(struct store *store);
 /* store_crowded; the mutex is held. */
 bool queue_crowded(const struct store *store);
 

@@ -1,7 +1,7 @@
 /*
  * A MULTI: paths are led to nodes, rights are asked as the kernel asks them
  * (path_resolution(7)), and each step is prepared by prep_ops.c over those before
- * it. All or nothing: they are in a view of their own until the last one is done.
+ * it. All or nothing: several are in a view of their own until the last one is done.
  */
 #include "replica/tree/prep_internal.h"
 
@@ -206,6 +206,22 @@ run(struct prep_job *job, const struct wire_multi *msg, const struct wire_step *
 	}
 }
 
+/* The last of so many is the one that failed, if one did. */
+static void
+end(struct prep_job *job, uint32_t steps, int code)
+{
+	job->out->head.result_id = code == 0 ? 0 : steps;
+	if (code != 0)
+		job->out->nops = 0;
+}
+
+/* All or nothing by itself, as by a message of its own. */
+static bool
+is_alone(struct blob steps, struct wire_step *step)
+{
+	return wire_step_next(&steps, step) == 1 && steps.len == 0;
+}
+
 int
 prep_multi(struct prep_job *job, const struct wire_multi *msg)
 {
@@ -215,19 +231,21 @@ prep_multi(struct prep_job *job, const struct wire_multi *msg)
 	uint32_t n = 0;
 	int code = 0, more;
 
+	if (is_alone(steps, &step)) {
+		code = run(job, msg, &step);
+		end(job, 1, code);
+		return code;
+	}
 	job->view = view_layer(below);
 	while (code == 0 && (more = wire_step_next(&steps, &step)) != 0) {
 		n++;
 		code = more < 0 ? ERR_PROTO : n > WIRE_STEPS_MAX ? ERR_FBIG : run(job, msg, &step);
 	}
-	if (code == 0) {
+	if (code == 0)
 		view_merge(job->view, job->zxid);
-		job->out->head.result_id = 0;
-	} else {
+	else
 		view_free(job->view);
-		job->out->nops = 0;
-		job->out->head.result_id = n;
-	}
+	end(job, n, code);
 	job->view = below;
 	return code;
 }

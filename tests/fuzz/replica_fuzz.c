@@ -18,7 +18,7 @@ hello(struct fuzz_input *in, const struct guest *peer)
 {
 	uint32_t what = fuzz_below(in, 8);
 	struct wire_msg msg = { .type = WIRE_T_HELLO,
-		.hello = { .proto = what == 7 ? 2 : WIRE_PROTO,
+		.hello = { .proto = what == 7 ? WIRE_PROTO + 1 : WIRE_PROTO,
 		    .seen = what == 6 ? UINT64_MAX : peer->seen,
 		    .timeout_ms = fuzz_u16(in),
 		    .identity = peer_value(in) } };

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ struct client {
 	int32_t welcome, bye; /* codes; 1: not yet */
 	bool resumed, complete, closed;
 	size_t changes, replies;
-	size_t own;		   /* of the changes */
+	size_t own;		 /* of the changes */
+	struct wire_stat of, in; /* what the last one brought of the node and its directory; id 0 */
 	char heard[HEARD_MAX + 1]; /* c: CHANGE, r: REPLY */
 	struct wire_reply reply;   /* the last */
 	uint64_t node;		   /* its stat's id */
@@ -103,6 +105,10 @@ on_message(void *arg, const struct wire_msg *msg)
 	case WIRE_T_CHANGE:
 		client->changes++;
 		client->own += msg->change.own != 0;
+		if (wire_stat_unpack(msg->change.stat, &client->of) != 0)
+			client->of.id = 0;
+		if (wire_stat_unpack(msg->change.pstat, &client->in) != 0)
+			client->in.id = 0;
 		hear(client, 'c');
 		break;
 	case WIRE_T_REPLY:
@@ -257,8 +263,11 @@ setup(void **state)
 	conf.cluster = (char[]){ "test" };
 	snprintf(dir, sizeof dir, "/tmp/replica_test.XXXXXX");
 	/* A disk of its own, to be filled. */
-	if (mkdtemp(dir) == NULL || mount("zabfs-test", dir, "tmpfs", 0, "size=192m") != 0)
+	if (mkdtemp(dir) == NULL || mount("zabfs-test", dir, "tmpfs", 0, "size=192m") != 0) {
+		print_error("# a tmpfs, which needs root: %s\n", strerror(errno));
+		rmdir(dir);
 		return -1;
+	}
 	snprintf(socket_path, sizeof socket_path, "%s/front.sock", dir);
 	base = event_base_new();
 	leading = false;

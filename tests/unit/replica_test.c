@@ -34,6 +34,61 @@ test_changes_before_answers(void **state)
 }
 
 static void
+await_change(struct client *from, struct client *to, const struct wire_msg *msg)
+{
+	size_t changes = to->changes;
+
+	conn_send(from->conn, msg);
+	UNTIL(to->changes > changes);
+}
+
+/*
+ * A change brings what the node shows now, and where a name comes or goes what its directory does:
+ * a front end answers by that, without asking.
+ */
+static void
+test_changes_bring_attributes(void **state)
+{
+	struct wire_msg mode = { .type = WIRE_T_SETATTR,
+		.setattr = {
+		    .rid = 6, .acked = 4, .valid = WIRE_SET_MODE, .mode = 0600, .version = -1 } };
+	struct wire_msg move = { .type = WIRE_T_RENAME,
+		.rename = { .rid = 8,
+		    .acked = 6,
+		    .parent = TREE_ROOT,
+		    .name = text("b"),
+		    .newparent = TREE_ROOT,
+		    .newname = text("c") } };
+	struct wire_msg removal = { .type = WIRE_T_DELETE,
+		.delete = { .rid = 10, .acked = 8, .version = -1 } };
+	struct client a, b;
+
+	(void)state;
+	client_open(&a);
+	client_open(&b);
+	create(&a, 2, "a", 0);
+	UNTIL(b.changes == 1);
+	assert_int_equal(b.in.id, TREE_ROOT);
+	assert_int_equal(b.in.children, 1);
+	create(&a, 4, "b", 0);
+	UNTIL(a.replies == 2 && b.changes == 2);
+	assert_int_equal(b.of.id, a.node);
+	assert_int_equal(b.in.children, 2);
+	mode.setattr.id = removal.delete.id = a.node;
+	await_change(&a, &b, &mode);
+	assert_int_equal(b.of.mode, S_IFREG | 0600);
+	assert_int_equal(b.in.id, 0);
+	await_change(&a, &b, &move);
+	assert_int_equal(b.of.id, removal.delete.id);
+	assert_int_equal(b.in.id, 0);
+	await_change(&a, &b, &removal);
+	assert_int_equal(b.of.id, 0);
+	assert_int_equal(b.in.children, 1);
+	conn_free(a.conn);
+	conn_free(b.conn);
+}
+
+static void
 test_a_session_is_its_owners(void **state)
 {
 	struct client owner, thief;
@@ -448,6 +503,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_changes_before_answers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changes_bring_attributes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_is_its_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sessions_have_a_bound, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sent_again, setup, teardown),

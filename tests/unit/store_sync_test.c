@@ -401,7 +401,7 @@ small_disk(char ballast[256])
 
 	snprintf(small, sizeof small, "%s/d", base);
 	if (mount("zabfs-test", small, "tmpfs", 0, "size=4m") != 0)
-		fail_msg("tmpfs: %s", strerror(errno));
+		fail_msg("a tmpfs, which needs root: %s", strerror(errno));
 	snprintf(dir, sizeof dir, "%s/d/in", base);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	snprintf(ballast, 256, "%s/d/ballast", base);

@@ -422,7 +422,7 @@ test_a_full_disk(void **state)
 	(void)state;
 	snprintf(small, sizeof small, "%s/d", base);
 	if (mount("zabfs-test", small, "tmpfs", 0, "size=1m") != 0)
-		fail_msg("tmpfs: %s", strerror(errno));
+		fail_msg("a tmpfs, which needs root: %s", strerror(errno));
 	snprintf(dir, sizeof dir, "%s/d/in", base);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	snprintf(ballast, sizeof ballast, "%s/d/ballast", base);
