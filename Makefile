@@ -127,10 +127,10 @@ $(O)/tests/zabfs-cases: $(call obj,$(CASES_SRC))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
 run: all-installed
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/node run
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/node run
 
 stop:
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/node stop
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/node stop
 
 # What is missing on a bare machine has to be there before pkg-config is asked: a second make.
 all-installed:
@@ -143,16 +143,16 @@ test:
 	$(Q)tests/install
 	$(Q)$(MAKE) --no-print-directory tests-build
 	$(Q)tests/lint/direction.sh $(O)
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/run
 
 test-unit: tests-build
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run unit
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/run unit
 
 test-fs: tests-build
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run fs
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/run fs
 
 test-cluster: tests-build
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/run cluster
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/run cluster
 
 lint: all
 	$(Q)tests/lint/direction.sh $(O)
@@ -175,21 +175,21 @@ storage: $(STORAGE)
 # MINUTES of random faults on a real ensemble; SEED=n repeats them.
 MINUTES = 60
 soak: tests-build
-	$(Q)$(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/soak $(MINUTES)
+	$(Q)$(if $(SEED),SEED=$(SEED)) ZABFS_BUILD="$(CURDIR)/$(O)" tests/cluster/soak $(MINUTES)
 
 # The recipes on three nodes, one of which is struck.
 recipes: tests-build
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/cluster/recipes
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/cluster/recipes
 
 # fsd killed under load: nobody is told, nothing is lost or done twice.
 KILLS = 500
 takeover: tests-build
-	$(Q)KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) ZABFS_BUILD=$(CURDIR)/$(O) tests/run tests/fs/takeover.t
+	$(Q)KILLS=$(KILLS) $(if $(SEED),SEED=$(SEED)) ZABFS_BUILD="$(CURDIR)/$(O)" tests/run tests/fs/takeover.t
 
 # Random operations of 64 processes on eight mounts, OPS each, beside models in memory.
 OPS = 1000
 model: all
-	$(Q)SEED=$(or $(SEED),1) OPS=$(OPS) ZABFS_BUILD=$(CURDIR)/$(O) tests/run tests/fs/model.t
+	$(Q)SEED=$(or $(SEED),1) OPS=$(OPS) ZABFS_BUILD="$(CURDIR)/$(O)" tests/run tests/fs/model.t
 
 mutants: $(O)/tests/zabfs-sim $(O)/tests/zabfs-cases
 	$(Q)tests/sim/mutants
@@ -220,27 +220,27 @@ $(O)/tests/bench_zookeeper: $(call obj,$(ZK_SRC))
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ -lzookeeper_mt
 
 bench: $(PROGRAMS) $(BENCH)
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/run
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/bench/run
 
 # Side by side with ZooKeeper and etcd, which are installed first. BENCH_SIZE=quick: a look at it.
 bench-zookeeper:
 	$(Q)tests/install tests/bench/zookeeper/packages
 	$(Q)$(MAKE) --no-print-directory bench-zookeeper-build
-	$(Q)ZABFS_BUILD=$(CURDIR)/$(O) tests/bench/zookeeper/run
+	$(Q)ZABFS_BUILD="$(CURDIR)/$(O)" tests/bench/zookeeper/run
 
 bench-zookeeper-build: $(PROGRAMS) $(BENCH) $(O)/tests/bench_zookeeper
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5
-	install -d $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
-	ln -sf zabfs-mountd $(DESTDIR)$(PREFIX)/sbin/mount.zabfs
+	install -d "$(DESTDIR)$(PREFIX)/sbin" "$(DESTDIR)$(PREFIX)/share/man/man5"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man7" "$(DESTDIR)$(PREFIX)/share/man/man8"
+	install -m 755 $(PROGRAMS) "$(DESTDIR)$(PREFIX)/sbin"
+	ln -sf zabfs-mountd "$(DESTDIR)$(PREFIX)/sbin/mount.zabfs"
 	for page in man/*.[578]; do \
-		install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; done
-	ln -sf zabfs-mountd.8 $(DESTDIR)$(PREFIX)/share/man/man8/mount.zabfs.8
-	install -d $(DESTDIR)$(PREFIX)/share/zabfs/recipes
-	install -m 755 $(filter-out %.c,$(wildcard tests/fs/recipes/*)) $(DESTDIR)$(PREFIX)/share/zabfs/recipes
-	install -m 644 tests/fs/recipes/*.c $(DESTDIR)$(PREFIX)/share/zabfs/recipes
+		install -m 644 $$page "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}"; done
+	ln -sf zabfs-mountd.8 "$(DESTDIR)$(PREFIX)/share/man/man8/mount.zabfs.8"
+	install -d "$(DESTDIR)$(PREFIX)/share/zabfs/recipes"
+	install -m 755 $(filter-out %.c,$(wildcard tests/fs/recipes/*)) "$(DESTDIR)$(PREFIX)/share/zabfs/recipes"
+	install -m 644 tests/fs/recipes/*.c "$(DESTDIR)$(PREFIX)/share/zabfs/recipes"
 
 clean:
 	$(Q)[ ! -d run ] || tests/node stop
