@@ -44,8 +44,7 @@ call_free(struct call *call)
 {
 	CHECK(call->request == NULL && call->req == NULL);
 	interrupt_forget(call);
-	if (call->holds != 0)
-		link_unhold(call->fsd->link, call->holds);
+	call_unhold(call);
 	free(call);
 }
 
@@ -95,15 +94,18 @@ answered(void *arg, const struct wire_reply *reply)
 	}
 	if (known && stat.id != 0 && stat.id == fsd->root.id)
 		fsd->root = stat;
-	if (call->root && reply->code == ERR_NOQUORUM) {
+	call->root = call->root && reply->code == ERR_NOQUORUM;
+	if (call->root) {
 		reply = &fine;
 		stat = fsd->root;
 		known = true;
 	}
 	if (known && stat.id != 0 && count)
 		inode_answered(fsd, stat.id);
-	if (known && stat.id != 0)
-		inode_seen(fsd, &stat);
+	if (wire_is_write(call->type))
+		inode_wrote(fsd, call->type, known ? &stat : NULL, reply->zxid);
+	if (known && stat.id != 0 && !call->root)
+		inode_seen(fsd, &stat, reply->zxid);
 	if (plus)
 		entries_each(fsd, data, inode_answered);
 
@@ -130,8 +132,22 @@ call_is_lost(const struct call *call, const struct wire_reply *reply)
 void
 call_hold(struct call *call, uint64_t rid)
 {
+	call_hold_all(call, rid, rid);
+}
+
+void
+call_hold_all(struct call *call, uint64_t rid, uint64_t last)
+{
 	call->holds = rid;
-	link_hold(call->fsd->link, rid);
+	link_hold(call->fsd->link, rid, last);
+}
+
+void
+call_unhold(struct call *call)
+{
+	if (call->holds != 0)
+		link_unhold(call->fsd->link, call->holds);
+	call->holds = 0;
 }
 
 void

@@ -66,10 +66,11 @@ struct call {
 
 	struct steps *steps; /* zabtxn.c; owned */
 	void *arg;	     /* zabstream.c */
+	uint32_t queued;     /* queued.h: its place */
 
 	struct link_request *request;
 	enum wire_type type;
-	bool root; /* a GETATTR of the root that must not fail for want of a replica */
+	bool root; /* a GETATTR of the root, which a replica isn't needed for; then: had none */
 	bool plus; /* a LIST whose entries count as interest */
 	call_done done;
 
@@ -104,6 +105,10 @@ bool call_would_make(const struct call *call, const struct wire_stat *stat);
  * that (link_hold).
  */
 void call_hold(struct call *call, uint64_t rid);
+/* Writes with these rids may follow. */
+void call_hold_all(struct call *call, uint64_t rid, uint64_t last);
+/* None follows any more. The end of a call says so, too. */
+void call_unhold(struct call *call);
 
 /*
  * A process before us had the answer to this write, and said so to the replica: it knows it no

@@ -11,12 +11,20 @@
 
 #include <sys/stat.h>
 
-/* The node's attributes and value, under each number that the kernel may know it by. */
+/* packed: how it is now, as far as that is told. moved: it stands elsewhere now, or is gone. */
 static void
-node_changed(struct fsd *fsd, uint64_t id)
+node_changed(
+    struct fsd *fsd, const struct wire_change *change, uint64_t id, struct blob packed, bool moved)
 {
+	struct wire_stat stat;
+	bool known = packed.len != 0 && wire_stat_unpack(packed, &stat) == 0;
+
 	if (id == 0)
 		return;
+	/* What is shown while nobody can be asked is not to be older than what was shown before. */
+	if (known && stat.id == fsd->root.id)
+		fsd->root = stat;
+	inode_told(fsd, id, known ? &stat : NULL, change->zxid, moved);
 	inode_value_drop(fsd, id);
 	inode_invalidate(fsd, ino_make(INO_ZNODE, id));
 }
@@ -67,11 +75,15 @@ of_root(struct fsd *fsd, const struct wire_change *change)
 void
 change_apply(struct fsd *fsd, const struct wire_change *change, bool tell)
 {
-	node_changed(fsd, change->id);
-	node_changed(fsd, change->id2);
-	if (change->kind != WIRE_VALUE && change->kind != WIRE_ATTR) {
-		node_changed(fsd, change->parent);
-		node_changed(fsd, change->parent2);
+	bool names = change->kind != WIRE_VALUE && change->kind != WIRE_ATTR,
+	     moved = names && change->kind != WIRE_ADD;
+	const struct blob untold = { 0 };
+
+	node_changed(fsd, change, change->id, change->stat, moved);
+	node_changed(fsd, change, change->id2, untold, moved);
+	if (names) {
+		node_changed(fsd, change, change->parent, change->pstat, false);
+		node_changed(fsd, change, change->parent2, untold, false);
 	}
 	if (!tell)
 		return;

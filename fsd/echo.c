@@ -99,6 +99,7 @@ take(struct echo *echo)
 		echo->swaps -= job->kind == ECHO_SWAP;
 		echo_waits_not(echo, job);
 		echo->current = job;
+		echo->answered = false;
 	}
 	pthread_mutex_unlock(&echo->mutex);
 	return job;
@@ -249,8 +250,9 @@ enqueue(struct echo *echo, struct echo_job *job)
 	STAILQ_INSERT_TAIL(&echo->queue, job, next);
 	echo->queued++;
 	echo->swaps += job->kind == ECHO_SWAP;
-	pthread_cond_signal(&echo->work);
 	pthread_mutex_unlock(&echo->mutex);
+	/* Woken under the mutex, the thread would only go to sleep on it again. */
+	pthread_cond_signal(&echo->work);
 }
 
 static struct echo_job *

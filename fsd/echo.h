@@ -101,11 +101,16 @@ void echo_push(struct echo *echo, const struct wire_change *change);
 void echo_push_zab(struct echo *echo, uint64_t dir, const char *name, uint64_t ino);
 
 /*
- * A process of this mount has just removed or moved the node: what still waits
- * to be told of it where the process has found it would come after the kernel's
- * own event, so it isn't told (echo_own.c).
+ * A process of this mount has just removed the node, or moved it to this name (borrowed; NULL:
+ * removed): what still waits to be told of it where the process has found it would come after the
+ * kernel's own event, so that isn't told, or where it is now (echo_own.c).
  */
-void echo_own(struct echo *echo, uint64_t ino);
+void echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name);
+/*
+ * It has just made a node, or brought it there: if it still waits to be told that what stood at the
+ * name went, that the new one came is told behind it. name: borrowed.
+ */
+void echo_made(struct echo *echo, uint64_t dir, const char *name, const struct wire_stat *stat);
 
 /*
  * The kernel doubts every name. A directory that somebody walks through has none until the answer to

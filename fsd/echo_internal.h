@@ -93,11 +93,11 @@ struct echo {
 	struct echo_mark at, come;
 
 	struct echo_job *current;
-	bool wrong;	    /* the kernel knew another node by the name */
-	bool asked, asked2; /* it looked up the name, the second name, for this operation */
-	bool answered;	    /* the operation itself arrived, and was granted */
-	bool ours;	    /* the door that the thread opened is this mount's */
-	uint64_t guest;	    /* the directory that the kernel has no name for; 0: it did not ask */
+	bool wrong;	       /* the kernel knew another node by the name */
+	bool asked, asked2;    /* it looked up the name, the second name, for this operation */
+	_Atomic bool answered; /* the operation itself arrived, and was granted, or is cancelled */
+	bool ours;	       /* the door that the thread opened is this mount's */
+	uint64_t guest; /* the directory that the kernel has no name for; 0: it did not ask */
 
 	/*
 	 * The echo thread's descriptors, -1: not open. On a copy of the mount, so that umount(8)

@@ -120,11 +120,24 @@ before(const struct echo *echo, uint64_t parent, const char *name)
 	return 0;
 }
 
+/* Since it began a process of this mount has done something with the node (echo_own.c). */
+static bool
+is_overtaken(struct echo *echo, fuse_req_t req)
+{
+	if (!echo->current->cancelled)
+		return false;
+	echo->answered = true;
+	fuse_reply_err(req, EAGAIN);
+	return true;
+}
+
 void
 echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	uint64_t ino = before(echo, parent, name);
 
+	if ((names(echo, parent, name) || names2(echo, parent, name)) && is_overtaken(echo, req))
+		return;
 	if (names(echo, parent, name))
 		echo->asked = true;
 	else if (names2(echo, parent, name))
@@ -174,6 +187,8 @@ echo_op_create(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 {
 	struct echo_job *job = echo->current;
 
+	if (is_overtaken(echo, req))
+		return;
 	if (job->kind != ECHO_ADD || !names(echo, parent, name)) {
 		fuse_reply_err(req, EIO);
 		return;
@@ -187,6 +202,8 @@ echo_op_remove(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char 
 {
 	struct echo_job *job = echo->current;
 
+	if (is_overtaken(echo, req))
+		return;
 	if (job->kind != ECHO_REMOVE || !names(echo, parent, name)) {
 		fuse_reply_err(req, EIO);
 		return;
@@ -206,6 +223,8 @@ echo_op_rename(struct echo *echo, fuse_req_t req)
 {
 	struct echo_job *job = echo->current;
 
+	if (is_overtaken(echo, req))
+		return;
 	if (job->kind != ECHO_MOVE && job->kind != ECHO_SWAP) {
 		fuse_reply_err(req, EIO);
 		return;

@@ -3,8 +3,8 @@
  * this mount removes it or moves it on. See echo_own in echo.h.
  *
  * The kernel has raised the event at the name by which that process found the
- * node. What waits and is about that name (its creation, values and attributes
- * there) comes too late, and is withdrawn. But a change that has moved it there
+ * node. What waits and is about that name comes too late: its creation is
+ * withdrawn, values and attributes are told where it is now. But a change that has moved it there
  * has an old name, which the kernel may remember for ever and whose watchers
  * still have it: such a MOVE is told, into nowhere, and what comes before it as
  * it was.
@@ -12,9 +12,17 @@
  * A directory has one name in the kernel, and that is the right one by now: to
  * be told of an old one it would be taken from there, and all below it along.
  * So a stand-in is moved in its place.
+ *
+ * The job that runs may be waiting for the lock of the directory that the process
+ * has just worked in: what is asked for it from now on is refused (echo_ops.c), and
+ * a copy waits in its place.
+ *
+ * What a process makes at a name whose end still waits to be told is told after that
+ * once more: otherwise the last that is heard of the name is that it went.
  */
 #include "fsd/echo_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,13 +62,18 @@ turn(struct echo_job *job)
 	job->has_stat = false;
 }
 
+/* before: NULL: it is to be the first. */
 static void
 insert_after(struct echo *echo, struct echo_job *before, struct echo_job *job)
 {
 	struct echo_job *latest;
 
-	STAILQ_INSERT_AFTER(&echo->queue, before, job, next);
+	if (before == NULL)
+		STAILQ_INSERT_HEAD(&echo->queue, job, next);
+	else
+		STAILQ_INSERT_AFTER(&echo->queue, before, job, next);
 	echo->queued++;
+	echo->swaps += job->kind == ECHO_SWAP;
 	HASH_FIND(hh, echo->waiting, &job->ino, sizeof job->ino, latest);
 	if (latest == NULL)
 		HASH_ADD(hh, echo->waiting, ino, sizeof job->ino, job);
@@ -93,13 +106,84 @@ part(struct echo *echo, struct echo_job *job, uint64_t ino)
 	job->ino2 = 0;
 }
 
+static bool
+is_of_names(const struct echo_job *job)
+{
+	return job->kind == ECHO_ADD || job->kind == ECHO_REMOVE || job->kind == ECHO_MOVE ||
+	       job->kind == ECHO_SWAP;
+}
+
+/* Whether it runs, and has raised nothing yet: who has a directory's lock is before it. */
+static bool
+still_runs(const struct echo *echo)
+{
+	return echo->current != NULL && !echo->answered && !echo->current->cancelled;
+}
+
+static void
+begin_anew(struct echo *echo, uint64_t ino)
+{
+	struct echo_job *job = echo->current, *copy;
+
+	if (!still_runs(echo) || !is_of_names(job) ||
+	    (job->ino != ino && (job->kind != ECHO_SWAP || job->ino2 != ino)))
+		return;
+	copy = malloc(sizeof *copy);
+	if (copy == NULL)
+		return;
+	*copy = *job;
+	insert_after(echo, NULL, copy);
+	job->cancelled = true;
+	job->mark = (struct echo_mark){ 0 };
+}
+
+static bool
+departs(const struct echo_job *job, uint64_t dir, const char *name)
+{
+	return (job->kind == ECHO_REMOVE || job->kind == ECHO_MOVE) && !job->cancelled &&
+	       job->parent == dir && strcmp(job->name, name) == 0;
+}
+
 void
-echo_own(struct echo *echo, uint64_t ino)
+echo_made(struct echo *echo, uint64_t dir, const char *name, const struct wire_stat *stat)
+{
+	struct wire_change change = { .kind = WIRE_ADD,
+		.id = stat->id,
+		.mode = stat->mode,
+		.parent = dir,
+		.name = { (const uint8_t *)name, (uint32_t)strlen(name) } };
+	const struct echo_job *job;
+	bool again;
+
+	pthread_mutex_lock(&echo->mutex);
+	again = still_runs(echo) && departs(echo->current, dir, name);
+	STAILQ_FOREACH (job, &echo->queue, next)
+		again = again || departs(job, dir, name);
+	pthread_mutex_unlock(&echo->mutex);
+	if (again)
+		echo_push(echo, &change);
+}
+
+/* The kernel has raised an event of the job's node, where the job would find it. */
+static void
+comes_late(struct echo_job *job, uint64_t dir, const char *name)
+{
+	if (name == NULL || (job->kind != ECHO_VALUE && job->kind != ECHO_ATTR)) {
+		job->cancelled = true;
+		return;
+	}
+	job->parent = dir;
+	snprintf(job->name, sizeof job->name, "%s", name);
+}
+
+void
+echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 {
 	struct echo_job *latest, *job, *last;
 	bool after;
 
 	pthread_mutex_lock(&echo->mutex);
+	begin_anew(echo, ino);
 	HASH_FIND(hh, echo->waiting, &ino, sizeof ino, latest);
 	if (latest == NULL && echo->swaps == 0)
 		goto out;
@@ -113,7 +197,7 @@ echo_own(struct echo *echo, uint64_t ino)
 	after = last == NULL;
 	STAILQ_FOREACH (job, &echo->queue, next) {
 		if (job->ino == ino && after)
-			job->cancelled = true;
+			comes_late(job, dir, name);
 		else if (job->ino == ino)
 			job->moved_on = true;
 		if (job == last)

@@ -17,23 +17,49 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 2000      /* after a doubt, for directories to have a name again */
-#define TRIES_MAX 16	      /* lost races on one name; then the event is given up and logged */
+#define PATIENCE_MS 2000 /* after a doubt, for directories to have a name again */
+#define TRIES_MAX 16	 /* lost races on one name; then the event is given up and logged */
+#define STALE_MS 1000	 /* and so long for a directory whose name the kernel can't set right */
 #define FUSE_HANDLE_TYPE 0x81 /* FILEID_INO64_GEN: the node's number and generation (exportfs.h) */
 #define FUSE_HANDLE_WORDS 3
+
+/* What one event has cost so far. */
+struct tries {
+	int lost;
+	uint32_t waited_ms;
+};
 
 /* A name in a directory, as the kernel is to be asked for it. */
 struct place {
 	int fd;
 	uint64_t dir; /* its number, for invalidations */
 	const char *name;
-	bool is_guest; /* it has a name in the hall */
+	bool is_guest;	 /* it has a name in the hall */
+	bool is_nowhere; /* it is not there any more, and this is where nobody watches */
 };
 
 static int
 below(const struct echo *echo, const char *path)
 {
 	return openat(echo->tree, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * A copy of what is at the mount point. Where our mount is read-only the copy is not: what is raised
+ * there is a write to the kernel.
+ */
+static bool
+tree_open(struct echo *echo)
+{
+	struct mount_attr writable = { .attr_clr = MOUNT_ATTR_RDONLY };
+
+	echo->tree =
+	    open_tree(AT_FDCWD, echo->mountpoint, OPEN_TREE_CLONE | (unsigned)OPEN_TREE_CLOEXEC);
+	if (echo->tree >= 0)
+		mount_setattr(echo->tree, "", AT_EMPTY_PATH, &writable, sizeof writable);
+	else /* an unbindable mount */
+		echo->tree = open(echo->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return echo->tree >= 0;
 }
 
 /*
@@ -45,11 +71,7 @@ mount_open(struct echo *echo)
 {
 	if (echo->door >= 0)
 		return true;
-	echo->tree =
-	    open_tree(AT_FDCWD, echo->mountpoint, OPEN_TREE_CLONE | (unsigned)OPEN_TREE_CLOEXEC);
-	if (echo->tree < 0) /* an unbindable mount */
-		echo->tree = open(echo->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (echo->tree < 0)
+	if (!tree_open(echo))
 		return false;
 	echo->ours = false;
 	echo->door = openat(echo->tree, ".zab/" ECHO_DOOR, O_RDONLY | O_CLOEXEC);
@@ -73,7 +95,7 @@ dir_open(struct echo *echo, uint64_t ino)
 	uint32_t words[FUSE_HANDLE_WORDS] = { (uint32_t)(ino >> 32), (uint32_t)ino, 0 };
 
 	if (ino == echo->root)
-		return below(echo, ".");
+		return fcntl(echo->tree, F_DUPFD_CLOEXEC, 0); /* a path is asked for */
 	if (ino == ino_make(INO_ZAB, echo->root))
 		return below(echo, ".zab");
 	memset(&handle, 0, sizeof handle);
@@ -84,6 +106,21 @@ dir_open(struct echo *echo, uint64_t ino)
 }
 
 /*
+ * Whether once more. ESTALE: the kernel found a directory at another name than the one it had, and
+ * somebody else's rename(2) was under way, which takes as long as a replica needs.
+ */
+static bool
+goes_on(const struct echo *echo, struct tries *tries, int error)
+{
+	if (echo->left)
+		return false;
+	if (error != ESTALE)
+		return ++tries->lost < TRIES_MAX;
+	usleep(1000);
+	return ++tries->waited_ms < STALE_MS;
+}
+
+/*
  * Likewise; where the kernel knows the directory, but no name of it, it gets one (echo_hall.c).
  * Somebody who looks the real one up meanwhile is in the way: again. In doubt the kernel drops a
  * directory's name before it asks for it: then it will have it again.
@@ -91,26 +128,27 @@ dir_open(struct echo *echo, uint64_t ino)
 static int
 dir_found(struct echo *echo, uint64_t ino)
 {
-	int fd = -1, tries = 0;
+	struct tries tries = { 0 };
+	int fd;
 
 	if (echo->doubts_met != echo->doubts) {
 		echo->doubts_met = echo->doubts;
 		echo->patience_ms = PATIENCE_MS;
 	}
-	while (fd < 0 && tries < TRIES_MAX && !echo->left) {
+	for (;;) {
 		echo->guest = 0;
 		echo->patient = echo->patience_ms != 0;
 		fd = dir_open(echo, ino);
-		if (fd < 0 && (errno != ESTALE || echo->guest == 0))
-			break;
-		if (fd < 0 && echo->patient) {
+		if (fd >= 0 || errno != ESTALE || echo->guest == 0)
+			return fd;
+		if (echo->patient && !echo->left) {
 			echo->patience_ms--;
 			usleep(1000);
-		} else {
-			tries++;
+		} else if (!goes_on(echo, &tries, ESTALE)) {
+			errno = ESTALE;
+			return -1;
 		}
 	}
-	return fd;
 }
 
 void
@@ -133,6 +171,7 @@ nowhere_open(struct echo *echo, struct place *place, const char *name)
 	place->dir = ino_make(INO_ZAB, echo->root);
 	place->name = name;
 	place->is_guest = false;
+	place->is_nowhere = true;
 	place->fd = below(echo, ".zab");
 	return place->fd >= 0;
 }
@@ -144,6 +183,7 @@ place_open(
 {
 	place->dir = dir;
 	place->name = name;
+	place->is_nowhere = false;
 	place->fd = dir_found(echo, dir);
 	if (place->fd < 0 && errno == ESTALE && echo->guest == 0)
 		return nowhere_open(echo, place, nowhere);
@@ -174,6 +214,21 @@ place_close(struct echo *echo, struct place *place)
 		return;
 	echo_hall_name(place->dir, name);
 	fuse_lowlevel_notify_inval_entry(echo->se, ECHO_HALL_INO, name, strlen(name));
+}
+
+/*
+ * error: of an attempt that has asked us for the name there, or hasn't. In a directory that a process
+ * of this mount has removed meanwhile, and still has open, the kernel looks nothing up: nobody can
+ * watch names there, but the node itself, and the other place of a move. (Nor does it ask for a name
+ * that it remembers: that is a lost race.) Whether to try again.
+ */
+static bool
+step_aside(struct echo *echo, struct place *place, bool asked, int error, const char *nowhere)
+{
+	if (error != ENOENT || asked || echo->wrong || place->is_nowhere)
+		return false;
+	place_close(echo, place);
+	return nowhere_open(echo, place, nowhere);
 }
 
 /*
@@ -208,6 +263,18 @@ try_remove(struct echo *echo, const struct echo_job *job, const struct place *at
 	return unlinkat(at->fd, at->name, S_ISDIR(job->mode) ? AT_REMOVEDIR : 0);
 }
 
+/*
+ * What is being executed can't be opened for writing, and who has a lease (fcntl(2)) may hold us up
+ * for as long as /proc/sys/fs/lease-break-time says: then it is MODIFY alone.
+ */
+static int
+modify(const struct place *at)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
+
+	return utimensat(at->fd, at->name, times, AT_SYMLINK_NOFOLLOW);
+}
+
 static int
 try_value(struct echo *echo, const struct echo_job *job, const struct place *at)
 {
@@ -215,7 +282,9 @@ try_value(struct echo *echo, const struct echo_job *job, const struct place *at)
 
 	(void)echo;
 	(void)job;
-	fd = openat(at->fd, at->name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(at->fd, at->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && (errno == ETXTBSY || errno == EWOULDBLOCK))
+		return modify(at);
 	if (fd < 0)
 		return -1;
 	error = write(fd, "", 1) == 1 ? 0 : errno;
@@ -261,11 +330,8 @@ give_up(struct echo *echo, const struct echo_job *job, int error)
 	/* A race that was lost each time, whatever the kernel calls it. */
 	if (echo->wrong)
 		error = EAGAIN;
-	if (error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
+	if (echo->left || error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
 		return; /* the mount is gone */
-	/* Not even asked for the name: the place is gone, and with it whoever watched it. */
-	if (error == ENOENT && !echo->asked && !echo->asked2)
-		return;
 	pthread_mutex_lock(&echo->mutex);
 	if (echo->complaint[0] != '\0')
 		echo->complaints++;
@@ -282,17 +348,20 @@ static void
 run_at(struct echo *echo, struct echo_job *job,
     int (*try)(struct echo *echo, const struct echo_job *job, const struct place *at))
 {
+	struct tries tries = { 0 };
 	struct place at;
-	int error, i;
+	int error;
 
 	if (!place_open(echo, &at, job->parent, job->name, ECHO_NOWHERE)) {
 		give_up(echo, job, errno);
 		return;
 	}
-	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
+	for (;;) {
 		begin(echo);
 		error = try(echo, job, &at) == 0 ? 0 : errno;
-		if (echo->answered || !lost_race(echo, error))
+		if (!echo->answered && step_aside(echo, &at, echo->asked, error, ECHO_NOWHERE))
+			continue;
+		if (echo->answered || !lost_race(echo, error) || !goes_on(echo, &tries, error))
 			break;
 		forget_name(echo, &at);
 	}
@@ -305,15 +374,16 @@ static void
 run_move(struct echo *echo, struct echo_job *job)
 {
 	struct place from = { .fd = -1 }, to = { .fd = -1 };
+	struct tries tries = { 0 };
 	struct stat st;
-	int error, i;
+	int error;
 
 	if (!place_open(echo, &from, job->parent, job->name, ECHO_NOWHERE) ||
 	    !second_open(echo, &to, job)) {
 		give_up(echo, job, errno);
 		goto out;
 	}
-	for (i = 0, error = EAGAIN; i < TRIES_MAX; i++) {
+	for (;;) {
 		forget_name(echo, &from);
 		forget_name(echo, &to);
 		/* Otherwise a directory that changes its parent is ESTALE (fact 13). */
@@ -326,7 +396,11 @@ run_move(struct echo *echo, struct echo_job *job)
 			    job->kind == ECHO_SWAP ? RENAME_EXCHANGE : 0) == 0
 			    ? 0
 			    : errno;
-		if (echo->answered || !lost_race(echo, error))
+		if (!echo->answered &&
+		    (step_aside(echo, &from, echo->asked, error, ECHO_NOWHERE) ||
+			step_aside(echo, &to, echo->asked2, error, ECHO_NOWHERE2)))
+			continue;
+		if (echo->answered || !lost_race(echo, error) || !goes_on(echo, &tries, error))
 			break;
 	}
 	if (!echo->answered && error != 0)

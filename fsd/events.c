@@ -131,6 +131,7 @@ answered(struct call *call, const struct wire_reply *reply, const struct wire_st
 	lines_wake(&events->lines);
 	call_free(call);
 	flow_end(&events->flow, 0, 0);
+	flow_wake(&events->flow);
 	maybe_free(events);
 }
 
@@ -177,7 +178,7 @@ make(struct fsd *fsd, struct handle *handle, uint64_t dir)
 	events->flags = handle->flags;
 	events->handle = handle;
 	events->kept = &handle->flow;
-	flow_init(&events->flow);
+	flow_init(&events->flow, NULL);
 	lines_init(&events->lines);
 	handle->events = events;
 	return events;

@@ -5,23 +5,48 @@
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 void
-flow_init(struct flow *flow)
+flow_init(struct flow *flow, struct handle_flow *kept)
 {
-	*flow = (struct flow){ 0 };
+	*flow = (struct flow){ .kept = kept != NULL ? kept : &flow->own };
 	TAILQ_INIT(&flow->waits);
 }
 
+/* Of the two, what the next process goes by comes first. */
+static void
+set_error(struct flow *flow, int errnum)
+{
+	flow->kept->error = errnum;
+	flow->error = errnum;
+}
+
+void
+flow_restore(struct flow *flow, uint32_t queued)
+{
+	flow->error = flow->kept->error;
+	if (flow->kept->under_way > queued && flow->error == 0)
+		set_error(flow, ETIMEDOUT);
+	flow->kept->under_way = 0;
+}
+
+void
+flow_part(struct flow *flow)
+{
+	flow->own = *flow->kept;
+	flow->kept = &flow->own;
+}
+
 struct flow *
-flow_new(void)
+flow_new(struct handle_flow *kept)
 {
 	struct flow *flow = malloc(sizeof *flow);
 
 	CHECK(flow != NULL);
-	flow_init(flow);
+	flow_init(flow, kept);
 	return flow;
 }
 
@@ -40,6 +65,7 @@ void
 flow_close(struct flow *flow, uint64_t id)
 {
 	flow->closed = true;
+	flow_part(flow);
 	flow_maybe_free(flow, id);
 }
 
@@ -82,11 +108,11 @@ flow_wait(
     struct flow *flow, struct call *call, enum flow_until until, void (*go)(struct call *call))
 {
 	call->until = (int)until;
+	call->flow = flow;
 	if (until != FLOW_NEXT && holds(flow, call)) {
 		go(call);
 		return;
 	}
-	call->flow = flow;
 	call->go = go;
 	call->abandoned = abandoned;
 	TAILQ_INSERT_TAIL(&flow->waits, call, flow_next);
@@ -97,10 +123,22 @@ flow_begin(struct flow *flow, size_t bytes)
 {
 	flow->outstanding++;
 	flow->bytes += bytes;
+	flow->kept->under_way = flow->outstanding;
+}
+
+void
+flow_end(struct flow *flow, size_t bytes, int errnum)
+{
+	CHECK(flow->outstanding > 0 && flow->bytes >= bytes);
+	flow->outstanding--;
+	flow->bytes -= bytes;
+	if (flow->error == 0)
+		set_error(flow, errnum);
+	flow->kept->under_way = flow->outstanding;
 }
 
 static void
-wake(struct flow *flow)
+wake_each(struct flow *flow)
 {
 	struct call *call, *next, *last = TAILQ_LAST(&flow->waits, calls);
 
@@ -116,15 +154,19 @@ wake(struct flow *flow)
 	}
 }
 
+/* Who goes on may end something himself (a stream's line that is wrong). */
 void
-flow_end(struct flow *flow, size_t bytes, int errnum)
+flow_wake(struct flow *flow)
 {
-	CHECK(flow->outstanding > 0 && flow->bytes >= bytes);
-	flow->outstanding--;
-	flow->bytes -= bytes;
-	if (flow->error == 0)
-		flow->error = errnum;
-	wake(flow);
+	flow->again = true;
+	if (flow->waking)
+		return;
+	flow->waking = true;
+	while (flow->again) {
+		flow->again = false;
+		wake_each(flow);
+	}
+	flow->waking = false;
 }
 
 bool
@@ -134,10 +176,16 @@ flow_idle(const struct flow *flow)
 }
 
 int
-flow_error(struct flow *flow)
+flow_error(const struct flow *flow)
 {
-	int errnum = flow->error;
+	return flow->error;
+}
 
-	flow->error = 0;
-	return errnum;
+void
+flow_tell(struct call *call)
+{
+	reply_err(call, flow_error(call->flow));
+	/* Only now: without an answer it is asked for again. */
+	set_error(call->flow, 0);
+	call_free(call);
 }

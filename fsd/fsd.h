@@ -29,6 +29,7 @@ struct fsd {
 	 */
 	struct wire_stat root;
 	struct wire_space space; /* the last answer to STATFS */
+	uint64_t snapshots;	 /* bytes of them in kept.h (handle.h) */
 	uint64_t talks;		 /* numbers given out to .zab/txn and .zab/stream */
 	bool stale;		 /* -o stale: reads go on when the deadline has passed */
 };

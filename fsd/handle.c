@@ -7,6 +7,7 @@
 #include "fsd/kept.h"
 #include "fsd/kernel.h"
 #include "fsd/multi.h"
+#include "fsd/queued.h"
 #include "fsd/stray.h"
 #include "fsd/zab.h"
 #include "replica/lib/check.h"
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 struct handles {
 	Pvoid_t table; /* JudyL: fh -> struct handle * */
@@ -48,18 +48,27 @@ drop(struct fsd *fsd, struct handle *handle)
 	kept_slot_free(&fsd->kept->handles, handle);
 }
 
+/* The first from *fh on, which moves behind it; NULL: there is none. */
+static struct handle *
+next(const struct fsd *fsd, Word_t *fh)
+{
+	PPvoid_t slot = JudyLFirst(fsd->handles->table, fh, PJE0);
+
+	(*fh)++;
+	return slot == NULL ? NULL : *slot;
+}
+
 void
 handles_free(struct fsd *fsd)
 {
 	struct handles *handles = fsd->handles;
+	struct handle *handle;
 	Word_t fh = 0;
-	PPvoid_t slot;
 
 	if (handles == NULL)
 		return;
-	for (slot = JudyLFirst(handles->table, &fh, PJE0); slot != NULL;
-	     slot = JudyLNext(handles->table, &fh, PJE0))
-		drop(fsd, *slot);
+	while ((handle = next(fsd, &fh)) != NULL)
+		drop(fsd, handle);
 	JudyLFreeArray(&handles->table, PJE0);
 	free(handles);
 }
@@ -136,15 +145,11 @@ set_answer(struct handle *handle, size_t len)
 	handle->answer[len] = '\0';
 }
 
-/* What was taken and has no result: nobody knows. */
 static void
 adopt_flow(struct fsd *fsd, struct handle *handle)
 {
-	if (handle->is_async) {
+	if (handle->is_async)
 		handle_async(handle);
-		handle->async->error = handle->flow.under_way != 0 ? ETIMEDOUT : 0;
-		handle->flow.under_way = 0;
-	}
 	if (ino_kind(handle->ino) == INO_STREAM && handle->given)
 		stream_restore(fsd, handle);
 	if (ino_kind(handle->ino) == INO_EVENTS && handle->given)
@@ -164,6 +169,7 @@ adopt(void *arg, void *slot)
 	handle->events = NULL;
 	handle->async = NULL;
 	handle->fresh = false;
+	fsd->snapshots += handle->read.known ? handle->read.len : 0;
 	if (handle->answer_len != 0) {
 		set_answer(handle, len);
 		if (len != 0 && !kept_bytes_load(fsd->kept, handle, handle->answer, len))
@@ -189,16 +195,38 @@ forget_waiter(struct fsd *fsd, const struct handle *handle,
 		stray_lock(fsd, ino_node(handle->ino), handle->fh);
 }
 
+bool
+handle_under_way(const struct fsd *fsd)
+{
+	const struct handle *handle;
+	Word_t fh = 0;
+
+	while ((handle = next(fsd, &fh)) != NULL) {
+		if (handle->flow.under_way != 0)
+			return true;
+	}
+	return false;
+}
+
+void
+handle_leave(struct fsd *fsd)
+{
+	struct handle *handle;
+	Word_t fh = 0;
+
+	while ((handle = next(fsd, &fh)) != NULL) {
+		if (handle->stream != NULL)
+			stream_leave(handle->stream);
+	}
+}
+
 void
 handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg)
 {
 	const struct handle *handle;
 	Word_t fh = 0;
-	PPvoid_t slot;
 
-	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
-	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
-		handle = *slot;
+	while ((handle = next(fsd, &fh)) != NULL) {
 		if (handle->poll != 0)
 			with(arg, handle->poll);
 	}
@@ -237,37 +265,41 @@ give_back_line(struct handle *handle)
 	}
 }
 
-/* What of READ and WRITE had no answer happens anew. */
+/* What of READ and WRITE had no answer happens anew, and what was queued goes on. */
 static void
-give_back(struct handle *handle, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
+give_back(struct handle *handle, const struct queued_counts *counts,
+    bool (*comes_again)(void *arg, uint64_t unique), void *arg)
 {
 	uint64_t write = handle->flow.write;
+	uint32_t queued = queued_all(counts, handle->fh);
 
 	if (handle->line.unique != 0 && comes_again(arg, handle->line.unique))
 		give_back_line(handle);
-	if (handle->stream != NULL)
-		stream_lost(handle->stream, write != 0 && comes_again(arg, write));
+	if (handle->async != NULL)
+		flow_restore(handle->async, queued);
+	else if (handle->stream != NULL)
+		stream_lost(handle->stream, write != 0 && comes_again(arg, write), queued,
+		    queued_to_go_on(counts, handle->fh));
 }
 
 /* Nobody waits for it any more, and what it would have held nobody holds. */
 void
 handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg)
 {
+	struct queued_counts *counts = queued_count(fsd, comes_again, arg);
 	struct handle *handle;
 	Word_t fh = 0;
-	PPvoid_t slot;
 
-	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
-	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
-		handle = *slot;
+	while ((handle = next(fsd, &fh)) != NULL) {
 		forget_waiter(fsd, handle, comes_again, arg);
-		give_back(handle, comes_again, arg);
+		give_back(handle, counts, comes_again, arg);
 		if (handle->given || comes_again(arg, handle->rid))
 			continue;
 		if (handle->held)
-			stray_doubt(fsd, handle->rid * KERNEL_RIDS, fh);
+			stray_doubt(fsd, handle->rid * KERNEL_RIDS, handle->fh);
 		handle_free(fsd, handle);
 	}
+	queued_counted(counts);
 }
 
 static bool
@@ -284,25 +316,13 @@ handle_of(const struct fsd *fsd, uint64_t ino, int32_t tid)
 {
 	const struct handle *handle;
 	Word_t fh = 0;
-	PPvoid_t slot;
 
-	for (slot = JudyLFirst(fsd->handles->table, &fh, PJE0); slot != NULL;
-	     slot = JudyLNext(fsd->handles->table, &fh, PJE0)) {
-		handle = *slot;
+	while ((handle = next(fsd, &fh)) != NULL) {
 		if (handle->ino == ino && handle->stat.id != 0 &&
 		    (tid == 0 || same_process(tid, handle->tid)))
 			return handle;
 	}
 	return NULL;
-}
-
-/* What is known of the old snapshot goes with it. */
-static void
-forget_read(struct fsd *fsd, struct handle *handle)
-{
-	if (handle->read.known)
-		kept_bytes_drop(fsd->kept, handle);
-	memset(&handle->read, 0, sizeof handle->read);
 }
 
 static void
@@ -319,7 +339,7 @@ void
 handle_free(struct fsd *fsd, struct handle *handle)
 {
 	JudyLDel(&fsd->handles->table, handle->fh, PJE0);
-	forget_read(fsd, handle);
+	handle_pin(fsd, handle, NULL);
 	forget_answer(fsd, handle);
 	drop(fsd, handle);
 }
@@ -328,7 +348,7 @@ void
 handle_async(struct handle *handle)
 {
 	handle->is_async = true;
-	handle->async = flow_new();
+	handle->async = flow_new(&handle->flow);
 }
 
 void
@@ -341,51 +361,6 @@ handle_answer(struct fsd *fsd, struct handle *handle, const char *text, size_t l
 	handle->answer_at = 0;
 	if (len == 0 || (len <= WIRE_VALUE_MAX && kept_bytes_save(fsd->kept, handle, text, len)))
 		handle->answer_len = (uint32_t)len + 1;
-}
-
-void
-handle_pin(struct fsd *fsd, struct handle *handle, struct value *value)
-{
-	value_unref(handle->value);
-	forget_read(fsd, handle);
-	handle->value = value;
-	if (value != NULL)
-		handle->stat = value->stat;
-}
-
-/* Who has read all of it wants to know at most what comes behind it. */
-void
-handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end)
-{
-	const struct value *value = handle->value;
-	struct handle_read read = { .len = value->len };
-
-	if (handle->read.known || (handle->read.hashed && end >= value->len))
-		return;
-	if (end >= value->len) {
-		read.hashed = true;
-		read.hash = XXH64(value->data, value->len, 0);
-	} else {
-		read.known = kept_bytes_save(fsd->kept, handle, value->data, value->len);
-	}
-	handle->read = read;
-}
-
-bool
-handle_restore(struct fsd *fsd, struct handle *handle)
-{
-	struct value *value;
-	uint8_t *data;
-
-	if (!handle->read.known)
-		return false;
-	data = malloc((size_t)handle->read.len + 1);
-	if (data != NULL && kept_bytes_load(fsd->kept, handle, data, handle->read.len)) {
-		value = value_new(&handle->stat, (struct blob){ data, handle->read.len });
-		handle->value = value;
-	}
-	free(data);
-	return handle->value != NULL;
 }
 
 static bool
@@ -402,9 +377,15 @@ handle_expired(const struct fsd *fsd, const struct handle *handle)
 
 	if (is_mute(handle))
 		return true;
-	if (!handle->held && !handle->locked)
+	if (!handle_is_bound(handle))
 		return false;
 	return (handle->held && handle->session != session) ||
 	       (handle->locked && handle->lock_session != session) ||
 	       link_get_state(fsd->link) == LINK_SUSPENDED;
+}
+
+bool
+handle_is_bound(const struct handle *handle)
+{
+	return handle->held || handle->locked;
 }

@@ -13,9 +13,12 @@
 #include "fsd/fsd.h"
 #include "fsd/value.h"
 
-/* What was read through it, so that a process after us goes on with the same version. */
+/* Bytes of snapshots in kept.h; what is pinned beyond is not kept for a process after us. */
+#define HANDLE_SNAPSHOTS_MAX (256u << 20)
+
+/* What is read through it, so that a process after us goes on with the same version. */
 struct handle_read {
-	bool known;  /* the value's bytes are in kept.h, or: */
+	bool known;  /* the value's bytes are in kept.h */
 	bool hashed; /* all of it was read, and this is its hash */
 	uint32_t len;
 	uint64_t hash;
@@ -24,9 +27,13 @@ struct handle_read {
 /* What a stream, an asynchronous file, or one of events had under way. */
 struct handle_flow {
 	uint32_t under_way; /* that the process was told of as taken, and not of the result */
+	int32_t error;	    /* the first of those that failed, and nobody was told of: errno */
 	uint32_t unread;    /* a stream's lines without a result that was read */
 	uint32_t wrote;	    /* the lines of this WRITE, the last one: */
 	uint64_t write;	    /* its `unique` */
+	uint32_t left;	    /* bytes in kept.h, by who left: of results, read in part, */
+	uint32_t left_read; /* up to here, */
+	uint32_t left_more; /* and behind them of the beginning of a line */
 	bool partial;	    /* a stream has the beginning of a line, */
 	bool began;	    /* and had one before that WRITE */
 	uint64_t cursor;    /* all events up to here were read, */
@@ -68,6 +75,7 @@ struct handle {
 	bool versioned;	       /* opened through version=N: `expect` was said, not read */
 	char *answer;	       /* what is read through it: a name, results; NULL: its value */
 	uint32_t answer_len;   /* in kept.h, and 1 more; 0: it isn't there */
+	uint32_t read_upto;    /* all of the snapshot up to here was read */
 	struct stream *stream; /* multi.h; owned */
 	struct events *events; /* events.h; owned */
 	struct flow *async;    /* of DIR/.zab/async/NAME: flow.h; owned */
@@ -89,6 +97,10 @@ void handles_free(struct fsd *fsd);
 void handle_adopt_all(struct fsd *fsd);
 /* Those that the kernel has not been given, and whose request does not come again, go. */
 void handle_lost(struct fsd *fsd, bool (*comes_again)(void *arg, uint64_t unique), void *arg);
+/* Whether of something that was queued the end is not known yet. */
+bool handle_under_way(const struct fsd *fsd);
+/* Of those of which nothing is under way: what else the process after us could not know. */
+void handle_leave(struct fsd *fsd);
 /* The kernel's number of each who polls. */
 void handle_polled(struct fsd *fsd, void (*with)(void *arg, uint64_t poll), void *arg);
 
@@ -110,12 +122,14 @@ void handle_answer(struct fsd *fsd, struct handle *handle, const char *text, siz
 void handle_async(struct handle *handle);
 /* Takes the reference over. */
 void handle_pin(struct fsd *fsd, struct handle *handle, struct value *value);
+/* The same at OPEN: what is there to be read, whatever becomes of the znode, and of this process. */
+void handle_pin_unread(struct fsd *fsd, struct handle *handle, struct value *value);
 /* This READ takes a line. Should it come again, it has had no answer. `before`: of struct handle_line. */
 void handle_takes_line(struct handle *handle, uint64_t rid, uint64_t before);
 /* Of events: all lines before zxid, and so many of its own. */
 void handle_has_read(struct handle *handle, uint64_t zxid, uint32_t nth);
-/* The reader has got what is before `end`. */
-void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t end);
+/* The reader gets what is in between, as far as there is something. */
+void handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t begin, uint64_t end);
 /* The snapshot that a process before us had pinned; false: there is none, or it is not kept. */
 bool handle_restore(struct fsd *fsd, struct handle *handle);
 /*
@@ -123,5 +137,7 @@ bool handle_restore(struct fsd *fsd, struct handle *handle);
  * before us had and could not leave to us: its descriptor answers ESTALE.
  */
 bool handle_expired(const struct fsd *fsd, const struct handle *handle);
+/* What is written through it is for as long as it has its lock, or its node: link_bind. */
+bool handle_is_bound(const struct handle *handle);
 
 #endif

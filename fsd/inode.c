@@ -97,6 +97,7 @@ inodes_free(struct inodes *inodes)
 	for (slot = JudyLFirst(inodes->table, &ino, PJE0); slot != NULL;
 	     slot = JudyLNext(inodes->table, &ino, PJE0)) {
 		value_unref(((struct inode *)*slot)->value);
+		inode_place_forget(*slot);
 		free(*slot);
 	}
 	JudyLFreeArray(&inodes->table, PJE0);
@@ -204,19 +205,15 @@ inode_settle(struct fsd *fsd, uint64_t id)
 }
 
 void
-inode_seen(struct fsd *fsd, const struct wire_stat *stat)
+inode_seen(struct fsd *fsd, const struct wire_stat *stat, uint64_t zxid)
 {
 	struct inode *inode = inode_find(fsd->inodes, stat->id);
 
 	if (inode == NULL)
 		return;
 	inode->kept->unsure = false;
-	inode->kept->last = (struct inode_last){ .mode = stat->mode,
-		.uid = stat->uid,
-		.gid = stat->gid,
-		.size = stat->size,
-		.mtime_ns = stat->mtime_ns,
-		.ctime_ns = stat->ctime_ns };
+	inode->access = true;
+	inode_last_set(inode, stat, zxid);
 }
 
 bool
@@ -299,8 +296,8 @@ trusted(const struct fsd *fsd)
 	       (state == LINK_CONNECTING && link_session(fsd->link) != 0) || fsd->stale;
 }
 
-static bool
-live(const struct fsd *fsd, const struct inode *inode)
+bool
+inode_is_live(const struct fsd *fsd, const struct inode *inode)
 {
 	return inode != NULL && inode->answers != 0 && !inode->kept->gone && !inode->kept->unsure &&
 	       trusted(fsd);
@@ -309,7 +306,15 @@ live(const struct fsd *fsd, const struct inode *inode)
 bool
 inode_live(const struct fsd *fsd, uint64_t id)
 {
-	return live(fsd, inode_find(fsd->inodes, id));
+	return inode_is_live(fsd, inode_find(fsd->inodes, id));
+}
+
+bool
+inode_access(const struct fsd *fsd, uint64_t id, struct wire_stat *stat)
+{
+	const struct inode *inode = inode_find(fsd->inodes, id);
+
+	return inode_is_live(fsd, inode) && inode->access && inode_last(fsd, id, stat);
 }
 
 struct value *
@@ -317,7 +322,7 @@ inode_value(const struct fsd *fsd, uint64_t id)
 {
 	struct inode *inode = inode_find(fsd->inodes, id);
 
-	if (inode == NULL || inode->value == NULL || !live(fsd, inode))
+	if (inode == NULL || inode->value == NULL || !inode_is_live(fsd, inode))
 		return NULL;
 	TAILQ_REMOVE(&fsd->inodes->lru, inode, lru);
 	TAILQ_INSERT_TAIL(&fsd->inodes->lru, inode, lru);
@@ -330,7 +335,7 @@ inode_value_keep(struct fsd *fsd, uint64_t id, struct value *value)
 	struct inodes *inodes = fsd->inodes;
 	struct inode *inode = inode_find(inodes, id);
 
-	if (inode == NULL || inode->kept->nlookup == 0 || !live(fsd, inode))
+	if (inode == NULL || inode->kept->nlookup == 0 || !inode_is_live(fsd, inode))
 		return;
 	inode_value_forget(inodes, inode);
 	inode->value = value_ref(value);
@@ -352,13 +357,17 @@ inode_value_drop(struct fsd *fsd, uint64_t id)
 void
 inode_distrust(struct fsd *fsd)
 {
+	struct inode *inode;
 	Word_t ino = 0;
 	PPvoid_t slot;
 
 	for (slot = JudyLFirst(fsd->inodes->table, &ino, PJE0); slot != NULL;
 	     slot = JudyLNext(fsd->inodes->table, &ino, PJE0)) {
-		((struct inode *)*slot)->kept->unsure = true;
-		inode_value_forget(fsd->inodes, *slot);
+		inode = *slot;
+		inode->kept->unsure = true;
+		inode->access = false;
+		inode_exact_forget(inode);
+		inode_value_forget(fsd->inodes, inode);
 	}
 	inode_invalidate_all(fsd);
 	if (!inode_names_doubt(fsd))

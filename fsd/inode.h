@@ -60,10 +60,34 @@ bool inode_known(const struct fsd *fsd, uint64_t ino);
 void inode_answered(struct fsd *fsd, uint64_t id);
 /* Takes the interest back if the kernel doesn't know the znode. */
 void inode_settle(struct fsd *fsd, uint64_t id);
-/* A reply showed the znode (counted or not): it exists. */
-void inode_seen(struct fsd *fsd, const struct wire_stat *stat);
+/* A reply showed the znode (counted or not) as it was at zxid, 0: not known: it exists. */
+void inode_seen(struct fsd *fsd, const struct wire_stat *stat, uint64_t zxid);
 /* How it was last seen: id and what fstat(2) shows, the rest 0. False: never. */
 bool inode_last(const struct fsd *fsd, uint64_t id, struct wire_stat *stat);
+/*
+ * Who may do what in it, if that is certain without asking: a change of it would have been told,
+ * as for what the kernel caches. Mode, owner, and the times of when it was last seen.
+ */
+bool inode_access(const struct fsd *fsd, uint64_t id, struct wire_stat *stat);
+/*
+ * A change of the znode is told, made at zxid; stat: of a directory, as it is now, NULL: not told.
+ * moved: it stands elsewhere now, or is gone.
+ */
+void inode_told(
+    struct fsd *fsd, uint64_t id, const struct wire_stat *stat, uint64_t zxid, bool moved);
+/* A write of this session was answered, which need not be told; stat: what it made, or NULL. */
+void inode_wrote(struct fsd *fsd, enum wire_type type, const struct wire_stat *stat, uint64_t zxid);
+/*
+ * A directory as GETATTR would show it, and as LOOKUP would find it, without asking: each change is
+ * told before any later answer, so what was seen last is right. False: the replica has to be asked.
+ */
+bool inode_exact(const struct fsd *fsd, uint64_t id, struct wire_stat *stat);
+bool inode_placed(const struct fsd *fsd, uint64_t parent, const char *name, struct wire_stat *stat);
+/*
+ * For inode_placed, behind inode_name_set: the answer that is being handled found the directory
+ * there. Not for that of a write: it may be one of long ago, which came again.
+ */
+void inode_place_set(struct fsd *fsd, uint64_t parent, const char *name, uint64_t id);
 /* link_interest for each znode that the kernel knows. */
 void inode_interests(struct fsd *fsd, struct link *link);
 
@@ -88,6 +112,13 @@ void inode_distrust(struct fsd *fsd);
  */
 void inode_invalidate(struct fsd *fsd, uint64_t ino);
 void inode_invalidate_all(struct fsd *fsd);
+/*
+ * Before the answer to what has changed the node. The kernel asks for its attributes by itself
+ * then; but whoever has asked before may still be about to write down what was answered him, and
+ * that would stay for ever. What is invalidated it knows to be newer; and what is asked from now on
+ * is answered behind that answer.
+ */
+void inode_outdate(struct fsd *fsd, uint64_t ino);
 /* The directory's attributes are shown by what lives in its .zab, too. */
 void inode_invalidate_zab(struct fsd *fsd, uint64_t dir);
 /*

@@ -92,6 +92,13 @@ inode_invalidate(struct fsd *fsd, uint64_t ino)
 }
 
 void
+inode_outdate(struct fsd *fsd, uint64_t ino)
+{
+	if (ino_kind(ino) == INO_ZNODE)
+		inode_invalidate(fsd, ino);
+}
+
+void
 inode_invalidate_all(struct fsd *fsd)
 {
 	Word_t ino = 0;
@@ -107,8 +114,11 @@ void
 inode_invalidate_zab(struct fsd *fsd, uint64_t dir)
 {
 	static const enum ino_kind kinds[] = { INO_ZAB, INO_STATS, INO_EPHEMERAL, INO_HELD };
+	struct inode *inode = inode_find(fsd->inodes, dir);
 	size_t i;
 
+	if (inode != NULL)
+		inode->access = false;
 	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		inode_invalidate(fsd, ino_make(kinds[i], dir));
 	qualified_each(fsd, dir, inode_invalidate);

@@ -34,6 +34,7 @@ inode_name_forget(struct inodes *inodes, struct inode *inode)
 {
 	PPvoid_t slot;
 
+	inode_place_forget(inode);
 	if (inode->kept->name == 0)
 		return;
 	slot = JudyLGet(inodes->names, inode->kept->name, PJE0);

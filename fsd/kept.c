@@ -18,9 +18,12 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x7a61626673206b70)
+#define PAGE 4096u
 #define INODES_AT (1u << 20)
 #define HANDLES_AT (INODES_AT + (size_t)KEPT_INODES * sizeof(struct inode_kept))
-#define VALUES_AT (HANDLES_AT + (size_t)KEPT_HANDLES * sizeof(struct handle))
+#define QUEUE_AT                                                                                   \
+	((HANDLES_AT + (size_t)KEPT_HANDLES * sizeof(struct handle) + PAGE - 1) / PAGE * PAGE)
+#define VALUES_AT (QUEUE_AT + KEPT_QUEUE)
 #define VALUE_ROOM (1u << 20)
 #define FILE_SIZE (VALUES_AT + (size_t)KEPT_HANDLES * VALUE_ROOM)
 
@@ -64,6 +67,7 @@ map(struct kept *kept)
 	if (base == MAP_FAILED)
 		return false;
 	kept->head = (struct kept_head *)(void *)base;
+	kept->queue = base + QUEUE_AT;
 	return true;
 }
 
@@ -83,6 +87,7 @@ kept_open(int fd)
 
 	CHECK(kept != NULL);
 	kept->fd = fd;
+	msgpack_sbuffer_init(&kept->message);
 	if (!map(kept)) {
 		free(kept);
 		return NULL;
@@ -116,6 +121,7 @@ kept_close(struct kept *kept)
 		return;
 	Judy1FreeArray(&kept->inodes.free, PJE0);
 	Judy1FreeArray(&kept->handles.free, PJE0);
+	msgpack_sbuffer_destroy(&kept->message);
 	munmap(kept->head, VALUES_AT);
 	if (kept->fd >= 0)
 		close(kept->fd);

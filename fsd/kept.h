@@ -2,13 +2,14 @@
  * What outlives this process: a memory file that mountd holds and hands to each
  * fsd of the mount in turn. A process writes as it goes, so that whoever comes
  * after it, whenever it died, knows what the kernel knows (inode.h), where its
- * root is (subtree.h), what is open (handle.h), which session this is (link.h),
- * and what was told (echo.h).
+ * root is (subtree.h), what is open (handle.h), what is queued (queued.h), which
+ * session this is (link.h), and what was told (echo.h).
  * fsd/README.md, fact 11, says what follows from it.
  *
  * The file lives as long as mountd or a process of fsd. One process writes at a
- * time. It is sparse: what was never used takes no memory. Bounds: KEPT_INODES
- * and KEPT_HANDLES; what is beyond them is not kept, and the log says so, once.
+ * time. It is sparse: what was never used takes no memory. Bounds: KEPT_INODES,
+ * KEPT_HANDLES and KEPT_QUEUE; what is beyond the first two is not kept, and the
+ * log says so, once. Of values that are read, HANDLE_SNAPSHOTS_MAX.
  */
 #ifndef ZABFS_FSD_KEPT_H
 #define ZABFS_FSD_KEPT_H
@@ -17,10 +18,13 @@
 #include "fsd/grace.h"
 #include "fsd/mounted.h"
 
+#include <msgpack.h>
+
 /* Another number for each change of what lies in the file: other layouts are refused. */
-#define KEPT_LAYOUT 5
+#define KEPT_LAYOUT 7
 #define KEPT_INODES (1u << 24)
 #define KEPT_HANDLES (1u << 16)
+#define KEPT_QUEUE (32u << 20) /* bytes: queued.h */
 #define KEPT_INIT_MAX 256
 #define KEPT_GIVEN_MAX 16384 /* entries of one answer: a page of a listing has less */
 #define KEPT_THREADS 32	     /* echo threads of processes that were killed, and hang */
@@ -36,6 +40,7 @@ struct kept_head {
 	uint64_t root;		  /* the znode at the mount's root; 0: it is not found yet */
 	uint64_t fh_base;	  /* handle.h */
 	uint64_t unique;	  /* of the kernel's last request but those that are sent again */
+	uint64_t queue;		  /* queued.c's ring: where it begins, where it ends */
 	uint32_t doubts;	  /* calls whose process did not wait for what they did */
 	uint32_t inodes, handles; /* slots that were ever used */
 	uint32_t init_len;	  /* the kernel's first words; 0: it has no answer to them yet */
@@ -65,7 +70,10 @@ struct kept {
 	int fd; /* -1: memory of this process alone */
 	struct kept_head *head;
 	struct kept_slots inodes, handles;
-	bool takes_over; /* there was somebody before us */
+	uint8_t *queue;
+	uint32_t queue_most;	 /* of it, that was used */
+	msgpack_sbuffer message; /* for it; empty in between */
+	bool takes_over;	 /* there was somebody before us */
 };
 
 /*

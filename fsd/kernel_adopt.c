@@ -15,6 +15,7 @@
 #include "fsd/inode.h"
 #include "fsd/kept.h"
 #include "fsd/kernel_internal.h"
+#include "fsd/queued.h"
 #include "replica/lib/check.h"
 #include "replica/lib/log.h"
 
@@ -245,6 +246,7 @@ kernel_adopt(struct kernel *kernel)
 	struct fsd *fsd = kernel->fsd;
 	struct kept_head *head = fsd->kept->head;
 	struct batch batch = { 0 };
+	struct queue queue;
 	size_t i, first;
 
 	if (head->init_len == 0 || !send_again(kernel))
@@ -261,12 +263,16 @@ kernel_adopt(struct kernel *kernel)
 	take_back(fsd, &batch);
 	handle_polled(fsd, wake_poller, kernel);
 	handle_lost(fsd, comes_again, &batch);
+	queued_adopt(fsd, &queue, comes_again, &batch);
 	echo_settle(&head->echo, echo_hangs(head, &batch));
 	for (i = 0; i < batch.n; i++) {
+		queued_go_on(fsd, &queue, batch.requests[i].unique);
 		kernel_process(kernel, batch.requests[i].bytes, batch.requests[i].len);
 		free(batch.requests[i].bytes);
 	}
 	free(batch.requests);
+	queued_go_on(fsd, &queue, UINT64_MAX);
+	queued_adopted(&queue);
 	/* The last one is not the greatest. */
 	kernel->unique = head->unique;
 	if (first != 0)

@@ -5,6 +5,7 @@
 
 #include "fsd/clock.h"
 #include "fsd/echo.h"
+#include "fsd/handle.h"
 #include "fsd/inode.h"
 #include "fsd/kept.h"
 #include "fsd/kernel.h"
@@ -24,6 +25,7 @@
 #define CLOSE_MS 2000	     /* for the session's end, if the replica answers at all */
 #define THREADS_STOP_MS 2000 /* a system call of a thread that never ends doesn't keep us */
 #define LEAVE_MS 500	     /* likewise, where somebody waits to go on */
+#define QUEUED_MS 1500	     /* and for what is queued; mountd waits for 2 s */
 
 /* One datagram; mountd logs what failed. */
 void
@@ -79,18 +81,24 @@ life_threads_stopped(const struct life *life)
 	return echo_stopped(life->fsd.echo) && inode_drops_stopped(&life->fsd);
 }
 
-/* Until they have; without our answers they can't. Then there is nothing to be freed. */
+/*
+ * Until they have; without our answers they can't. What is queued then is waited for: results that
+ * nobody has read are left by a stream with nothing under way alone. There is nothing to be freed.
+ */
 static void
 on_leaving(struct life *life)
 {
 	static const struct timeval again = { .tv_usec = 1000 };
-	bool patient = fsd_now_ns() - life->ending_ns < LEAVE_MS * UINT64_C(1000000);
+	uint64_t ms = (fsd_now_ns() - life->ending_ns) / 1000000;
+	bool stopped = life_threads_stopped(life) || ms >= LEAVE_MS;
 
-	if (!life_threads_stopped(life) && patient) {
+	if (stopped)
+		kernel_stop(life->fsd.kernel);
+	if (!stopped || (handle_under_way(&life->fsd) && ms < QUEUED_MS)) {
 		event_add(life->ending, &again);
 		return;
 	}
-	kernel_stop(life->fsd.kernel);
+	handle_leave(&life->fsd);
 	life_tell(life, "left");
 	log_info("left to another process");
 	_exit(0);

@@ -8,7 +8,7 @@
  * (their system calls need us), then the session is closed, so that its
  * ephemerals go at once.
  * leaving: mountd says so, another process goes on: session, open files and
- * requests without an answer are left to it.
+ * requests without an answer are left to it. What is queued is waited for before, for a while.
  *
  * mountd says "go", "ping" and "leave"; we say "standby" (go may come), "ready",
  * "pong", "left", "ended", and "failed: WHY". One word is one datagram.

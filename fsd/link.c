@@ -200,6 +200,12 @@ link_get_state(const struct link *link)
 	return link_is_over(link, fsd_now_ns()) ? LINK_SUSPENDED : link->state;
 }
 
+bool
+link_is_current(const struct link *link)
+{
+	return link->resumed && link_get_state(link) == LINK_CONNECTED;
+}
+
 uint64_t
 link_session(const struct link *link)
 {

@@ -107,10 +107,11 @@ struct link_request *link_request(
 void link_barrier(struct link *link, struct link_request *request, uint64_t parent);
 
 /*
- * The write with this rid is to come, when its caller has read something: writes that are asked for
- * later wait for it, until link_request has it, or there will be none (which may be said of any rid).
+ * Writes with rids from this one to the last are to come, when their caller has read something, or
+ * others are answered: those that are asked for later wait, until link_request has the last, or
+ * there will be no more (which may be said of any rid, not of one that another hold has).
  */
-void link_hold(struct link *link, uint64_t rid);
+void link_hold(struct link *link, uint64_t rid, uint64_t last);
 void link_unhold(struct link *link, uint64_t rid);
 
 /*
@@ -143,6 +144,8 @@ struct link_figures {
 };
 struct link_figures link_figures(const struct link *link);
 enum link_state link_get_state(const struct link *link);
+/* Connected, and what was missed is told: on the way to another replica the session goes on. */
+bool link_is_current(const struct link *link);
 uint64_t link_session(const struct link *link);	   /* 0: none yet */
 uint64_t link_zxid(const struct link *link);	   /* last seen */
 uint32_t link_timeout_ms(const struct link *link); /* as granted */

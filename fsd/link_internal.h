@@ -25,8 +25,9 @@
 #define LINK_HOME_MS 1000   /* between attempts to get back to the first address */
 #define LINK_ATTEMPT_MS 500 /* for one address, doubled each round up to a third of the timeout */
 #define LINK_BUSY_MS 10	    /* what the replica couldn't take is sent again after */
-#define LINK_UNSENT_MAX (256u << 20) /* the interest in FRONT_INTEREST_MAX nodes, and more */
-#define LINK_WIRED_MAX (32u << 20)   /* half of what the replica keeps for who doesn't read */
+#define LINK_UNSENT_MAX (256u << 20)   /* the interest in FRONT_INTEREST_MAX nodes, and more */
+#define LINK_WIRED_MAX (32u << 20)     /* half of what the replica keeps for who doesn't read */
+#define LINK_REPORT_BYTES (128u << 10) /* more than a REPORT's answer has */
 #define LINK_NOBODY SIZE_MAX
 #define LINK_READ_BIT (UINT64_C(1) << 63) /* rids of reads: above all writes' */
 
@@ -107,6 +108,7 @@ struct link {
 	TAILQ_HEAD(, link_request) barriers; /* unanswered writes that later reads wait for */
 	TAILQ_HEAD(, link_hold) holds;	     /* writes that are to come, in order */
 	Pvoid_t by_rid;			     /* JudyL: rid -> request; writes come first */
+	struct link_request *least;	     /* the first of these writes; NULL: look */
 	Pvoid_t abandoned; /* Judy1: rids of writes that were given up, and may yet be executed */
 	uint64_t requests, orders, numbers, reads;
 	uint64_t attachments;
@@ -162,7 +164,10 @@ void link_fail(
 
 /* link_order.c */
 bool link_is_behind_barrier(const struct link *link, const struct link_request *request);
-/* The write is here, and holds nobody back any more. Its order, 0: it was not held for. */
+/*
+ * The write is here; behind the last of its hold nobody waits any more. Its order, 0: it was not
+ * held for.
+ */
 uint64_t link_hold_take(struct link *link, uint64_t rid);
 /* Whether it comes behind a write that is to come. */
 bool link_is_held_back(const struct link *link, const struct link_request *write);

@@ -1,12 +1,13 @@
 /*
  * Who waits for whom, beyond the order of the queues: for a write that nobody waits for, and yet is
- * to be done first (a barrier); for one that is still to come, whose call reads first (a hold). See
- * link.h, link_internal.h; used by link_queue.c.
+ * to be done first (a barrier); for those that are still to come, for their call reads first, or has
+ * more of them than can be under way (a hold). See link.h, link_internal.h; used by link_queue.c.
  *
  * A write promises that none with a lesser rid will be sent, but for those without an answer
  * (wire.h, `acked`): the replica would refuse one that comes after all. So writes that are asked for
  * later wait for the read of the one before, which waits for no write of theirs, and takes its
- * replica no time to speak of. There are as many holds as calls that read, each of which ends.
+ * replica no time to speak of; or for a stream's lines, behind which they would stand in any case.
+ * There are as many holds as such calls, each of which ends.
  */
 #include "fsd/link_internal.h"
 
@@ -16,8 +17,8 @@
 
 struct link_hold {
 	TAILQ_ENTRY(link_hold) next;
-	uint64_t rid;
-	uint64_t order; /* its write's */
+	uint64_t rid, last;
+	uint64_t order; /* its writes' */
 };
 
 void
@@ -73,19 +74,26 @@ find(const struct link *link, uint64_t rid)
 	struct link_hold *hold;
 
 	TAILQ_FOREACH (hold, &link->holds, next)
-		if (hold->rid == rid)
+		if (hold->rid <= rid && rid <= hold->last)
 			return hold;
 	return NULL;
 }
 
 void
-link_hold(struct link *link, uint64_t rid)
+link_hold(struct link *link, uint64_t rid, uint64_t last)
 {
 	struct link_hold *hold = malloc(sizeof *hold);
 
 	CHECK(hold != NULL && find(link, rid) == NULL);
-	*hold = (struct link_hold){ .rid = rid, .order = ++link->orders };
+	*hold = (struct link_hold){ .rid = rid, .last = last, .order = ++link->orders };
 	TAILQ_INSERT_TAIL(&link->holds, hold, next);
+}
+
+static void
+end(struct link *link, struct link_hold *hold)
+{
+	TAILQ_REMOVE(&link->holds, hold, next);
+	free(hold);
 }
 
 uint64_t
@@ -97,16 +105,19 @@ link_hold_take(struct link *link, uint64_t rid)
 	if (hold == NULL)
 		return 0;
 	order = hold->order;
-	TAILQ_REMOVE(&link->holds, hold, next);
-	free(hold);
+	if (hold->last == rid)
+		end(link, hold);
 	return order;
 }
 
-/* What has waited goes when the read's answer has been handled, or by the clock. */
+/* What has waited goes when the answer that led here has been handled, or by the clock. */
 void
 link_unhold(struct link *link, uint64_t rid)
 {
-	link_hold_take(link, rid);
+	struct link_hold *hold = find(link, rid);
+
+	if (hold != NULL)
+		end(link, hold);
 }
 
 bool

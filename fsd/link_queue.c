@@ -89,12 +89,16 @@ find(const struct link *link, uint64_t rid)
 
 /* The unanswered write with the least rid; NULL: none. */
 static struct link_request *
-least_write(const struct link *link)
+least_write(struct link *link)
 {
 	Word_t rid = 0;
-	PPvoid_t slot = JudyLFirst(link->by_rid, &rid, PJE0);
+	PPvoid_t slot;
 
-	return slot == NULL || (rid & LINK_READ_BIT) != 0 ? NULL : *slot;
+	if (link->least != NULL)
+		return link->least;
+	slot = JudyLFirst(link->by_rid, &rid, PJE0);
+	link->least = slot == NULL || (rid & LINK_READ_BIT) != 0 ? NULL : *slot;
+	return link->least;
 }
 
 /* Bytes that it puts on the connection, in one direction or the other, if they may be many. */
@@ -106,6 +110,8 @@ weight(const struct link_request *request)
 		return WIRE_VALUE_MAX;
 	case WIRE_T_LIST:
 		return request->msg.list.bytes;
+	case WIRE_T_REPORT:
+		return LINK_REPORT_BYTES;
 	case WIRE_T_WRITE:
 		return request->msg.write.data.len;
 	case WIRE_T_MULTI:
@@ -149,8 +155,17 @@ take_out(struct link *link, struct link_request *request)
 	else
 		TAILQ_REMOVE(waiting_of(link, request), request, next);
 	JudyLDel(&link->by_rid, request->rid, PJE0);
+	if (request == link->least)
+		link->least = NULL;
 	if (request->is_barrier)
 		TAILQ_REMOVE(&link->barriers, request, barrier);
+}
+
+/* Those that one hold was for share an order: their ids have it. */
+static bool
+is_before(const struct link_request *one, const struct link_request *other)
+{
+	return one->order < other->order || (one->order == other->order && one->rid < other->rid);
 }
 
 /* Among the waiting, at its place in the order. */
@@ -161,7 +176,7 @@ line_up(struct link *link, struct link_request *request)
 	struct link_request *at;
 
 	TAILQ_FOREACH (at, waiting, next)
-		if (at->order > request->order)
+		if (is_before(request, at))
 			break;
 	if (at != NULL)
 		TAILQ_INSERT_BEFORE(at, request, next);
@@ -169,7 +184,24 @@ line_up(struct link *link, struct link_request *request)
 		TAILQ_INSERT_TAIL(waiting, request, next);
 }
 
-/* Where one is held for, it goes before those that wait for it; else it is the last. */
+/*
+ * It goes before those that wait for it; behind the one before it, if that waits: of a stream
+ * 100,000 may come at once.
+ */
+static void
+enter_held(struct link *link, struct link_request *request)
+{
+	Word_t rid = request->rid;
+	PPvoid_t slot = JudyLPrev(link->by_rid, &rid, PJE0);
+	struct link_request *before = slot == NULL ? NULL : *slot;
+
+	if (before != NULL && before->order == request->order && !before->wired)
+		TAILQ_INSERT_AFTER(waiting_of(link, request), before, request, next);
+	else
+		line_up(link, request);
+}
+
+/* The last one, unless it is held for. */
 static void
 enter(struct link *link, struct link_request *request)
 {
@@ -178,7 +210,7 @@ enter(struct link *link, struct link_request *request)
 	link->requests++;
 	request->order = held != 0 ? held : ++link->orders;
 	if (held != 0)
-		line_up(link, request);
+		enter_held(link, request);
 	else
 		TAILQ_INSERT_TAIL(waiting_of(link, request), request, next);
 }
@@ -203,6 +235,8 @@ link_request(struct link *link, const struct wire_msg *msg, bool resent, link_do
 	slot = JudyLIns(&link->by_rid, request->rid, PJE0);
 	CHECK(slot != NULL && slot != PPJERR && *slot == NULL);
 	*slot = request;
+	if (link->least != NULL && request->write && request->rid < link->least->rid)
+		link->least = request;
 	enter(link, request);
 	link_pump(link);
 	/* What cannot be answered any more fails in the loop's next turn. */
@@ -245,7 +279,7 @@ link_cancel(struct link *link, struct link_request *request)
  * WIRE_OUTSTANDING_MAX).
  */
 static bool
-window_full(const struct link *link)
+window_full(struct link *link)
 {
 	const struct link_request *least = least_write(link);
 
@@ -281,7 +315,7 @@ link_may_be_old(const struct link *link, const struct link_request *request)
  * none.
  */
 static bool
-may_send(const struct link *link, const struct link_request *request)
+may_send(struct link *link, const struct link_request *request)
 {
 	if (link_is_of_old(link, request))
 		return false;
@@ -345,15 +379,23 @@ link_pump(struct link *link)
 	}
 }
 
-/* They go on to wait: for a connection of the session, if the answer doesn't come. */
+/*
+ * They go on to wait: for a connection of the session, if the answer doesn't come. Those that are too
+ * many for this one for the next.
+ */
 void
 link_ask(struct link *link, struct conn *conn)
 {
+	size_t left = LINK_WIRED_MAX / LINK_REPORT_BYTES;
 	struct link_request *request;
 
-	TAILQ_FOREACH (request, &link->waiting[false], next)
-		if (request->msg.type == WIRE_T_REPORT)
-			conn_send(conn, &request->msg);
+	TAILQ_FOREACH (request, &link->waiting[false], next) {
+		if (request->msg.type != WIRE_T_REPORT)
+			continue;
+		if (left-- == 0)
+			return;
+		conn_send(conn, &request->msg);
+	}
 }
 
 void

@@ -8,6 +8,8 @@
 
 #include "fsd/call.h"
 
+/* It ended with the session that it was of. */
+bool lock_is_lost(const struct fsd *fsd, const struct handle *handle);
 /* A file is closed: whether it may have a lock. NULL: a handle that nobody knows. */
 bool lock_is_due(
     const struct fsd *fsd, const struct handle *handle, const struct fuse_file_info *fi);

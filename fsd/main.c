@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -285,6 +286,8 @@ main(int argc, char **argv)
 
 	options_parse(argc, argv, &life.options);
 	log_init("zabfs-fsd", life.options.foreground, life.options.verbose);
+	/* Executed from a descriptor: before Linux 6.14 ps(1) shows its number. */
+	prctl(PR_SET_NAME, "zabfs-fsd");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* mountd decides */
 	if (conf_load(life.options.conf, &life.conf, err, sizeof err) != 0)

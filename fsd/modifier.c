@@ -120,23 +120,40 @@ modifier_parse(const char *text, struct modifier *out)
 	return wrong;
 }
 
-bool
+/* As zxids are written, or decimal; no octal one, which a leading 0 would be for a shell. */
+static int
+parse_zxid(const char *text, uint64_t *out)
+{
+	bool hex = strncmp(text, "0x", 2) == 0;
+	const char *digits = hex ? "0123456789abcdefABCDEF" : "0123456789";
+
+	if (hex)
+		text += 2;
+	else if (text[0] == '0' && text[1] != '\0')
+		return EINVAL;
+	if (*text == '\0' || text[strspn(text, digits)] != '\0')
+		return EINVAL;
+	errno = 0;
+	*out = strtoull(text, NULL, hex ? 16 : 10);
+	return errno == 0 ? 0 : EINVAL;
+}
+
+int
 modifier_events(const char *text, uint64_t *from)
 {
 	static const char with[] = "events,from=";
-	char *end;
 
 	*from = 0;
 	if (strcmp(text, "events") == 0)
-		return true;
+		return 0;
 	if (strncmp(text, with, sizeof with - 1) != 0)
-		return false;
-	text += sizeof with - 1;
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*from = strtoull(text, &end, 0);
-	return errno == 0 && *end == '\0' && *from != 0;
+		return ENOENT;
+	if (parse_zxid(text + sizeof with - 1, from) != 0)
+		return EINVAL;
+	/* Behind 0 is what is behind 1: the log begins above both. */
+	if (*from == 0)
+		*from = 1;
+	return 0;
 }
 
 int64_t

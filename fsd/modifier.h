@@ -27,8 +27,8 @@ struct modifier {
  */
 int modifier_parse(const char *text, struct modifier *out);
 
-/* events[,from=ZXID]: the zxid, 0 for now. False: it is not that. */
-bool modifier_events(const char *text, uint64_t *from);
+/* events[,from=ZXID]: 0, and the zxid, 0 for now; ENOENT: it is not that; EINVAL: no zxid. */
+int modifier_events(const char *text, uint64_t *from);
 
 /* The only version that is meant; -1: any. */
 int64_t modifier_version(const struct modifier *modifier);

@@ -38,16 +38,14 @@ who_of(const struct call *call, struct who *who)
 		who->groups[who->ngroups++] = htole32(groups[i]);
 }
 
-void
-multi_send(struct call *call, const struct who *who, const struct steps *steps, call_done done)
+struct wire_msg
+multi_msg(const struct call *call, const struct who *who, const struct steps *steps)
 {
-	struct wire_msg msg = { .type = WIRE_T_MULTI,
+	return (struct wire_msg){ .type = WIRE_T_MULTI,
 		.multi = { .flags = WIRE_ECHO,
 		    .root = call->fsd->root.id,
 		    .uid = who->uid,
 		    .gid = who->gid,
 		    .groups = { (const uint8_t *)who->groups, who->ngroups * 4 },
 		    .steps = steps_packed(steps) } };
-
-	call_send(call, &msg, done);
 }

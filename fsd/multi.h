@@ -18,9 +18,9 @@ struct who {
 /* Those of the process that waits for the call; groups beyond WIRE_GROUPS_MAX are left out. */
 void who_of(const struct call *call, struct who *who);
 
-/* Sends them; `steps` and `who` have to live until the call returns. */
-void multi_send(
-    struct call *call, const struct who *who, const struct steps *steps, call_done done);
+/* The message that asks for them; it borrows both. */
+struct wire_msg multi_msg(
+    const struct call *call, const struct who *who, const struct steps *steps);
 
 /* A WRITE of call->size bytes to the handle. */
 void zabtxn_write(struct call *call, struct handle *handle, const char *data);
@@ -28,13 +28,18 @@ void zabtxn_write(struct call *call, struct handle *handle, const char *data);
 struct stream;
 /* The handle: whose counts it keeps, borrowed until stream_close. */
 struct stream *stream_new(struct fsd *fsd, struct handle *handle);
-/* That of a process before us: what it had taken and not done is an error; */
+/* What nobody has read yet, and the beginning of a line, for the process after us: it leaves. */
+void stream_leave(struct stream *stream);
+/* That of a process before us. */
 void stream_restore(struct fsd *fsd, struct handle *handle);
 /*
- * the results that nobody has read are lost: how many is to be read. Those of a WRITE that comes
- * again are not: its lines are done anew, and what was read of them is not told twice.
+ * Where it did not leave but died, the results that nobody has read are lost: how many is to be
+ * read. Not those of a WRITE that comes again, whose lines are done anew, but for what was read of
+ * them; nor those of the lines that are queued, `queued` in all, of which `to_go_on` go on.
  */
-void stream_lost(struct stream *stream, bool again);
+void stream_lost(struct stream *stream, bool again, uint32_t queued, uint32_t to_go_on);
+/* Each of them: the call is the stream's from now on, or, if the file is closed, nobody's. */
+void stream_go_on(struct call *call, struct wire_msg *msg);
 /* The file is closed: what is under way goes on. */
 void stream_close(struct stream *stream);
 void stream_write(struct call *call, struct stream *stream, const char *data);

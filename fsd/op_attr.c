@@ -13,11 +13,14 @@
 #include <sys/statvfs.h>
 
 #define STATFS_BLOCK 4096
+#define ECHO_PASS 0.01 /* seconds: the kernel asks once for the echo's call, not twice */
 
 static double
 timeout_of(const struct call *call, const struct wire_stat *stat)
 {
-	if (ino_kind(call->ino) != INO_ZNODE || reply_attr_timeout(call->fsd, stat) == 0)
+	/* While nobody can be asked nobody tells of changes. */
+	if (call->root || ino_kind(call->ino) != INO_ZNODE ||
+	    reply_attr_timeout(call->fsd, stat) == 0)
 		return 0;
 	return reply_forever(call->fsd);
 }
@@ -141,7 +144,7 @@ root_hasty(struct call *call)
 
 /*
  * For the echo, which only wants to get past: it must not wait for a replica that may never come.
- * The kernel doesn't keep it, so everybody else asks again.
+ * The kernel keeps it no longer than that takes, and not at all what isn't exact.
  */
 static bool
 getattr_at_once(fuse_req_t req, uint64_t ino)
@@ -149,19 +152,24 @@ getattr_at_once(fuse_req_t req, uint64_t ino)
 	struct fsd *fsd = call_fsd(req);
 	struct wire_stat stat = fsd->root;
 	struct stat attr;
+	bool exact;
 
-	if (zab_alone(ino) ||
-	    (ino_node(ino) != fsd->root.id && !inode_last(fsd, ino_node(ino), &stat)))
+	if (zab_alone(ino))
+		return false;
+	exact = ino_kind(ino) == INO_ZNODE && inode_exact(fsd, ino, &stat);
+	if (!exact && ino_node(ino) != fsd->root.id && !inode_last(fsd, ino_node(ino), &stat))
 		return false;
 	zab_attr(ino, &stat, &attr);
-	fuse_reply_attr(req, &attr, 0);
+	fuse_reply_attr(req, &attr, exact ? ECHO_PASS : 0);
 	return true;
 }
 
 void
 op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	static const struct wire_reply fine = { .code = ERR_OK };
 	struct fsd *fsd = call_fsd(req);
+	struct wire_stat stat;
 	struct call *call;
 
 	(void)fi;
@@ -176,6 +184,10 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (call == NULL)
 		return;
 	call->ino = ino;
+	if (ino_kind(ino) == INO_ZNODE && inode_exact(fsd, ino, &stat)) {
+		got(call, &fine, &stat);
+		return;
+	}
 	call->root = ino == fsd->root.id;
 	if (ino_kind(ino) == INO_ZNODE || ino_kind(ino) == INO_ALIAS)
 		call_getattr(call, ino_node(ino), got);
@@ -241,6 +253,17 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	call_free(call);
 }
 
+/* Through a descriptor that has a lock, or holds a node: not once that is over (op_write.c). */
+static void
+send_set(struct call *call, struct wire_msg *msg)
+{
+	const struct handle *handle = call->fh == 0 ? NULL : handle_find(call->fsd, call->fh);
+
+	call_send(call, msg, set);
+	if (handle != NULL && handle_is_bound(handle))
+		link_bind(call->request);
+}
+
 /* ftruncate of a file whose O_TRUNC is still due: both at once, or neither. */
 static void
 set_size_anew(struct call *call, struct handle *handle, uint64_t size)
@@ -265,7 +288,7 @@ set_size_anew(struct call *call, struct handle *handle, uint64_t size)
 	}
 	handle->wrote = true;
 	msg.write.data = (struct blob){ zeros, (uint32_t)size };
-	call_send(call, &msg, set);
+	send_set(call, &msg);
 	free(zeros);
 }
 
@@ -294,7 +317,7 @@ send_setattr(struct call *call)
 		    .size = call->attr.size,
 		    .version = expected(call) } };
 
-	call_send(call, &msg, set);
+	send_set(call, &msg);
 }
 
 /* Through a modifier only what it would have created can be changed. */

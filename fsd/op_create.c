@@ -90,6 +90,15 @@ unseen(struct call *call)
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, call->target.dir));
 }
 
+/* The kernel knows the new node by its name. */
+static void
+named(struct call *call, const struct wire_stat *stat)
+{
+	inode_name_set(call->fsd, call->parent, call->name, stat->id);
+	if (call->fsd->echo != NULL)
+		echo_made(call->fsd->echo, call->parent, call->name, stat);
+}
+
 static void
 made(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -101,10 +110,11 @@ made(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 		call_free(call);
 		return;
 	}
+	inode_outdate(call->fsd, call->parent);
 	if (ino_kind(call->parent) == INO_ZNODE) {
 		taken = reply_entry(call, stat);
 		if (taken)
-			inode_name_set(call->fsd, call->parent, call->name, stat->id);
+			named(call, stat);
 	} else {
 		reply_stat(stat, &attr);
 		taken = reply_entry_zab(call, number(call, stat->id), &attr, 0);
@@ -281,9 +291,10 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		answer_name(call, handle, reply->data);
 	/* Before the kernel can ask. */
 	grace_created(call->fsd, call->tid, handle->ino);
+	inode_outdate(call->fsd, call->parent);
 	if (reply_create(call, stat, number(call, stat->id), handle)) {
 		if (ino_kind(call->parent) == INO_ZNODE)
-			inode_name_set(call->fsd, call->parent, call->name, stat->id);
+			named(call, stat);
 	} else {
 		handle_free(call->fsd, handle);
 		unseen(call);

@@ -148,6 +148,7 @@ name_set(struct fsd *fsd, uint64_t dir, const struct wire_entry *entry)
 	memcpy(name, entry->name.data, entry->name.len);
 	name[entry->name.len] = '\0';
 	inode_name_set(fsd, dir, name, entry->id);
+	inode_place_set(fsd, dir, name, entry->id);
 }
 
 /* Fills the page and counts the references that it gives. False: an entry that makes no sense. */
@@ -167,7 +168,7 @@ fill(struct call *call, struct page *page, struct blob data, size_t *references)
 		if (!call->plus)
 			continue;
 		inode_ref(call->fsd, entry.id);
-		inode_seen(call->fsd, &stat);
+		inode_seen(call->fsd, &stat, 0);
 		name_set(call->fsd, call->ino, &entry);
 		(*references)++;
 	}

@@ -179,9 +179,8 @@ may_have(const struct handle *handle)
 	return handle->claim != 0 || handle->adopted;
 }
 
-/* It ended with the session that it was of. */
-static bool
-is_lost(const struct fsd *fsd, const struct handle *handle)
+bool
+lock_is_lost(const struct fsd *fsd, const struct handle *handle)
 {
 	return handle->locked && handle->lock_session != link_session(fsd->link);
 }
@@ -192,7 +191,8 @@ at_once(fuse_req_t req, struct handle *handle, int op)
 {
 	struct fsd *fsd = call_fsd(req);
 	/* (a LOCK_UN that a process before us was about to carry out comes again) */
-	bool lost = is_lost(fsd, handle), had = may_have(handle) || kernel_is_resent(fsd->kernel);
+	bool lost = lock_is_lost(fsd, handle),
+	     had = may_have(handle) || kernel_is_resent(fsd->kernel);
 
 	if ((op & LOCK_UN) == 0) {
 		if (!handle_expired(fsd, handle))
@@ -245,7 +245,7 @@ lock_is_due(const struct fsd *fsd, const struct handle *handle, const struct fus
 {
 	if (handle == NULL || handle->adopted)
 		return fi->flock_release;
-	return handle->claim != 0 && !is_lost(fsd, handle);
+	return handle->claim != 0 && !lock_is_lost(fsd, handle);
 }
 
 static void

@@ -40,8 +40,7 @@ not_opened(struct call *call, struct handle *handle, int errnum)
 static void
 open_with(struct call *call, struct handle *handle, struct value *value)
 {
-	handle_pin(call->fsd, handle, value);
-	handle->fresh = true;
+	handle_pin_unread(call->fsd, handle, value);
 	if (!reply_open(call, handle))
 		handle_free(call->fsd, handle);
 	call_free(call);
@@ -135,8 +134,7 @@ opened(struct call *call, const struct wire_reply *reply, const struct wire_stat
 			return;
 		}
 		inode_value_keep(call->fsd, id, value);
-		handle_pin(call->fsd, handle, value);
-		handle->fresh = true;
+		handle_pin_unread(call->fsd, handle, value);
 	}
 	if (!reply_open(call, handle))
 		handle_free(call->fsd, handle);
@@ -160,8 +158,7 @@ open_at_once(fuse_req_t req, struct handle *handle)
 		value = inode_value(fsd, id);
 		if (value == NULL)
 			return false;
-		handle_pin(fsd, handle, value_ref(value));
-		handle->fresh = true;
+		handle_pin_unread(fsd, handle, value_ref(value));
 	} else {
 		inode_last(fsd, id, &handle->stat);
 	}

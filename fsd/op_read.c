@@ -45,9 +45,13 @@ goes_on_unseen(const struct handle *handle, const struct value *later)
 static void
 adopt(struct fsd *fsd, struct handle *handle, struct value *value, int64_t offset)
 {
-	if (offset == 0 ||
-	    (handle->value == NULL ? goes_on_unseen(handle, value) : goes_on(handle->value, value)))
-		handle_pin(fsd, handle, value_ref(value));
+	uint32_t upto = offset == 0 ? 0 : handle->read_upto;
+
+	if (offset != 0 && !(handle->value == NULL ? goes_on_unseen(handle, value)
+						   : goes_on(handle->value, value)))
+		return;
+	handle_pin(fsd, handle, value_ref(value));
+	handle->read_upto = upto;
 }
 
 /* Of a snapshot that went with a process before us all was read. */
@@ -57,7 +61,8 @@ reply_snapshot(struct call *call, struct handle *handle)
 	if (handle->value == NULL) {
 		reply_text(call, "", 0);
 	} else {
-		handle_was_read(call->fsd, handle, (uint64_t)call->offset + call->size);
+		handle_was_read(
+		    call->fsd, handle, (uint64_t)call->offset, (uint64_t)call->offset + call->size);
 		reply_value(call, handle->value, call->offset, call->size);
 	}
 	call_free(call);
@@ -116,8 +121,6 @@ from_snapshot(struct fsd *fsd, struct handle *handle, int64_t offset)
 	bool fresh = handle->fresh, told = inode_known(fsd, ino_make(INO_ZNODE, id));
 
 	handle->fresh = false;
-	if (handle->value == NULL)
-		handle_restore(fsd, handle);
 	if (handle->value != NULL && offset > 0 && (uint64_t)offset < handle->value->len)
 		return true;
 	if (cached != NULL) {
@@ -176,6 +179,8 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_f
 	call->fh = handle->fh;
 	call->size = size;
 	call->offset = offset;
+	if (handle->value == NULL)
+		handle_restore(fsd, handle);
 	if (handle->answer != NULL) {
 		read_answer(call, handle);
 	} else if (handle->stream != NULL) {

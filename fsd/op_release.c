@@ -33,17 +33,21 @@ release_lock(struct call *call)
 		release_done(call);
 }
 
-/*
- * The O_TRUNC that no write has carried out. The process is not told: it doesn't wait for
- * RELEASE.
- */
+/* The process is not told: it doesn't wait for RELEASE. */
+static void
+not_truncated(uint64_t id, int code)
+{
+	log_warn("a file was not truncated at its close id=%llu reason=\"%s\"",
+	    (unsigned long long)id, err_text(code));
+}
+
+/* The O_TRUNC that no write has carried out. */
 static void
 truncated(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
 	(void)stat;
 	if (reply->code != ERR_OK && reply->code != ERR_NONODE)
-		log_warn("a file was not truncated at its close id=%llu reason=\"%s\"",
-		    (unsigned long long)ino_node(call->ino), err_text(reply->code));
+		not_truncated(ino_node(call->ino), reply->code);
 	inode_value_drop(call->fsd, ino_node(call->ino));
 	inode_invalidate(call->fsd, call->ino);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, ino_node(call->ino)));
@@ -94,6 +98,20 @@ send_release(struct call *call, const struct handle *handle)
 	else
 		call_send(call, &truncate, truncated);
 	link_barrier(call->fsd->link, call->request, handle->stat.parent);
+	if (!handle->held && handle->locked)
+		link_bind(call->request);
+}
+
+/* Another may have the lock by now, and have written what would be lost. */
+static bool
+truncates(const struct fsd *fsd, const struct handle *handle)
+{
+	if (handle == NULL || !handle->trunc || handle->wrote)
+		return false;
+	if (!lock_is_lost(fsd, handle))
+		return true;
+	not_truncated(ino_node(handle->ino), ERR_EXPIRED);
+	return false;
 }
 
 /* Nobody waits for the answer; what is to be done is sent before the same process's next request. */
@@ -103,7 +121,7 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct fsd *fsd = call_fsd(req);
 	const struct handle *handle = handle_find(fsd, fi->fh);
 	bool unknown = handle == NULL || handle->adopted, held = handle != NULL && handle->held,
-	     due = handle != NULL && handle->trunc && !handle->wrote;
+	     due = !held && truncates(fsd, handle);
 	struct call *call = call_new(fsd, req);
 
 	if (call == NULL)

@@ -16,13 +16,18 @@
 
 /*
  * The kernel removes or moves the node by itself; what the echo still has to tell of it is
- * void.
+ * void. name: where it is now, NULL: nowhere.
  */
 static void
-own(struct fsd *fsd, uint64_t id)
+own(struct fsd *fsd, uint64_t id, uint64_t parent, const char *name)
 {
-	if (id != 0 && fsd->echo != NULL)
-		echo_own(fsd->echo, id);
+	struct wire_stat stat;
+
+	if (id == 0 || fsd->echo == NULL)
+		return;
+	echo_own(fsd->echo, id, parent, name);
+	if (name != NULL && inode_last(fsd, id, &stat))
+		echo_made(fsd->echo, parent, name, &stat);
 }
 
 /*
@@ -85,7 +90,8 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (id == 0)
 		told_gone(call->fsd, call->parent, call->name);
 	if (call->req != NULL)
-		own(call->fsd, id);
+		own(call->fsd, id, 0, NULL);
+	inode_outdate(call->fsd, call->parent);
 	if (!reply_err(call, 0))
 		unseen(call, call->target.dir, call->name, id);
 	call_free(call);
@@ -243,9 +249,13 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (target != 0 && exchange)
 		inode_name_set(fsd, call->parent, call->name, target);
 	if (call->req != NULL && !told_back(call)) {
-		own(fsd, moved);
-		own(fsd, target);
+		own(fsd, moved, call->newparent, call->newname);
+		own(fsd, target, call->parent, exchange ? call->name : NULL);
 	}
+	inode_outdate(fsd, call->parent);
+	inode_outdate(fsd, call->newparent);
+	inode_outdate(fsd, moved);
+	inode_outdate(fsd, target);
 	/* The kernel has moved another node than was moved: it must ask for both names. */
 	if (!reply_err(call, 0) || other) {
 		unseen(call, call->parent, call->name, moved);

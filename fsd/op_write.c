@@ -7,6 +7,7 @@
 #include "fsd/inode.h"
 #include "fsd/multi.h"
 #include "fsd/qualified.h"
+#include "fsd/queued.h"
 #include "fsd/reply.h"
 #include "fsd/zab.h"
 #include "replica/lib/check.h"
@@ -76,7 +77,8 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 		.write = { .flags = zab_flags(call->ino),
 		    .id = ino_node(call->ino),
 		    .version = handle->expect } };
-	bool append = (call->flags & O_APPEND) != 0;
+	/* Who writes because he has a lock does not write when he has it no more. */
+	bool append = (call->flags & O_APPEND) != 0, bound = handle_is_bound(handle);
 	uint8_t *whole = NULL;
 
 	msg.write.data = (struct blob){ (const uint8_t *)data, (uint32_t)call->size };
@@ -94,9 +96,11 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 		msg.write.how = WIRE_AT;
 		msg.write.offset = (uint64_t)call->offset;
 	}
-	call_send(call, &msg, done);
-	/* Who writes because he has a lock does not write when he has it no more. */
-	if (handle->held || handle->locked)
+	if (handle->async != NULL)
+		queued_send(call, &msg, (uint32_t)call->size, bound, done);
+	else
+		call_send(call, &msg, done);
+	if (bound)
 		link_bind(call->request);
 	free(whole);
 }
@@ -105,17 +109,32 @@ send_write(struct call *call, const struct handle *handle, const char *data, cal
 static void
 written_async(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
-	struct handle *handle = handle_find(call->fsd, call->fh);
 	uint64_t id = ino_node(call->ino);
+	/* A process before us had the answer, and has kept what went wrong. */
+	int code = call_is_lost(call, reply) ? ERR_OK : reply->code;
 
 	(void)stat;
 	inode_value_drop(call->fsd, id);
 	inode_invalidate(call->fsd, ino_make(INO_ZNODE, id));
-	flow_end(call->flow, call->size, err_errno(reply->code));
-	if (handle != NULL)
-		handle->flow.under_way = call->flow->outstanding;
+	flow_end(call->flow, call->size, err_errno(code));
+	queued_done(call->fsd, call->queued);
+	flow_wake(call->flow);
 	flow_maybe_free(call->flow, id);
 	call_free(call);
+}
+
+void
+write_go_on(struct call *call, struct wire_msg *msg, uint32_t weight)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	bool open = handle != NULL && handle->async != NULL;
+
+	call->size = weight;
+	call->flow = open ? handle->async : flow_new(NULL);
+	flow_begin(call->flow, weight);
+	if (!open)
+		flow_close(call->flow, ino_node(call->ino));
+	call_send(call, msg, written_async);
 }
 
 static void
@@ -143,9 +162,9 @@ write_async(struct call *call, struct handle *handle, const char *data)
 	message->flags = call->flags;
 	message->size = call->size;
 	message->offset = call->offset;
-	flow_begin(handle->async, call->size);
-	handle->flow.under_way = handle->async->outstanding;
+	/* Counted only when it is kept: if this process ends in between it comes again. */
 	send_write(message, handle, data, written_async);
+	flow_begin(handle->async, call->size);
 	handle->trunc = false;
 	handle_pin(call->fsd, handle, NULL);
 	flow_wait(handle->async, call, FLOW_ROOM, queued);
@@ -221,13 +240,6 @@ synced(struct call *call, const struct wire_reply *reply, const struct wire_stat
 	call_free(call);
 }
 
-static void
-all_done(struct call *call)
-{
-	reply_err(call, flow_error(call->flow));
-	call_free(call);
-}
-
 /* Until nothing that was written through it is under way. */
 static void
 wait_all(struct call *call, const struct handle *handle)
@@ -236,8 +248,7 @@ wait_all(struct call *call, const struct handle *handle)
 		stream_sync(call, handle->stream);
 		return;
 	}
-	call->flow = handle->async;
-	flow_wait(handle->async, call, FLOW_ALL, all_done);
+	flow_wait(handle->async, call, FLOW_ALL, flow_tell);
 }
 
 /* What was told of it, and what not, went with a process before us. */

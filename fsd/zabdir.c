@@ -148,6 +148,22 @@ alone_attr(const struct fsd *fsd, uint64_t ino, struct stat *attr)
 		attr->st_size = (off_t)zab_session_text(fsd, text, sizeof text);
 }
 
+/*
+ * `.zab`, and a directory in it, is a place to pass through, and shows who may. The kernel asks
+ * after each file that is made there: what it may cache may be answered from here.
+ */
+static void
+ask_dir(struct call *call, uint64_t dir, call_done done)
+{
+	static const struct wire_reply fine = { .code = ERR_OK };
+	struct wire_stat stat;
+
+	if (is_dir(ino_kind(call->ino)) && inode_access(call->fsd, dir, &stat))
+		done(call, &fine, &stat);
+	else
+		call_getattr(call, dir, done);
+}
+
 static void
 found(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
 {
@@ -215,10 +231,13 @@ lookup_name(struct call *call, uint64_t parent, const char *name)
 static int
 qualify(const char *name, enum ino_kind *kind, struct modifier *modifier)
 {
+	int errnum;
+
 	*modifier = (struct modifier){ 0 };
 	*kind = INO_EVENTS;
-	if (modifier_events(name, &modifier->from))
-		return 0;
+	errnum = modifier_events(name, &modifier->from);
+	if (errnum != ENOENT)
+		return errnum;
 	*kind = INO_MODIFIER;
 	return modifier_parse(name, modifier);
 }
@@ -247,7 +266,7 @@ lookup_qualified(struct call *call, uint64_t parent, const char *name)
 
 	if (errnum == 0) {
 		call->ino = ino_make(kind, 0);
-		call_getattr(call, ino_node(parent), qualified_found);
+		ask_dir(call, ino_node(parent), qualified_found);
 		return;
 	}
 	reply_err(call, errnum);
@@ -272,7 +291,7 @@ lookup_entry(struct call *call, uint64_t parent, const char *name)
 	}
 	call->ino = ino_make(all[i].kind, ino_node(parent));
 	if (!zab_alone(call->ino)) {
-		call_getattr(call, ino_node(parent), found);
+		ask_dir(call, ino_node(parent), found);
 		return;
 	}
 	/* The kernel writes to one node at a time: each gets a number of its own. */
@@ -293,7 +312,7 @@ zab_lookup(struct call *call, uint64_t parent, const char *name)
 	case INO_ZNODE:
 		call->ino = ino_make(INO_ZAB, dir);
 		call->root = dir == call->fsd->root.id;
-		call_getattr(call, dir, found);
+		ask_dir(call, dir, found);
 		break;
 	case INO_ZAB:
 	case INO_CLUSTER:
@@ -339,7 +358,7 @@ zab_getattr(struct call *call, uint64_t ino)
 	call->root = ino == ino_make(INO_ZAB, call->fsd->root.id);
 	if (!zab_alone(ino)) {
 		if (qualified_dir(call->fsd, ino, &dir)) {
-			call_getattr(call, dir.id, got_attr);
+			ask_dir(call, dir.id, got_attr);
 			return;
 		}
 		reply_vanished(call);

@@ -1,13 +1,12 @@
 /*
- * `.zab/stream`: each line that is written is a transaction, sent at once; the
- * write returns while they are under way. Results are lines, in the same order,
+ * `.zab/stream`: each line that is written is a transaction, sent when there is room; the
+ * write returns while the last of them are under way. Results are lines, in the same order,
  * kept until they are read: up to RESULTS_MAX bytes, then a line says how many
- * were lost.
+ * were lost. See multi.h; what the next process goes on with is zabstream_kept.c's.
  */
-#include "fsd/flow.h"
+#include "fsd/zabstream_internal.h"
+
 #include "fsd/kernel.h"
-#include "fsd/lines.h"
-#include "fsd/multi.h"
 #include "fsd/reply.h"
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
@@ -22,6 +21,8 @@
 #include <string.h>
 
 #define RESULTS_MAX (16u << 20)
+/* Of a WRITE, those that are not blank, and the first. The other half of its ids is stray.c's. */
+#define LINES_MAX (KERNEL_RIDS / 2)
 
 /* A line that was written; gone when its result is among the others. */
 struct line {
@@ -29,25 +30,11 @@ struct line {
 	struct stream *stream;
 	struct steps steps;
 	bool done;
-	bool was_read; /* the result, from a process before us */
-	int errnum;    /* it is done, and failed */
+	bool was_read;	 /* the result, from a process before us */
+	bool lost;	 /* likewise had, and not read */
+	int errnum;	 /* it is done, and failed */
+	uint32_t queued; /* for the process after us: its place */
 	msgpack_sbuffer result;
-};
-
-struct stream {
-	struct fsd *fsd;
-	struct flow flow;
-	bool keeps, closed;
-	struct handle *handle;	       /* while it is open; borrowed */
-	struct handle_flow *kept, own; /* its counts, likewise */
-	bool broken;		       /* the beginning of the next line is lost */
-	TAILQ_HEAD(, line) written;
-	char *partial; /* the beginning of a line */
-	size_t partial_len;
-	struct lines results;
-	uint64_t lost;
-	/* Of the WRITE that comes again: lines whose results were read, and the others. */
-	uint32_t were_read, anew;
 };
 
 struct stream *
@@ -59,8 +46,7 @@ stream_new(struct fsd *fsd, struct handle *handle)
 	stream->fsd = fsd;
 	stream->keeps = (handle->flags & O_ACCMODE) != O_WRONLY;
 	stream->handle = handle;
-	stream->kept = &handle->flow;
-	flow_init(&stream->flow);
+	flow_init(&stream->flow, &handle->flow);
 	TAILQ_INIT(&stream->written);
 	lines_init(&stream->results);
 	return stream;
@@ -90,164 +76,26 @@ stream_close(struct stream *stream)
 {
 	stream->closed = true;
 	stream->handle = NULL;
-	stream->own = *stream->kept;
-	stream->kept = &stream->own;
+	flow_part(&stream->flow);
 	maybe_free(stream);
 }
 
-static void
-say_lost(struct stream *stream, uint64_t count)
+void
+stream_say_lost(struct stream *stream, uint64_t count)
 {
 	text_format(&stream->results.text, "lost %llu\n", (unsigned long long)count);
 }
 
 void
-stream_restore(struct fsd *fsd, struct handle *handle)
-{
-	struct stream *stream = stream_new(fsd, handle);
-
-	handle->stream = stream;
-	if (handle->flow.under_way != 0)
-		stream->flow.error = ETIMEDOUT;
-	handle->flow.under_way = 0;
-}
-
-void
-stream_lost(struct stream *stream, bool again)
-{
-	const struct handle_flow *kept = stream->kept;
-
-	if (again) {
-		stream->anew = kept->wrote < kept->unread ? kept->wrote : kept->unread;
-		stream->were_read = kept->wrote - stream->anew;
-	}
-	stream->broken = again ? kept->began : kept->partial;
-	if (stream->keeps && kept->unread != stream->anew)
-		say_lost(stream, kept->unread - stream->anew);
-}
-
-/* Where the next result stands, or, for who has read all others, at once. */
-static void
-say_dropped(struct stream *stream)
+stream_say_dropped(struct stream *stream)
 {
 	if (stream->lost != 0)
-		say_lost(stream, stream->lost);
+		stream_say_lost(stream, stream->lost);
 	stream->lost = 0;
 }
 
-static void
-keep_result(struct stream *stream, const struct line *line)
-{
-	if (!stream->keeps || stream->closed || line->was_read)
-		return;
-	if (lines_unread(&stream->results) + line->result.size > RESULTS_MAX) {
-		stream->lost++;
-		return;
-	}
-	say_dropped(stream);
-	text_put(&stream->results.text, line->result.data, line->result.size);
-}
-
-/* Results come in the order of the lines; until then each is one that is under way. */
-static void
-gather(struct stream *stream)
-{
-	struct line *line;
-	size_t size;
-	int errnum;
-
-	while ((line = TAILQ_FIRST(&stream->written)) != NULL && line->done) {
-		TAILQ_REMOVE(&stream->written, line, next);
-		keep_result(stream, line);
-		size = steps_packed(&line->steps).len;
-		errnum = line->errnum;
-		line_free(line);
-		lines_wake(&stream->results);
-		flow_end(&stream->flow, size, errnum);
-	}
-	stream->kept->under_way = stream->flow.outstanding;
-}
-
-static void
-answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
-{
-	static const struct wire_reply lost = { .code = ERR_UNKNOWN };
-	struct line *line = call->arg;
-	struct stream *stream = line->stream;
-
-	(void)stat;
-	if (call_is_lost(call, reply))
-		reply = &lost;
-	steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
-	line->done = true;
-	line->errnum = err_errno(reply->code);
-	call_free(call);
-	gather(stream);
-	maybe_free(stream);
-}
-
-/* A WRITE may have 500,000 of them, which wait: not in the 8 KiB that the text is made in. */
-static void
-wrong(struct line *line, int errnum, const char *why)
-{
-	msgpack_sbuffer text;
-
-	msgpack_sbuffer_init(&text);
-	steps_error(errnum, why, &text);
-	CHECK(msgpack_sbuffer_write(&line->result, text.data, text.size) == 0);
-	msgpack_sbuffer_destroy(&text);
-	line->done = true;
-	line->errnum = errnum;
-	gather(line->stream);
-}
-
-/* The nth line of a WRITE, sent under an id of its own. */
-static void
-take_line(struct stream *stream, const struct who *who, const struct call *of, uint64_t nth,
-    const char *text, size_t len)
-{
-	struct line *line = calloc(1, sizeof *line);
-	char why[STEPS_WHY_MAX];
-	struct call *call;
-	int errnum;
-
-	CHECK(line != NULL);
-	line->stream = stream;
-	steps_init(&line->steps, who->umask);
-	msgpack_sbuffer_init(&line->result);
-	errnum = steps_line(&line->steps, text, len, why);
-	if (stream->broken) {
-		errnum = ETIMEDOUT;
-		snprintf(why, sizeof why, "the beginning of the line is lost");
-	}
-	stream->broken = false;
-	if (errnum == 0 && line->steps.count == 0) {
-		line_free(line);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&stream->written, line, next);
-	line->was_read = stream->were_read != 0;
-	if (line->was_read)
-		stream->were_read--;
-	else
-		stream->kept->unread++;
-	stream->kept->wrote++;
-	flow_begin(&stream->flow, steps_packed(&line->steps).len);
-	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
-	if (call == NULL) {
-		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
-		return;
-	}
-	call->rid = of->rid + nth;
-	call->resent = of->resent;
-	call->arg = line;
-	stream->kept->under_way = stream->flow.outstanding;
-	multi_send(call, who, &line->steps, answered);
-}
-
-/* What is left of a WRITE belongs to the next one. False: a line that never ends. */
-static bool
-keep_partial(struct stream *stream, const char *text, size_t len)
+bool
+stream_keep_partial(struct stream *stream, const char *text, size_t len)
 {
 	char *more;
 
@@ -263,11 +111,181 @@ keep_partial(struct stream *stream, const char *text, size_t len)
 	return true;
 }
 
+static void
+keep_result(struct stream *stream, const struct line *line)
+{
+	if (!stream->keeps || stream->closed || line->was_read)
+		return;
+	if (line->lost || lines_unread(&stream->results) + line->result.size > RESULTS_MAX) {
+		stream->lost++;
+		return;
+	}
+	stream_say_dropped(stream);
+	text_put(&stream->results.text, line->result.data, line->result.size);
+}
+
+/* Results come in the order of the lines; until then each is one that is under way. */
+static void
+gather(struct stream *stream)
+{
+	struct line *line;
+	uint32_t queued;
+	size_t size;
+	int errnum;
+
+	while ((line = TAILQ_FIRST(&stream->written)) != NULL && line->done) {
+		TAILQ_REMOVE(&stream->written, line, next);
+		keep_result(stream, line);
+		size = steps_packed(&line->steps).len;
+		errnum = line->errnum;
+		queued = line->queued;
+		line_free(line);
+		flow_end(&stream->flow, size, errnum);
+		queued_done(stream->fsd, queued);
+		lines_wake(&stream->results);
+		flow_wake(&stream->flow);
+	}
+}
+
+static void
+answered(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	struct line *line = call->arg;
+	struct stream *stream = line->stream;
+
+	(void)stat;
+	line->done = true;
+	/* A process before us had its result, and has kept what went wrong. */
+	line->lost = call_is_lost(call, reply);
+	if (!line->lost)
+		line->errnum = err_errno(reply->code);
+	if (!line->lost && stream->keeps && !stream->closed)
+		steps_results(steps_packed(&line->steps), reply, " ; ", &line->result);
+	call_free(call);
+	gather(stream);
+	maybe_free(stream);
+}
+
+/* An interrupted WRITE may leave 500,000 of them: not in the 8 KiB that the text is made in. */
+static void
+wrong(struct line *line, int errnum, const char *why)
+{
+	msgpack_sbuffer text;
+
+	msgpack_sbuffer_init(&text);
+	steps_error(errnum, why, &text);
+	CHECK(msgpack_sbuffer_write(&line->result, text.data, text.size) == 0);
+	msgpack_sbuffer_destroy(&text);
+	line->done = true;
+	line->errnum = errnum;
+	gather(line->stream);
+}
+
+static struct line *
+line_new(struct stream *stream)
+{
+	struct line *line = calloc(1, sizeof *line);
+
+	CHECK(line != NULL);
+	line->stream = stream;
+	line->queued = QUEUED_NOT;
+	steps_init(&line->steps, stream->who.umask);
+	msgpack_sbuffer_init(&line->result);
+	return line;
+}
+
+static void
+send_line(struct stream *stream, struct line *line, struct call *call)
+{
+	struct wire_msg msg = multi_msg(call, &stream->who, &line->steps);
+
+	call->arg = line;
+	call->fh = stream->handle->fh;
+	queued_send(call, &msg, 0, false, answered);
+	line->queued = call->queued;
+}
+
+/* A line of a WRITE, sent under an id of its own. */
+static void
+take_line(struct stream *stream, const struct call *of, const char *text, size_t len)
+{
+	struct line *line = line_new(stream);
+	uint64_t nth = stream->nth;
+	char why[STEPS_WHY_MAX];
+	struct call *call;
+	int errnum;
+	bool blank;
+
+	errnum = steps_line(&line->steps, text, len, why);
+	if (stream->broken) {
+		errnum = ETIMEDOUT;
+		snprintf(why, sizeof why, "the beginning of the line is lost");
+	}
+	stream->broken = false;
+	blank = errnum == 0 && line->steps.count == 0;
+	/* Whether the first one is blank is not known any more where its beginning is lost. */
+	if (!blank || nth == 0)
+		stream->nth++;
+	if (blank) {
+		line_free(line);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&stream->written, line, next);
+	line->was_read = stream->were_read != 0;
+	if (line->was_read)
+		stream->were_read--;
+	else
+		stream->flow.kept->unread++;
+	stream->flow.kept->wrote++;
+	call = errnum != 0 ? NULL : call_new(stream->fsd, NULL);
+	if (call == NULL) {
+		flow_begin(&stream->flow, steps_packed(&line->steps).len);
+		wrong(line, errnum != 0 ? errnum : ENOMEM, errnum != 0 ? why : "out of memory");
+		return;
+	}
+	CHECK(nth < LINES_MAX);
+	call->rid = of->rid + nth;
+	call->resent = of->resent;
+	send_line(stream, line, call);
+	/* Counted only when it is kept: if this process ends in between it comes again. */
+	flow_begin(&stream->flow, steps_packed(&line->steps).len);
+}
+
+/* The file is closed: nobody asks what becomes of it. */
+static void
+answered_nobody(struct call *call, const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	(void)reply;
+	(void)stat;
+	queued_done(call->fsd, call->queued);
+	call_free(call);
+}
+
+void
+stream_go_on(struct call *call, struct wire_msg *msg)
+{
+	struct handle *handle = handle_find(call->fsd, call->fh);
+	struct blob steps = msg->multi.steps;
+	struct line *line;
+
+	if (handle == NULL || handle->stream == NULL) {
+		call_send(call, msg, answered_nobody);
+		return;
+	}
+	line = line_new(handle->stream);
+	CHECK(msgpack_sbuffer_write(&line->steps.packed, (const char *)steps.data, steps.len) == 0);
+	line->queued = call->queued;
+	TAILQ_INSERT_TAIL(&handle->stream->written, line, next);
+	flow_begin(&handle->stream->flow, steps.len);
+	call->arg = line;
+	call_send(call, msg, answered);
+}
+
 /* What is known of the WRITE before goes first. */
 static void
 begin_write(struct stream *stream, uint64_t unique)
 {
-	struct handle_flow *kept = stream->kept;
+	struct handle_flow *kept = stream->flow.kept;
 
 	kept->write = 0;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -286,31 +304,71 @@ taken(struct call *call)
 	call_free(call);
 }
 
-void
-stream_write(struct call *call, struct stream *stream, const char *data)
+/* The next line, or what is left. False: one that never ends. */
+static bool
+take_next(struct stream *stream, const struct call *call)
 {
-	const char *at = data, *end = data + call->size, *newline;
-	uint64_t nth = 0;
-	struct who who;
-	bool fits;
+	const char *at = stream->text + stream->at,
+		   *newline = memchr(at, '\n', stream->len - stream->at);
+	size_t len = newline == NULL ? stream->len - stream->at : (size_t)(newline - at);
 
-	who_of(call, &who);
-	begin_write(stream, call->rid / KERNEL_RIDS);
-	while ((newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		if (!keep_partial(stream, at, (size_t)(newline - at)))
-			break;
-		take_line(stream, &who, call, nth++, stream->partial, stream->partial_len);
-		stream->partial_len = 0;
-		at = newline + 1;
+	if (!stream_keep_partial(stream, at, len))
+		return false;
+	stream->at += len;
+	if (newline == NULL)
+		return true;
+	stream->at++;
+	take_line(stream, call, stream->partial, stream->partial_len);
+	stream->partial_len = 0;
+	return true;
+}
+
+/*
+ * As many as may be under way; the others as those end, but for who is interrupted: he has written.
+ */
+static void
+take_lines(struct call *call)
+{
+	struct stream *stream = call->arg;
+	bool fits = true;
+
+	while (fits && stream->at < stream->len) {
+		if (!flow_has_room(&stream->flow) && !call->signalled) {
+			if (call->holds == 0)
+				call_hold_all(call, call->rid, call->rid + LINES_MAX - 1);
+			flow_wait(&stream->flow, call, FLOW_ROOM, take_lines);
+			return;
+		}
+		fits = take_next(stream, call);
 	}
-	fits = newline == NULL && keep_partial(stream, at, (size_t)(end - at));
-	stream->kept->partial = stream->partial_len != 0 || stream->broken;
+	call_unhold(call);
+	stream->flow.kept->partial = stream->partial_len != 0 || stream->broken;
+	free(stream->text);
+	stream->text = NULL;
 	if (!fits) {
 		reply_err(call, EFBIG);
 		call_free(call);
-		return;
+	} else if (call->signalled) {
+		taken(call);
+	} else {
+		flow_wait(&stream->flow, call, FLOW_ROOM, taken);
 	}
-	flow_wait(&stream->flow, call, FLOW_ROOM, taken);
+}
+
+void
+stream_write(struct call *call, struct stream *stream, const char *data)
+{
+	CHECK(stream->text == NULL);
+	stream->text = malloc(call->size);
+	CHECK(stream->text != NULL);
+	memcpy(stream->text, data, call->size);
+	stream->at = 0;
+	stream->len = call->size;
+	stream->nth = 0;
+	who_of(call, &stream->who);
+	begin_write(stream, call->rid / KERNEL_RIDS);
+	call->arg = stream;
+	take_lines(call);
 }
 
 /* Of how many lines this is the result. */
@@ -328,13 +386,13 @@ static void
 hand_out(struct call *call, struct stream *stream)
 {
 	const char *text = lines_next(&stream->results, call);
-	uint32_t unread = stream->kept->unread, read = text == NULL ? 0 : results_of(text);
+	uint32_t unread = stream->flow.kept->unread, read = text == NULL ? 0 : results_of(text);
 
 	if (read != 0)
 		handle_takes_line(stream->handle, call->rid, unread);
-	stream->kept->unread = unread - read;
+	stream->flow.kept->unread = unread - read;
 	if (!lines_read(&stream->results, call))
-		stream->kept->unread = unread;
+		stream->flow.kept->unread = unread;
 	call_free(call);
 }
 
@@ -348,7 +406,7 @@ void
 stream_read(struct call *call, struct stream *stream)
 {
 	if (lines_unread(&stream->results) == 0)
-		say_dropped(stream);
+		stream_say_dropped(stream);
 	if (lines_unread(&stream->results) == 0 && stream->flow.outstanding != 0) {
 		call->arg = stream;
 		flow_wait(&stream->flow, call, FLOW_NEXT, read_more);
@@ -357,31 +415,22 @@ stream_read(struct call *call, struct stream *stream)
 	hand_out(call, stream);
 }
 
-static void
-all_done(struct call *call)
-{
-	struct stream *stream = call->arg;
-
-	reply_err(call, flow_error(&stream->flow));
-	call_free(call);
-}
-
 void
 stream_sync(struct call *call, struct stream *stream)
 {
-	call->arg = stream;
-	flow_wait(&stream->flow, call, FLOW_ALL, all_done);
+	flow_wait(&stream->flow, call, FLOW_ALL, flow_tell);
 }
 
 static void
 all_done_whole(struct call *call)
 {
-	struct stream *stream = call->arg;
-	int errnum = flow_error(&stream->flow);
+	const struct stream *stream = call->arg;
 
-	if (errnum == 0 && stream->partial_len != 0)
-		errnum = EINVAL;
-	reply_err(call, errnum);
+	if (flow_error(&stream->flow) != 0 || stream->partial_len == 0) {
+		flow_tell(call);
+		return;
+	}
+	reply_err(call, EINVAL);
 	call_free(call);
 }
 

@@ -74,6 +74,7 @@ void
 zabtxn_write(struct call *call, struct handle *handle, const char *data)
 {
 	struct steps *steps = malloc(sizeof *steps);
+	struct wire_msg msg;
 	struct who who;
 
 	CHECK(steps != NULL);
@@ -85,5 +86,6 @@ zabtxn_write(struct call *call, struct handle *handle, const char *data)
 		return;
 	}
 	call->steps = steps;
-	multi_send(call, &who, steps, done);
+	msg = multi_msg(call, &who, steps);
+	call_send(call, &msg, done);
 }

@@ -146,7 +146,7 @@ data_of(struct fuzz_input *in, msgpack_sbuffer *packed)
 }
 
 static void
-change(struct fuzz_input *in, struct wire_change *change)
+change(struct fuzz_input *in, struct wire_change *change, msgpack_sbuffer *packed)
 {
 	*change = (struct wire_change){ .zxid = 0x100 + fuzz_byte(in),
 		.last = fuzz_below(in, 2),
@@ -159,6 +159,8 @@ change(struct fuzz_input *in, struct wire_change *change)
 		.parent2 = node(in),
 		.name2 = name(in),
 		.mode2 = mode(in) };
+	if (fuzz_below(in, 2) != 0)
+		change->pstat = stat_of(in, packed);
 }
 
 static void
@@ -209,7 +211,7 @@ say(struct fuzz_input *in, uint32_t spoil, uint8_t by)
 	if (msg.type == WIRE_T_REPLY) {
 		reply(in, &msg.reply, packed);
 	} else if (msg.type == WIRE_T_CHANGE) {
-		change(in, &msg.change);
+		change(in, &msg.change, &packed[0]);
 	} else if (msg.type == WIRE_T_WELCOME) {
 		welcome(in, &msg.welcome);
 	} else if (msg.type == WIRE_T_RESUMED) {

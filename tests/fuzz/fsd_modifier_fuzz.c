@@ -71,7 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[SAID_MAX], said[SAID_MAX];
 	struct modifier is, again;
 	uint64_t from;
-	int errnum;
+	int errnum, events;
 
 	if (size >= sizeof text)
 		size = sizeof text - 1;
@@ -80,7 +80,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	errnum = modifier_parse(text, &is);
 	/* Nothing is both. */
-	CHECK(!modifier_events(text, &from) || (errnum == ENOENT && (from != 0) == (size > 6)));
+	events = modifier_events(text, &from);
+	CHECK(events == ENOENT || errnum == ENOENT);
+	CHECK(events != 0 || (from != 0) == (strlen(text) > strlen("events")));
 	CHECK(errnum == 0 || errnum == ENOENT || errnum == EINVAL);
 	CHECK(strlen(text) <= MODIFIER_TEXT_MAX || errnum == ENOENT);
 	if (errnum != ENOENT)

@@ -66,10 +66,20 @@ echo_doubt(struct echo *echo)
 	h.echo_doubted++;
 }
 void
-echo_own(struct echo *echo, uint64_t ino)
+echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 {
 	(void)echo;
+	(void)dir;
+	(void)name;
 	h.echo_owned = ino;
+}
+void
+echo_made(struct echo *echo, uint64_t dir, const char *name, const struct wire_stat *stat)
+{
+	(void)echo;
+	(void)dir;
+	(void)name;
+	(void)stat;
 }
 void
 echo_op_lookup(struct echo *echo, fuse_req_t req, fuse_ino_t parent, const char *name)

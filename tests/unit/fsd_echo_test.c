@@ -144,7 +144,7 @@ test_run(void **state)
 	(void)state;
 	for (id = 10; id < 20; id++)
 		push(WIRE_ADD, id);
-	echo_own(echo, 12);
+	echo_own(echo, 12, 0, NULL);
 	assert_int_equal(echo_queued(echo), 10);
 	fd = open(door, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -192,7 +192,7 @@ test_own_moved(void **state)
 	push_move(WIRE_MOVE, 10, "b", 0, "c");
 	push(WIRE_VALUE, 10);
 	push_move(WIRE_MOVE, 11, "k", 10, "l");
-	echo_own(echo, 10);
+	echo_own(echo, 10, 0, NULL);
 	assert_false(nth(0)->cancelled || nth(1)->cancelled || nth(2)->cancelled);
 	assert_false(nth(0)->to_nowhere || nth(1)->to_nowhere);
 	assert_true(nth(0)->moved_on && nth(1)->moved_on && nth(2)->moved_on);
@@ -202,9 +202,12 @@ test_own_moved(void **state)
 	/* And on, after it was moved here once more. */
 	push_move(WIRE_MOVE, 10, "d", 0, "e");
 	push(WIRE_ATTR, 10);
-	echo_own(echo, 10);
+	echo_own(echo, 10, 9, "f");
 	assert_true(nth(5)->to_nowhere);
-	assert_true(nth(6)->cancelled);
+	/* News of it are told where it is now. */
+	assert_false(nth(6)->cancelled || nth(6)->moved_on);
+	assert_int_equal(nth(6)->parent, 9);
+	assert_string_equal(nth(6)->name, "f");
 	assert_false(nth(2)->cancelled);
 }
 
@@ -217,7 +220,7 @@ exchanged_and_moved_on(bool first)
 	const struct echo_job *one, *other;
 
 	push_move(WIRE_SWAP, a, "a", b, "b");
-	echo_own(echo, on);
+	echo_own(echo, on, 9, "e");
 	assert_int_equal(echo_queued(echo), before + 2);
 	one = nth(before);
 	other = nth(before + 1);
@@ -238,7 +241,7 @@ exchanged_and_moved_on(bool first)
 	assert_false(other->to_nowhere || other->moved_on);
 	/* Until both are told neither is. */
 	assert_true(echo_mark_before(&one->mark, &other->mark));
-	echo_own(echo, other->ino);
+	echo_own(echo, other->ino, 9, "o");
 	assert_true(other->to_nowhere);
 }
 

@@ -294,20 +294,26 @@ test_moved(void **state)
 static void
 test_names(void **state)
 {
-	static const char *const wrong[] = { "events,from=", "events,from=x", "events,from=0",
-		"events,from=-1", "events,from=18446744073709551616", "events,to=1", "events,",
-		"events,from=1,from=2", "from=1" };
+	static const char *const none[] = { "events,to=1", "events,", "events,from", "from=1" };
+	static const char *const wrong[] = { "events,from=", "events,from=x", "events,from=010",
+		"events,from=-1", "events,from=18446744073709551616", "events,from=1,from=2" };
 	struct wire_stat stat = h_stat(DIR, S_IFDIR | 0755);
 	uint64_t unique, hex;
 	size_t i;
 
 	(void)state;
+	for (i = 0; i < sizeof none / sizeof none[0]; i++)
+		assert_int_equal(h_answer(h_lookup_send(ZAB, none[i])), -ENOENT);
 	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-		assert_int_equal(h_answer(h_lookup_send(ZAB, wrong[i])), -ENOENT);
+		assert_int_equal(h_answer(h_lookup_send(ZAB, wrong[i])), -EINVAL);
 	assert_int_equal(h_answer(h_lookup_send(ino_make(INO_CLUSTER, 1), "events")), -ENOENT);
 	found("events,from=0x50");
 	hex = ino;
 	found("events,from=80");
+	assert_int_equal(ino, hex);
+	found("events,from=1");
+	hex = ino;
+	found("events,from=0");
 	assert_int_equal(ino, hex);
 	/* Its directory is gone. */
 	unique = h_lookup_send(ZAB, "events");

@@ -2,34 +2,11 @@
  * What is read a line at a time, over the death of fsd: a line whose READ had its answer is not
  * told again, and one whose READ comes again is.
  */
-#include "tests/unit/fsd_successor.h"
+#include "tests/unit/fsd_lines.h"
 
-#define ROOT_ZAB ino_make(INO_ZAB, 1)
+#include "fsd/handle.h"
+
 #define FIRST "error EINVAL no such operation: one\n"
-
-static uint64_t ino, fh;
-
-/* A name below the root's .zab. */
-static void
-opened(const char *name)
-{
-	const struct fuse_entry_out *entry = (const void *)answer.body;
-
-	assert_int_equal(h_answer(h_lookup_send(ROOT_ZAB, name)), 0);
-	ino = entry->nodeid;
-	assert_int_equal(h_answer(h_open_send(ino, O_RDWR)), 0);
-	fh = h_fh();
-}
-
-static uint64_t
-reads(const char *text)
-{
-	uint64_t unique = h_read_send(ino, fh, 0x1000, 4096);
-
-	assert_int_equal(h_answer(unique), 0);
-	h_body_is(text);
-	return unique;
-}
 
 /* As a shell does that can't seek: a byte at a time. */
 static void
@@ -133,25 +110,23 @@ test_stream_lost_in_parts(void **state)
 	reads("");
 }
 
-static struct {
-	struct fuse_write_in in;
-	char data[64];
-} body;
-
-/* A WRITE that comes again: the process dies over it. */
-static uint64_t
-writes(const char *text)
+/* That one of them has failed is told once, by whoever is asked first. */
+static void
+test_stream_failed(void **state)
 {
-	uint64_t unique;
-
-	memset(&body, 0, sizeof body);
-	body.in.fh = fh;
-	body.in.size = (uint32_t)strlen(text);
-	body.in.flags = O_RDWR;
-	memcpy(body.data, text, body.in.size);
-	unique = h_request(FUSE_WRITE, ino, &body, sizeof body.in + body.in.size);
-	assert_int_equal(h_answer(unique), 0);
-	return unique;
+	(void)state;
+	stream_of_three();
+	die();
+	adopt();
+	left_fd = h_kept_fd;
+	die();
+	adopt();
+	left_fd = h_kept_fd;
+	assert_int_equal(h_answer(h_fsync_send(ino, fh)), -EINVAL);
+	die();
+	adopt();
+	assert_int_equal(h_answer(h_fsync_send(ino, fh)), 0);
+	assert_int_equal(h_answer(h_flush_send(ino, fh)), 0);
 }
 
 static void
@@ -218,6 +193,94 @@ test_stream_beginning_written_again(void **state)
 	writes("o\n");
 	reads("error EINVAL no such operation: two\n");
 	reads("");
+}
+
+/* The process leaves. */
+static void
+leaves(void)
+{
+	handle_leave(&h.fsd);
+	die();
+	adopt();
+	left_fd = h_kept_fd;
+}
+
+static void
+test_stream_left(void **state)
+{
+	(void)state;
+	stream_of_three();
+	reads_bytes("error EINVAL no su");
+	writes("check /a absent");
+	leaves();
+	reads_bytes("ch operation: one\n");
+	leaves();
+	reads("error EINVAL no such operation: 2\n");
+	writes(" ; four\n");
+	leaves();
+	reads("error EINVAL no such operation: 3\n");
+	reads("error EINVAL no such operation: four\n");
+	reads("");
+	leaves();
+	reads("");
+	assert_int_equal(h_answer(h_flush_send(ino, fh)), -EINVAL);
+}
+
+/* What was taken over is lost like all else, if the next one dies. */
+static void
+test_stream_left_and_lost(void **state)
+{
+	(void)state;
+	stream_of_three();
+	writes("check /a absent");
+	leaves();
+	reads(FIRST);
+	die();
+	adopt();
+	writes(" ; four\n");
+	reads("lost 2\n");
+	reads("error ETIMEDOUT the beginning of the line is lost\n");
+	reads("");
+}
+
+#define RESULTS 31000 /* of 34 bytes: more than is left to the next process */
+
+/* The beginning of a line is, all the same. */
+static void
+test_stream_left_too_long(void **state)
+{
+	static char text[2 * RESULTS + 16];
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < RESULTS; i++)
+		memcpy(text + 2 * (size_t)i, "x\n", 2);
+	memcpy(text + 2 * (size_t)i, "check /a absent", 16);
+	opened("stream");
+	assert_int_equal(h_answer(h_write_send(ino, fh, O_RDWR, 0, text, strlen(text))), 0);
+	leaves();
+	reads("lost 31000\n");
+	writes(" ; four\n");
+	reads("error EINVAL no such operation: four\n");
+	reads("");
+}
+
+/* Something is under way still: it goes on, as ever. */
+static void
+test_stream_left_under_way(void **state)
+{
+	(void)state;
+	opened("stream");
+	writes("one\nset /f 1\n");
+	h_expect(WIRE_T_MULTI);
+	assert_true(handle_under_way(&h.fsd));
+	leaves();
+	assert_true(handle_under_way(&h.fsd));
+	reads("lost 1\n");
+	attach(SEEN, 0);
+	h_reply(h_expect(WIRE_T_MULTI)->multi.rid, ERR_NONODE, 0x111, NULL, NULL);
+	reads("error ENOENT: no such znode\n");
+	assert_int_equal(h_answer(h_fsync_send(ino, fh)), -EINVAL);
 }
 
 static void
@@ -327,10 +390,15 @@ main(void)
 		T(test_stream_again),
 		T(test_stream_lost_again),
 		T(test_stream_lost_in_parts),
+		T(test_stream_failed),
 		T(test_stream_written_again),
 		T(test_stream_read_and_written_again),
 		T(test_stream_end_written_again),
 		T(test_stream_beginning_written_again),
+		T(test_stream_left),
+		T(test_stream_left_and_lost),
+		T(test_stream_left_too_long),
+		T(test_stream_left_under_way),
 		T(test_events),
 		T(test_events_in_parts),
 		T(test_events_again),

@@ -1,6 +1,7 @@
 /* The session: reconnects, resends, promises, deadlines, expiry, the end. */
 #include "tests/unit/fsd_harness.h"
 
+#define REPORTS_MAX 256
 #define LATE_NS UINT64_C(20000000000) /* for what takes a session's timeout at most */
 
 static uint64_t
@@ -616,7 +617,36 @@ test_close_unanswered(void **state)
 	assert_true(closed);
 }
 
-/* Rubbish, or messages out of order: another connection, the same session. */
+/* Those who ask for so many of them at once that the replica would drop the mount for it wait. */
+static void
+test_many_reports(void **state)
+{
+	uint64_t ino = ino_make(INO_EPOCH, 1), opens[2 * REPORTS_MAX], first = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < REPORTS_MAX; i++) {
+		opens[i] = h_open_send(ino, O_RDONLY);
+		h_expect(WIRE_T_REPORT);
+		first = i == 0 ? h.msg.report.rid : first;
+	}
+	for (; i < 2 * REPORTS_MAX; i++) {
+		opens[i] = h_open_send(ino, O_RDONLY);
+		h_turn();
+	}
+	h_nothing_sent(20);
+	h_reply(first, ERR_OK, 0, NULL, "7\n");
+	assert_int_equal(h_answer(opens[0]), 0);
+	h_expect(WIRE_T_REPORT);
+	h_nothing_sent(20);
+	/* Nor are more asked for before the session is there again. */
+	lose_connection();
+	h_wait_accept();
+	for (i = 0; i < REPORTS_MAX; i++)
+		h_expect(WIRE_T_REPORT);
+	h_expect(WIRE_T_HELLO);
+}
+
 /* What the replica knows of the ensemble is asked whatever has become of the session. */
 static void
 test_report_without_session(void **state)
@@ -650,6 +680,7 @@ test_report_without_session(void **state)
 	h_teardown(NULL);
 }
 
+/* Rubbish, or messages out of order: another connection, the same session. */
 static void
 test_misbehaving_replica(void **state)
 {
@@ -695,6 +726,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_close_without_a_leader, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_close_unanswered, h_setup, h_teardown),
 		cmocka_unit_test(test_report_without_session),
+		cmocka_unit_test_setup_teardown(test_many_reports, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_misbehaving_replica, h_setup, h_teardown),
 	};
 

@@ -398,6 +398,57 @@ test_expired_before_a_write(void **state)
 	assert_int_equal(h_answer(free_one), 0);
 }
 
+static uint64_t
+truncate_send(uint64_t fh)
+{
+	struct fuse_setattr_in in = { .valid = FATTR_SIZE | FATTR_FH, .fh = fh };
+
+	return h_request(FUSE_SETATTR, ID, &in, sizeof in);
+}
+
+/* Nor is the file cut, by ftruncate(2) or by the end of what O_TRUNC began. */
+static void
+test_expired_before_a_truncation(void **state)
+{
+	uint64_t fh = open_file(O_RDWR), due = open_file(O_RDWR | O_TRUNC),
+		 later = open_file(O_RDWR | O_TRUNC), cut, cut_due, closed;
+
+	(void)state;
+	locked(fh);
+	locked(due);
+	locked(later);
+	close(h.replica);
+	h.replica = -1;
+	h_until_state(LINK_CONNECTING);
+	cut = truncate_send(fh);
+	cut_due = truncate_send(due);
+	closed = h_release_lock_send(ID, later, O_RDWR | O_TRUNC);
+	h_wait_accept();
+	h_expect(WIRE_T_HELLO);
+	h_welcome(ERR_EXPIRED, 0, 0);
+	connect_again(H_SESSION + 1);
+	assert_int_equal(h_answer(cut), -ESTALE);
+	assert_int_equal(h_answer(cut_due), -ESTALE);
+	say(expect_unlock(later), ERR_OK);
+	assert_int_equal(h_answer(closed), 0);
+	h_nothing_sent(20);
+}
+
+/* Not even if it is closed after that. */
+static void
+test_expired_before_its_close(void **state)
+{
+	uint64_t fh = open_file(O_RDWR | O_TRUNC);
+	struct wire_msg bye = { .type = WIRE_T_BYE, .bye.code = ERR_EXPIRED };
+
+	(void)state;
+	locked(fh);
+	h_tell(&bye);
+	connect_again(H_SESSION + 1);
+	assert_int_equal(h_answer(h_release_lock_send(ID, fh, O_RDWR | O_TRUNC)), 0);
+	h_nothing_sent(20);
+}
+
 /* The queue was the session's, too. */
 static void
 test_expired_while_waiting(void **state)
@@ -556,6 +607,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_unknown, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_before_a_write, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_expired_before_a_truncation, setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_expired_before_its_close, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_expired_while_waiting, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_suspended, setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_suspended_when_it_comes, setup, h_teardown),

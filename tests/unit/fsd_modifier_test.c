@@ -135,27 +135,44 @@ test_long(void **state)
 	assert_int_equal(modifier_parse(text, &got), ENOENT);
 }
 
-/* A zxid is a number that is not 0, as .zab/session or a line of events has it. */
+/* A zxid is as .zab/session or a line of events has it, or decimal; 0 is not "now". */
 static void
 test_events(void **state)
 {
-	static const char *const none[] = { "event", "events,", "events,from",
-		"events,from=", "events,from=0", "events,from=0x0", "events,from=-1",
-		"events,from= 1", "events,from=1 ", "events,from=1x",
-		"events,from=18446744073709551616", "events,to=1", "events,from=1,from=1",
-		"sequence" };
+	static const struct {
+		const char *text;
+		uint64_t from;
+	} taken[] = {
+		{ "events", 0 },
+		{ "events,from=0", 1 },
+		{ "events,from=0x0", 1 },
+		{ "events,from=1", 1 },
+		{ "events,from=17", 17 },
+		{ "events,from=0x011", 17 },
+		{ "events,from=0xfF", 255 },
+		{ "events,from=0x200000003", 0x200000003 },
+		{ "events,from=18446744073709551615", UINT64_MAX },
+	};
+	static const char *const none[] = { "", "event", "events,", "events,from", "Events,from=1",
+		"events,to=1", "sequence" };
+	static const char *const wrong[] = { "events,from=", "events,from=-1", "events,from=+1",
+		"events,from= 1", "events,from=1 ", "events,from=1x", "events,from=abc",
+		"events,from=010", "events,from=00", "events,from=0x", "events,from=0X1",
+		"events,from=0x0x1", "events,from=0x-1", "events,from=0x1g",
+		"events,from=18446744073709551616", "events,from=0x10000000000000000",
+		"events,from=1,from=1" };
 	uint64_t from = 9;
 
 	(void)state;
-	assert_true(modifier_events("events", &from));
-	assert_int_equal(from, 0);
-	assert_true(modifier_events("events,from=17", &from));
-	assert_int_equal(from, 17);
-	assert_true(modifier_events("events,from=0x200000003", &from));
-	assert_int_equal(from, 0x200000003);
+	for (size_t i = 0; i < COUNT(taken); i++)
+		if (modifier_events(taken[i].text, &from) != 0 || from != taken[i].from)
+			fail_msg("\"%s\" is from %#jx", taken[i].text, (uintmax_t)from);
 	for (size_t i = 0; i < COUNT(none); i++)
-		if (modifier_events(none[i], &from))
+		if (modifier_events(none[i], &from) != ENOENT)
 			fail_msg("\"%s\" is events", none[i]);
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		if (modifier_events(wrong[i], &from) != EINVAL)
+			fail_msg("\"%s\" is no bad argument", wrong[i]);
 }
 
 static void

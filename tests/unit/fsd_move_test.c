@@ -248,6 +248,38 @@ test_home_again(void **state)
 	h_nothing_sent(20);
 }
 
+/*
+ * What the new one tells of a directory may be newer than what it has told of others: until all of
+ * it is told nothing is certain, though the session goes on all the time.
+ */
+static void
+test_home_tells(void **state)
+{
+	static const struct fuse_getattr_in in;
+	struct wire_stat stat = h_stat(10, S_IFDIR | 0755);
+	uint64_t unique;
+
+	(void)state;
+	close(h.listener);
+	unlink(h.path);
+	look_at_other();
+	h_open(0x100);
+	unique = mkdir_send("a");
+	h_expect(WIRE_T_CREATE);
+	mkdir_done(unique, 10, 0x101);
+	look_at_other();
+	h.listener = h_listen_at(h.path);
+	greeted(0x101);
+	taken(0x102, 1);
+	assert_int_equal(link_get_state(h.fsd.link), LINK_CONNECTED);
+	unique = h_request(FUSE_GETATTR, 10, &in, sizeof in);
+	h_no_answer(5);
+	h_resumed(0x102, 1);
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, 0x102, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+	until_other_is_left();
+}
+
 /* While another serves, home may take its time; not when that one is gone. */
 static void
 test_home_silent(void **state)
@@ -434,6 +466,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_home_tells, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_home_silent, setup_patient, teardown),
 		cmocka_unit_test_setup_teardown(test_silent_comes_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_endless_patience, setup_medium, teardown),

@@ -1,93 +1,8 @@
 /*
  * `.zab/txn`, `.zab/stream` and DIR/.zab/async: what goes to the replica under which ids, results
- * in order, and who waits for what, also where nobody waits any longer.
+ * in order, also where nobody waits any longer. fsd_room_test.c has who waits in a stream for what.
  */
-#include "tests/unit/fsd_harness.h"
-
-#include "fsd/flow.h"
-#include "fsd/multi.h"
-
-#define ZAB ino_make(INO_ZAB, 1)
-#define F 30
-
-static uint64_t ino, fh; /* the file that a test has opened */
-
-static void
-opened(const char *name, int flags)
-{
-	uint64_t unique = h_lookup_send(ZAB, name);
-
-	assert_int_equal(h_answer(unique), 0);
-	ino = ((const struct fuse_entry_out *)(const void *)answer.body)->nodeid;
-	assert_int_equal(h_answer(h_open_send(ino, flags)), 0);
-	fh = h_fh();
-}
-
-static uint64_t
-write_send(const char *text)
-{
-	return h_write_send(ino, fh, O_RDWR, 0, text, strlen(text));
-}
-
-static void
-write_done(uint64_t unique, size_t len)
-{
-	assert_int_equal(h_answer(unique), 0);
-	assert_int_equal(((const struct fuse_write_out *)(const void *)answer.body)->size, len);
-}
-
-static void
-written(const char *text)
-{
-	write_done(write_send(text), strlen(text));
-}
-
-/* The next MULTI; its id. */
-static uint64_t
-multi(void)
-{
-	return h_expect(WIRE_T_MULTI)->multi.rid;
-}
-
-/* As many results as `kinds` has letters: c, s or d. */
-static void
-answer_multi(uint64_t rid, int code, uint32_t more, const char *kinds)
-{
-	struct wire_msg msg = { .type = WIRE_T_REPLY,
-		.reply = { .rid = rid, .code = code, .zxid = 0x100, .more = more } };
-	struct wire_result result = { .name = { (const uint8_t *)"made", 4 }, .version = 5 };
-	msgpack_sbuffer packed;
-
-	msgpack_sbuffer_init(&packed);
-	for (; *kinds != '\0'; kinds++) {
-		result.kind = *kinds == 'c'   ? WIRE_STEP_CREATE
-			      : *kinds == 's' ? WIRE_STEP_SET
-					      : WIRE_STEP_DELETE;
-		wire_result_pack(&packed, &result);
-	}
-	msg.reply.data = (struct blob){ (const uint8_t *)packed.data, (uint32_t)packed.size };
-	h_tell(&msg);
-	msgpack_sbuffer_destroy(&packed);
-}
-
-static void
-done(uint64_t rid)
-{
-	answer_multi(rid, ERR_OK, 0, "s");
-}
-
-static void
-reads(const char *text)
-{
-	assert_int_equal(h_answer(h_read_send(ino, fh, 1, 4096)), 0);
-	h_body_is(text);
-}
-
-static void
-closed(void)
-{
-	assert_int_equal(h_answer(h_release_send(ino, fh, 0)), 0);
-}
+#include "tests/unit/fsd_talk.h"
 
 /* txn */
 
@@ -198,33 +113,6 @@ test_txn_of_two(void **state)
 	closed();
 }
 
-static uint64_t
-dead_write_send(const char *text)
-{
-	struct fuse_write_in in = { .fh = fh, .size = (uint32_t)strlen(text) };
-	uint8_t body[sizeof in + 256];
-
-	memcpy(body, &in, sizeof in);
-	memcpy(body + sizeof in, text, strlen(text));
-	return h_request_of(H_DEAD_TID, FUSE_WRITE, ino, body, sizeof in + strlen(text));
-}
-
-static uint64_t
-dead_read_send(void)
-{
-	struct fuse_read_in in = { .fh = fh, .offset = 1, .size = 4096 };
-
-	return h_request_of(H_DEAD_TID, FUSE_READ, ino, &in, sizeof in);
-}
-
-static uint64_t
-dead_fsync_send(void)
-{
-	struct fuse_fsync_in in = { .fh = fh };
-
-	return h_request_of(H_DEAD_TID, FUSE_FSYNC, ino, &in, sizeof in);
-}
-
 /* It is killed, and the file closed, before the answer comes. */
 static void
 test_txn_killed(void **state)
@@ -316,155 +204,6 @@ test_stream_line_too_long(void **state)
 	done(multi());
 	assert_int_equal(h_answer(h_read_send(ino, fh, 1, 4096)), 0);
 	assert_memory_equal(answer.body, "error EINVAL no such operation: xxx", 34);
-	reads("ok set /a version=5\n");
-	closed();
-}
-
-/* So many lines. */
-static uint64_t
-lines_send(uint32_t n)
-{
-	static char text[16 * (FLOW_MAX + 2)];
-	uint32_t i;
-
-	assert_true(n <= FLOW_MAX + 2);
-	for (i = 0; i < n; i++)
-		memcpy(text + 9 * (size_t)i, "set /a 1\n", 10);
-	return write_send(text);
-}
-
-static uint64_t rids[FLOW_MAX + 2];
-
-static void
-lines_come(uint32_t n)
-{
-	uint32_t i;
-
-	for (i = 0; i < n; i++)
-		rids[i] = multi();
-}
-
-/* The link itself sends no more than FLOW_MAX before the first is answered. */
-static void
-test_stream_room(void **state)
-{
-	uint64_t unique;
-	uint32_t i;
-
-	(void)state;
-	opened("stream", O_RDWR);
-	write_done(lines_send(FLOW_MAX - 1), 9 * (FLOW_MAX - 1));
-	assert_int_equal(h_answer(h_poll_send(ino, fh, 0)), 0);
-	assert_int_equal(h_revents(), POLLOUT | POLLWRNORM);
-	unique = lines_send(1);
-	h_no_answer(2);
-	assert_int_equal(h_answer(h_poll_send(ino, fh, 7)), 0);
-	assert_int_equal(h_revents(), 0);
-	lines_come(FLOW_MAX);
-	done(rids[1]);
-	h_no_answer(2);
-	done(rids[0]);
-	write_done(unique, 9);
-	assert_int_equal(h.polled, 7);
-	for (i = 2; i < FLOW_MAX; i++)
-		done(rids[i]);
-	unique = h_fsync_send(ino, fh);
-	assert_int_equal(h_answer(unique), 0);
-	for (i = 0; i < FLOW_MAX; i++)
-		reads("ok set /a version=5\n");
-	reads("");
-	closed();
-}
-
-/* A line that is wrong waits for those before it like any other. */
-static void
-test_stream_room_wrong(void **state)
-{
-	static char text[2 * FLOW_MAX + 1];
-	uint64_t unique;
-	uint32_t i;
-
-	(void)state;
-	for (i = 0; i < FLOW_MAX - 1; i++)
-		memcpy(text + 2 * (size_t)i, "x\n", 3);
-	opened("stream", O_RDWR);
-	written("set /a 1\n");
-	unique = write_send(text);
-	h_no_answer(2);
-	done(multi());
-	write_done(unique, 2 * (FLOW_MAX - 1));
-	reads("ok set /a version=5\n");
-	reads("error EINVAL no such operation: x\n");
-	closed();
-}
-
-/* Nor does a stream take more than FLOW_BYTES_MAX, and what one write brings. */
-static void
-test_stream_room_bytes(void **state)
-{
-	static char text[1000000] = "set /a ";
-	const uint32_t n = FLOW_BYTES_MAX / sizeof text + 1;
-	uint64_t unique;
-	uint32_t i;
-
-	(void)state;
-	memset(text + 7, 'x', sizeof text - 8);
-	text[sizeof text - 1] = '\n';
-	opened("stream", O_WRONLY);
-	for (i = 0; i + 1 < n; i++)
-		write_done(h_write_send(ino, fh, O_WRONLY, 0, text, sizeof text), sizeof text);
-	unique = h_write_send(ino, fh, O_WRONLY, 0, text, sizeof text);
-	h_no_answer(2);
-	assert_int_equal(h_answer(h_poll_send(ino, fh, 0)), 0);
-	assert_int_equal(h_revents(), 0);
-	lines_come(n);
-	done(rids[0]);
-	write_done(unique, sizeof text);
-	for (i = 1; i < n; i++)
-		done(rids[i]);
-	closed();
-}
-
-/* Who is killed while he waits for room has written all the same. */
-static void
-test_stream_room_interrupted(void **state)
-{
-	uint64_t unique;
-	uint32_t i;
-
-	(void)state;
-	opened("stream", O_WRONLY);
-	write_done(lines_send(FLOW_MAX - 1), 9 * (FLOW_MAX - 1));
-	unique = dead_write_send("set /b 2\n");
-	h_no_answer(2);
-	h_interrupt(unique);
-	write_done(unique, 9);
-	lines_come(FLOW_MAX);
-	closed();
-	for (i = 0; i < FLOW_MAX; i++)
-		done(rids[i]);
-	h_no_answer(2);
-}
-
-static void
-test_stream_waits_interrupted(void **state)
-{
-	uint64_t unique, rid;
-
-	(void)state;
-	opened("stream", O_RDWR);
-	written("set /a 1\n");
-	rid = multi();
-	unique = dead_read_send();
-	h_no_answer(2);
-	h_interrupt(unique);
-	assert_int_equal(h_answer(unique), -EINTR);
-	unique = dead_fsync_send();
-	h_no_answer(2);
-	h_interrupt(unique);
-	assert_int_equal(h_answer(unique), -EINTR);
-	/* The result is still there, for the next. */
-	done(rid);
 	reads("ok set /a version=5\n");
 	closed();
 }
@@ -693,7 +432,7 @@ test_async(void **state)
 static void
 test_async_room(void **state)
 {
-	uint64_t unique;
+	uint64_t rids[FLOW_MAX], unique;
 	uint32_t i;
 
 	(void)state;
@@ -757,11 +496,6 @@ main(void)
 		T(test_stream),
 		T(test_stream_lines_in_parts),
 		T(test_stream_line_too_long),
-		T(test_stream_room),
-		T(test_stream_room_wrong),
-		T(test_stream_room_bytes),
-		T(test_stream_room_interrupted),
-		T(test_stream_waits_interrupted),
 		T(test_stream_sync),
 		T(test_stream_poll),
 		T(test_stream_released),

@@ -622,9 +622,9 @@ test_mode_follows(void **state)
 	uint64_t sequence, version;
 
 	(void)state;
-	h_known(DIR, S_IFDIR | 0755, "d");
 	sequence = modifier("sequence");
 	version = modifier("version=3");
+	h_known(DIR, S_IFDIR | 0755, "d");
 	h_change(WIRE_ATTR, 0x101, DIR, S_IFDIR | 0700, "d");
 	h_run_ms(2);
 	assert_false(h_packet());

@@ -410,12 +410,60 @@ static void
 test_mode_follows(void **state)
 {
 	(void)state;
-	h_known(DIR, S_IFDIR | 0755, "d");
 	lookup_dir(DIR, ".zab", ZAB, S_IFDIR | 0750, true);
+	h_known(DIR, S_IFDIR | 0755, "d");
 	h_change(WIRE_ATTR, 0x101, DIR, S_IFDIR | 0700, "d");
 	h_run_ms(2);
 	assert_false(h_packet());
 	assert_true(h_notified(ZAB));
+}
+
+static uint32_t
+mode_known(uint64_t ino)
+{
+	const struct fuse_attr_out *attr = (const void *)answer.body;
+	struct fuse_getattr_in in = { 0 };
+
+	assert_int_equal(h_answer(h_request(FUSE_GETATTR, ino, &in, sizeof in)), 0);
+	h_nothing_sent(1);
+	assert_int_equal(attr->attr.ino, ino);
+	assert_true(attr->attr_valid > 0);
+	return attr->attr.mode;
+}
+
+static void
+mode_asked(uint64_t ino, uint32_t mode)
+{
+	struct wire_stat stat = h_stat(DIR, mode);
+	struct fuse_getattr_in in = { 0 };
+	uint64_t unique = h_request(FUSE_GETATTR, ino, &in, sizeof in);
+
+	h_reply(h_expect(WIRE_T_GETATTR)->getattr.rid, ERR_OK, 0x101, &stat, NULL);
+	assert_int_equal(h_answer(unique), 0);
+}
+
+/* It is certain while a change of it would be told. */
+static void
+test_mode_known(void **state)
+{
+	(void)state;
+	h_known(DIR, S_IFDIR | 0755, "d");
+	assert_int_equal(h_answer(h_lookup_send(DIR, ".zab")), 0);
+	assert_int_equal(entry()->attr.mode, S_IFDIR | 0755);
+	assert_int_equal(h_answer(h_lookup_send(ZAB, "sequence")), 0);
+	assert_int_equal(entry()->attr.mode, S_IFDIR | 0755);
+	assert_int_equal(mode_known(ZAB), S_IFDIR | 0755);
+	h_change(WIRE_ADD, 0x101, 50, S_IFREG | 0644, "f");
+	h_run_ms(2);
+	assert_int_equal(mode_known(EPHEMERAL), S_IFDIR | 0755);
+	h_change(WIRE_ATTR, 0x102, DIR, S_IFDIR | 0700, "d");
+	h_run_ms(2);
+	mode_asked(ZAB, S_IFDIR | 0700);
+	assert_int_equal(mode_known(ZAB), S_IFDIR | 0700);
+	inode_distrust(&h.fsd);
+	/* A listing names it, on a page that has no room for what it says of it. */
+	inode_answered(&h.fsd, DIR);
+	mode_asked(ZAB, S_IFDIR | 0711);
 }
 
 static void
@@ -448,6 +496,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_held_expired, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_held_adopted, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_mode_follows, h_setup, h_teardown),
+		cmocka_unit_test_setup_teardown(test_mode_known, h_setup, h_teardown),
 		cmocka_unit_test_setup_teardown(test_not_a_name, h_setup, h_teardown),
 	};
 
