@@ -21,10 +21,17 @@ refused() {
 	ok $? "  nor listened at"
 }
 
+# PROGRAM USAGE: who asks for it gets it where a pager reads it.
+helps() {
+	# shellcheck disable=SC2154 # lib.sh sets it
+	is "$("$build/$1" -h 2>err; echo $?)" "$2"$'\n0' "$1 -h"
+	is "$("$build/$1" --help 2>>err; echo $?)" "$2"$'\n0' "$1 --help"
+	is "$(cat err)" "" "  and no error"
+}
+
 # CONFIGURATION MESSAGE TEXT
 bad() {
 	printf '%s\n' "$1" >zabfs.conf
-	# shellcheck disable=SC2154 # lib.sh sets it
 	refused 78 "zabfs-replica: zabfs.conf$2" "$3" "$build/zabfs-replica" -f zabfs.conf -i 1 -D data -d -I
 	timeout 20 "$build/zabfs-replica" -n -f zabfs.conf >out 2>err
 	is "$? $(cat out err)" "78 zabfs-replica: zabfs.conf$2" "  -n says the same"
@@ -94,21 +101,19 @@ printf '%s\n' "$good" >zabfs.conf
 "$build/zabfs-replica" -n -f zabfs.conf >out 2>&1
 is "$? $(cat out)" "0 " "the good one passes -n, in silence"
 is "$(ls -A data)" "" "which creates nothing"
-replica="$build/zabfs-replica -f zabfs.conf -D data"
-# shellcheck disable=SC2086 # words
-{
-	refused 78 "zabfs-replica: zabfs.conf: member: none has id 2" "a member that isn't there" $replica -i 2 -d -I
-	refused 64 "zabfs-replica: -i one: not a member's id" "a member's id that is no number" $replica -i one -d -I
-	refused 64 "usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]
-       zabfs-replica -n -f CONF [-i ID]" "no member's id" $replica -d -I
-}
+replica=("$build/zabfs-replica" -f zabfs.conf -D data)
+refused 78 "zabfs-replica: zabfs.conf: member: none has id 2" "a member that isn't there" "${replica[@]}" -i 2 -d -I
+refused 64 "zabfs-replica: -i one: not a member's id" "a member's id that is no number" "${replica[@]}" -i one -d -I
+usage='usage: zabfs-replica -f CONF -i ID -D DIR [-s SOCKET] [-dIv]
+       zabfs-replica -n -f CONF [-i ID]'
+refused 64 "$usage" "no member's id" "${replica[@]}" -d -I
+helps zabfs-replica "$usage"
 
 # PEER WHY TEXT: a member 1 at PEER that is not alone.
 exposed() {
 	printf 'cluster = "test"\nsocket = "%s/front.sock"\nmember 1 { peer = "%s" front = "127.0.0.1:2" }
 observer 2 { peer = "127.0.0.2:1" front = "127.0.0.2:2" }\n' "$T" "$1" >zabfs.conf
-	# shellcheck disable=SC2086 # words
-	refused 78 "zabfs-replica: zabfs.conf: member 1: peer: $1$2" "$3" $replica -i 1 -d -I
+	refused 78 "zabfs-replica: zabfs.conf: member 1: peer: $1$2" "$3" "${replica[@]}" -i 1 -d -I
 	"$build/zabfs-replica" -n -f zabfs.conf -i 1 >out 2>err
 	is "$? $(cat out err)" "78 zabfs-replica: zabfs.conf: member 1: peer: $1$2" "  -n -i 1 says the same"
 }
@@ -138,8 +143,7 @@ printf '%s\n' "$good" >zabfs.conf
 # CONFIGURATION MESSAGE TEXT: where it can't listen it founds nothing, which would be in its way then.
 deaf() {
 	printf 'cluster = "test"\n%s\n' "$1" >zabfs.conf
-	# shellcheck disable=SC2086 # words
-	timeout 20 $replica -i 1 -d -I >out 2>err
+	timeout 20 "${replica[@]}" -i 1 -d -I >out 2>err
 	is "$?" 73 "$3: status 73"
 	is "$(sed -n 's/.*\] error: //p' out err)" "$2" "  and why"
 	is "$(ls -A data)" "" "  nothing is created"
@@ -170,19 +174,17 @@ kill "$listener"
 wait "$listener" 2>/dev/null
 printf '%s\n' "$good" >zabfs.conf
 
-mountd="$build/zabfs-mountd -d"
+mountd=("$build/zabfs-mountd" -d)
 usage='usage: zabfs-mountd -f CONF[:/SUBTREE] [-s SOCKET] [-L FSDLOG] [-dv] [-o OPTIONS] MOUNTPOINT
        mount.zabfs CONF[:/SUBTREE] MOUNTPOINT [-v] [-o OPTIONS]'
-# shellcheck disable=SC2086 # words
-{
-	refused 64 "$usage" "a mount of nothing" $mountd
-	refused 64 "$usage" "a mount nowhere" $mountd -f zabfs.conf
-	refused 64 "zabfs-mountd: -o colour: no such option" "-o colour" $mountd -f zabfs.conf -o ro,colour mnt
-	for option in timeout= timeout=ten timeout=1.5s timeout=99ms timeout=61m timeout=2h timeout=1d; do
-		refused 64 "zabfs-mountd: -o $option: a time from 100ms to 1h is wanted" "-o $option" \
-			$mountd -f zabfs.conf -o "$option" mnt
-	done
-}
+helps zabfs-mountd "$usage"
+refused 64 "$usage" "a mount of nothing" "${mountd[@]}"
+refused 64 "$usage" "a mount nowhere" "${mountd[@]}" -f zabfs.conf
+refused 64 "zabfs-mountd: -o colour: no such option" "-o colour" "${mountd[@]}" -f zabfs.conf -o ro,colour mnt
+for option in timeout= timeout=ten timeout=1.5s timeout=99ms timeout=61m timeout=2h timeout=1d; do
+	refused 64 "zabfs-mountd: -o $option: a time from 100ms to 1h is wanted" "-o $option" \
+		"${mountd[@]}" -f zabfs.conf -o "$option" mnt
+done
 ! mountpoint -q mnt
 ok $? "nothing is mounted"
 

@@ -1,10 +1,13 @@
 #!/bin/bash
 # Rubbish on the replica's socket: that connection is closed with one log line,
 # and the live mounts beside it notice nothing.
+# shellcheck disable=SC2154 # lib.sh's
 . "$(dirname "$0")/lib.sh"
 
 node_start && mount_start A && mount_start B || exit 1
 cd "$T" || exit 1
+proto=$(sed -n 's/^#define WIRE_PROTO \([0-9]*\).*/\1/p' "$here/replica/lib/wire.h")
+export proto
 
 cat >talk.py <<'END'
 # Says on the socket what argv[1] evaluates to, after `+WELCOME+` only when that has come.
@@ -30,7 +33,8 @@ def frame(body):
 def msg(*fields):
     return frame(pack(list(fields)))
 
-HELLO = msg(1, 1, 0, b"", 1, 0, 10000, b"test:/nowhere", 0)
+PROTO = int(os.environ["proto"])
+HELLO = msg(1, PROTO, 0, b"", 1, 0, 10000, b"test:/nowhere", 0)
 RESUME = msg(3, 0)
 LOOKUP = msg(10, 1, 1, b"app")
 
@@ -109,14 +113,14 @@ bad 'frame(pack("HELLO"))' 'no message' "msgpack, but no array"
 bad 'msg()' 'no message' "an array of nothing"
 bad 'msg(99, 0)' 'no message' "an unknown message"
 bad 'msg("HELLO", 1)' 'no message' "a type that is no number"
-bad 'msg(1, 1, 0, b"", 1, 0, 10000, b"me")' 'no message' "a field too few"
-bad 'msg(1, 1, 0, b"", 1, 0, 10000, b"me", 0, 7)' 'no message' "a field too many"
-bad 'msg(1, 1, "0", b"", 1, 0, 10000, b"me", 0)' 'no message' "a string where a number belongs"
-bad 'msg(1, 1, -1, b"", 1, 0, 10000, b"me", 0)' 'no message' "a negative number where none belongs"
-bad 'msg(1, 1, 2.0, b"", 1, 0, 10000, b"me", 0)' 'no message' "a float"
-bad 'msg(1, 1, None, b"", 1, 0, 10000, b"me", 0)' 'no message' "nil"
+bad 'msg(1, PROTO, 0, b"", 1, 0, 10000, b"me")' 'no message' "a field too few"
+bad 'msg(1, PROTO, 0, b"", 1, 0, 10000, b"me", 0, 7)' 'no message' "a field too many"
+bad 'msg(1, PROTO, "0", b"", 1, 0, 10000, b"me", 0)' 'no message' "a string where a number belongs"
+bad 'msg(1, PROTO, -1, b"", 1, 0, 10000, b"me", 0)' 'no message' "a negative number where none belongs"
+bad 'msg(1, PROTO, 2.0, b"", 1, 0, 10000, b"me", 0)' 'no message' "a float"
+bad 'msg(1, PROTO, None, b"", 1, 0, 10000, b"me", 0)' 'no message' "nil"
 bad 'msg(1, 2**32, 0, b"", 1, 0, 10000, b"me", 0)' 'no message' "a number beyond its width"
-bad 'msg(1, 1, 0, b"x" * 17, 1, 0, 10000, b"me", 0)' 'no message' "a blob beyond its length"
+bad 'msg(1, PROTO, 0, b"x" * 17, 1, 0, 10000, b"me", 0)' 'no message' "a blob beyond its length"
 bad 'frame(pack([3, 0]) + b"\x00")' 'no message' "rubbish behind a message"
 bad 'HELLO +WELCOME+ RESUME + msg(10, 1, 1, b"x" * 256)' 'no message' "a name that is too long"
 bad 'HELLO +WELCOME+ RESUME + frame(b"\xc1")' 'no message' "rubbish in a session"
@@ -129,7 +133,7 @@ bad 'HELLO +WELCOME+ LOOKUP' 'LOOKUP out of order' "a request before RESUME"
 bad 'HELLO +WELCOME+ RESUME + RESUME' 'RESUME out of order' "RESUME twice"
 bad 'HELLO +WELCOME+ RESUME + msg(2, 1, 1)' 'INTEREST out of order' "INTEREST after RESUME"
 bad 'HELLO +WELCOME+ RESUME + msg(44, 1, 0, 0, b"", 0, b"")' 'REPLY out of order' "a replica's message from a front end"
-bad 'msg(1, 99, 0, b"", 1, 0, 10000, b"me", 0)' 'protocol 99, not 1' "another version of the protocol"
+bad 'msg(1, 99, 0, b"", 1, 0, 10000, b"me", 0)' "protocol 99, not $proto" "another version of the protocol"
 
 is "$(cat A/.zab/session B/.zab/session | grep ^id)" "$sessions" "the mounts' sessions went on"
 is "$(grep -c 'state connected' <(cat A/.zab/session B/.zab/session))" 2 "connected"

@@ -76,13 +76,14 @@ ARGUMENTS = {
                b"async,sequence", b"async,ephemeral", b"held,async", b"container,async", b"ttl=1,async", b"version=1,ttl=1",
                b"version=1,held", b"container,version=1", b"sequence,version=1", b"sequence,sequence", b"ephemeral,held",
                b"held,held", b"container,container", b"container,held", b"container,ttl=1", b"ttl=1,ttl=1",
-               b"sequence,ephemeral,held", b"ephemeral,sequence,ephemeral", b"ttl=x,sequence", b"sequence,ttl=0"],
+               b"sequence,ephemeral,held", b"ephemeral,sequence,ephemeral", b"ttl=x,sequence", b"sequence,ttl=0",
+               b"events,from=", b"events,from=-1", b"events,from=x", b"events,from=abc", b"events,from=010", b"events,from=1 ",
+               b"events,from=1\n", b"events,from=0x", b"events,from=0X1", b"events,from=18446744073709551616",
+               b"events,from=1,held", b"events,from=\xff", b"events,from=" + b"9" * 200],
     "ENOENT": [b"Ephemeral", b"HELD", b"sequences", b"sequenc", b"ephemeral ", b" held", b"held\n", b"held\x01", b"\xff", b"\n", b" ",
                b",", b",,", b"held,", b",held", b"sequence,,held", b"held;sequence", b"sequence held", b"sequence=1", b"held=",
                b"ephemeral=yes", b"container=1", b"async=1", b"ttl", b"TTL=1", b"version", b"stat=1", b"data,held", b"held,data",
-               b"stat,sequence", b"events,held", b"events,from", b"events,from=", b"events,from=0", b"events,from=-1", b"events,from=x",
-               b"events,from=1 ", b"events,from=1\n", b"events,from=0x", b"events,from=18446744073709551616", b"events,from=1,held",
-               b"held,events", b"session,held", b".zab", b"x" * 255, b"held," * 40 + b"held", b"%s%n%x"],
+               b"stat,sequence", b"events,held", b"events,from", b"events,FROM=1", b"events,held,from=1", b"held,events", b"session,held", b".zab", b"x" * 255, b"held," * 40 + b"held", b"%s%n%x"],
     "ENAMETOOLONG": [b"x" * 256, b"ttl=" + b"1" * 253, b"x" * 1024, b"x" * 4000],
 }
 
@@ -132,6 +133,28 @@ def names_through_modifiers():
                 os.unlink(b"A/" + directory + b"/.zab/version=1/" + made)
             sync()
             os.rmdir(b"A/" + directory)
+
+
+def other_kinds_through_modifiers():
+    """Directories and links; a sequence doesn't tell their names, and so they are looked for."""
+    make = {"mkdir": os.mkdir, "symlink": lambda path: os.symlink(b"target", path)}
+    ways = [("mkdir", b"container", 255), ("mkdir", b"ttl=1h", 255), ("mkdir", b"sequence", 245),
+            ("mkdir", b"sequence,container", 245), ("symlink", b"ephemeral", 255), ("symlink", b"ttl=1h", 255),
+            ("symlink", b"sequence", 245), ("symlink", b"ephemeral,sequence", 245)]
+    os.mkdir(b"A/k")
+    for what, modifier, longest in ways:
+        path = b"A/k/.zab/" + modifier + b"/"
+        for text, name in {**EXACT, b"longest": b"\xff" * longest}.items():
+            told = "%s through %s, %s" % (what, modifier.decode(), text.decode())
+            yield from expect(told, err(make[what], path + name), "none")
+            sync()
+            there = os.listdir(b"B/k")
+            made = [n[:-10] if b"sequence" in modifier else n for n in there]
+            yield from expect(told + " on the other mount", made, [name])
+            for n in there:
+                (os.rmdir if what == "mkdir" else os.unlink)(b"A/k/" + n)
+        yield from expect("%s through %r, one byte more" % (what, modifier), err(make[what], path + b"n" * (longest + 1)), "ENAMETOOLONG")
+    os.rmdir(b"A/k")
 
 
 def names_that_are_none():
@@ -311,17 +334,23 @@ def too_long():
 
 def values_of_the_limit():
     ways = {b"plain": b"plain", b"version": b".zab/version=0/there", b"data": b".zab/data", b"async": b".zab/async/a",
-            b"ephemeral": b".zab/ephemeral/e", b"held": b".zab/held/h", b"ttl": b".zab/ttl=1h/t"}
+            b"ephemeral": b".zab/ephemeral/e", b"held": b".zab/held/h", b"ttl": b".zab/ttl=1h/t",
+            b"sequence": b".zab/sequence/s", b"sequence,held": b".zab/sequence,held/s"}
     os.mkdir(b"A/l")
     put(b"A/l/there", b"", os.O_CREAT)
     for what, path in ways.items():
         value = os.path.basename(path) if what != b"data" else path
-        fd = os.open(b"A/l/" + path, os.O_WRONLY | os.O_CREAT, 0o644)
-        for how in "one byte more", "a byte behind it":
-            data, at = (b"x" * (LIMIT + 1), 0) if how == "one byte more" else (b"x", LIMIT)
-            yield from expect("%r, %s" % (what, how), err(os.pwrite, fd, data, at), "EFBIG")
-        yield from expect("%r, far behind it" % what, err(os.pwrite, fd, b"x", 1 << 40), "EFBIG")
+        fd = os.open(b"A/l/" + path, os.O_RDWR | os.O_CREAT, 0o644)
+        if b"sequence" in what:
+            value = os.read(fd, 300)[:-1]
+        yield from expect("%r, one byte more" % what, err(os.pwrite, fd, b"x" * (LIMIT + 1), 0), "EFBIG")
+        # Through a sequence a write goes on where the last one ended.
+        if b"sequence" not in what:
+            yield from expect("%r, a byte behind it" % what, err(os.pwrite, fd, b"x", LIMIT), "EFBIG")
+            yield from expect("%r, far behind it" % what, err(os.pwrite, fd, b"x", 1 << 40), "EFBIG")
         yield from expect("%r, the limit" % what, err(os.pwrite, fd, b"y" * LIMIT, 0), "none")
+        if b"sequence" in what:
+            yield from expect("%r, then a byte" % what, err(os.write, fd, b"x"), "EFBIG")
         yield from expect("%r, fsync" % what, err(os.fsync, fd), "none")
         sync()
         yield from expect("%r, on the other mount" % what, get(b"B/l/" + value) == b"y" * LIMIT, True)
@@ -379,7 +408,7 @@ def names_in_events():
     os.close(events)
 
 
-GROUPS = [wrong_arguments, names_through_modifiers, names_that_are_none, plain_names, paths_in_transactions, wrong_transactions,
+GROUPS = [wrong_arguments, names_through_modifiers, other_kinds_through_modifiers, names_that_are_none, plain_names, paths_in_transactions, wrong_transactions,
           cut_off, many_lines, too_long, values_of_the_limit, values_in_transactions, words_to_the_leader, names_in_events]
 
 if __name__ == "__main__":

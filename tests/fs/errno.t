@@ -127,6 +127,10 @@ ok $? "the value is unchanged"
 # What is not offered.
 is "$(errno_of 'fcntl.flock(open(".zab/data"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "flock of what is below .zab: EOPNOTSUPP"
 is "$(errno_of 'fcntl.lockf(open("f", "r+"), fcntl.LOCK_EX | fcntl.LOCK_NB)')" ENOTSUP "a lock of fcntl: EOPNOTSUPP"
+for what in F_GETLK F_SETLKW F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW; do
+	is "$(errno_of "import struct; fcntl.fcntl(open('f', 'r+'), fcntl.$what, struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 0, 0))")" ENOTSUP "  $what, too"
+done
+is "$(errno_of 'fcntl.lockf(open("f", "r+"), fcntl.LOCK_UN)')" ENOTSUP "  nor is one unlocked"
 is "$(errno_of 'if libc.fallocate(os.open("f", os.O_WRONLY), 0, ctypes.c_long(0), ctypes.c_long(100)): raise OSError(ctypes.get_errno(), "")')" ENOTSUP "fallocate: EOPNOTSUPP"
 
 is "$(errno_of 'mmap.mmap(os.open("f", os.O_RDWR), 6)')" ENODEV "mmap, shared"
@@ -156,5 +160,28 @@ is "$(IN=R errno_of 'os.unlink("f")')" EROFS "nor removes"
 is "$(IN=R errno_of 'os.rename("f", "n")')" EROFS "nor renames"
 is "$(IN=R errno_of 'os.chmod("f", 0o600)')" EROFS "nor changes modes"
 is "$(IN=R errno_of 'open(".zab/ephemeral/n", "w")')" EROFS "nor makes ephemerals"
+is "$(IN=R errno_of 'os.mkdir(".zab/container/n")')" EROFS "nor containers"
+is "$(IN=R errno_of 'os.unlink(".zab/version=1/f")')" EROFS "nor removes a version"
+for what in txn stream quota data cluster/leader; do
+	is "$(IN=R errno_of "os.open('.zab/$what', os.O_RDWR)")" EROFS "nor opens .zab/$what for writing"
+done
+is "$(IN=R errno_of 'open(".zab/sync").read(); open(".zab/stat/f").read(); os.open(".zab/events", os.O_RDONLY)')" none "but reads what is in .zab"
+mount_stop R
+
+# A value limit below the greatest: an old value that is larger can be read, and cut.
+echo 123456789 >A/long
+conf_write "value_max = 8"
+replica_restart
+is "$(errno_of 'os.write(os.open("new", os.O_CREAT | os.O_WRONLY), b"12345678")')" none "a value of value_max"
+is "$(errno_of 'os.write(os.open("new", os.O_WRONLY), b"123456789")')" EFBIG "one byte more"
+is "$(errno_of 'os.write(os.open("new", os.O_WRONLY | os.O_APPEND), b"9")')" EFBIG "  by an append"
+is "$(errno_of 'os.truncate("new", 9)')" EFBIG "  by truncate"
+is "$(errno_of 'os.write(os.open(".zab/sequence/s", os.O_CREAT | os.O_WRONLY), b"123456789")')" EFBIG "  through a modifier"
+is "$(errno_of 'os.write(os.open(".zab/data", os.O_WRONLY), b"123456789")')" EFBIG "  of a directory"
+is "$(errno_of 'os.write(os.open(".zab/txn", os.O_WRONLY), b"set /new 123456789\n")')" EFBIG "  by .zab/txn"
+is "$(errno_of 'os.symlink("123456789", "link")')" EFBIG "  a link's target"
+is "$(errno_of 'os.write(os.open(".zab/txn", os.O_WRONLY), b"set /new 12345678 ; mkdir /both\n")')" none "a transaction may be longer"
+is "$(cat A/long):$(errno_of 'os.truncate("long", 9)')" "123456789:EFBIG" "what is larger already is read, and not written"
+is "$(errno_of 'os.truncate("long", 8)'):$(cat A/long A/new)" "none:1234567812345678" "  but cut"
 
 done_testing

@@ -67,9 +67,14 @@ from=$(sed -n 3p "$T/log" | cut -d ' ' -f 1)
 timeout 60 head -n 13 "A/d/.zab/events,from=$from" >"$T/again"
 is "$(cat "$T/again")" "$(tail -n +4 "$T/log")" "from a zxid: what came after it, the same on another mount"
 is "$(timeout 60 head -n 1 "A/d/.zab/events,from=$((from))")" "$(sed -n 4p "$T/log")" "a decimal zxid"
-for wrong in events,from= events,from=x events,from=0 events,from=-1 events,from=99999999999999999999999 events,to=1; do
-	is "$(errno_of "open('A/d/.zab/$wrong')")" ENOENT "$wrong is nothing"
+seen=
+for all in 1 0x1 0x0 "${seen:-0}"; do
+	is "$(timeout 60 head -n 1 "A/d/.zab/events,from=$all" | cut -d ' ' -f 2-)" "mkdir /d 0" "from $all: all that the log has"
 done
+for wrong in "" x abc -1 010 99999999999999999999999; do
+	is "$(errno_of "open('A/d/.zab/events,from=$wrong')")" EINVAL "from \"$wrong\": no zxid"
+done
+is "$(errno_of "open('A/d/.zab/events,to=1')")" ENOENT "events,to=1 is nothing"
 is "$(errno_of 'open("A/d/.zab/events", "w")')" EACCES "nothing is written to it"
 is "$(stat -c '%a %F' A/d/.zab/events)" "400 regular empty file" "only the directory's owner reads it"
 

@@ -130,7 +130,7 @@ e_fstab() {
 e_unit() {
 	local command up=:
 	[ -d "$T/mounted/run" ] || found "$T/mounted"
-	command=$(in_place "$2" "$T/mounted" | sed -e ':a' -e '/\\$/ { N; s/\\\n//; ta }' | sed -n "s#^ExecStart=/usr/local/sbin#exec $build#p")
+	command=$(in_place "$2" "$T/mounted" | sed -e ':a' -e '/\\$/ { N; s/\\\n//; ta }' | sed -n "s#^ExecStart=/usr/local/sbin#exec '$build'#p")
 	case $command in
 	*mountd*) up="cat $T/mounted/srv/.zab/session" ;;
 	*) end_place "$T/mounted" ;;

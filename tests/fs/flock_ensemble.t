@@ -1,6 +1,6 @@
 #!/bin/bash
-# flock(2) on three nodes: the queue outlives the leader, mounts move while they wait, and a node
-# that is cut off loses its locks before another one gets them.
+# flock(2) on three nodes: the queue outlives the leader, and mounts move while they wait. What becomes
+# of the locks of a node that is cut off is seen in cluster/.
 # shellcheck disable=SC2034,SC2154 # flock.sh's
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/flock.sh"

@@ -67,6 +67,14 @@ clean 1 "a mount that is left"
 grep -q '^not ok 1 - nothing is left behind' "$T/out"
 ok $? "  fails its test"
 
+script 'cd "$T"; (setsid sleep 1000 & echo $! >"'"$T"'/left"); done_testing'
+clean 1 "a process that works in the folder"
+grep -q '^not ok 1 - nothing is left behind' "$T/out"
+ok $? "  fails its test"
+left=$(cat "$T/left")
+[ -n "$left" ] && wait_for 5 process_gone "$left"
+ok $? "  and is killed"
+
 script 'kill -TERM $$; wait_for 5 false'
 clean 1 "a script that is told to end"
 
@@ -80,5 +88,14 @@ clean 1 "a sanitizer's report"
 
 script 'allow_error something; echo "zabfs-fsd[1] error: something" >>"$T/mount-A.log"; done_testing'
 clean 0 "one that was announced"
+
+# Who can't mount is told before anything is made.
+setpriv --reuid=65534 --regid=65534 --clear-groups bash <"$here/tests/fs/lib.sh" >"$T/out" 2>&1
+is "$? $(cat "$T/out")" "1 Bail out!  the tests on mounts need root" "without root: a script ends"
+
+is "$("$here/tests/run" tests/fs/harness.t tests/fs/none.t 2>&1 | cut -d : -f 1,2)" \
+	"tests/run: tests/fs/none.t isn't there" "a test that isn't there: nothing is run"
+"$here/tests/run" tests/fs/none.t 2>"$T/out"
+is "$?" 66 "  and the run fails"
 
 done_testing

@@ -14,10 +14,12 @@
 #   mount_stop NAME | mount_kill9 NAME; fsd_pid NAME
 #   errno_of PYTHON                         the name of the errno that it ends with, or none
 #   wait_for SECONDS COMMAND…               polls; false after the deadline
+#   wait_ms MILLISECONDS COMMAND…           likewise
 #   watch_start DIR FILE [inotifywait args] and watch_events FILE
 #   ok COMMAND-STATUS TEXT, is GOT WANTED TEXT, done_testing
 #   allow_error PATTERN                     error lines that the test provokes
 set -u
+[ "$EUID" -eq 0 ] || { echo "Bail out!  the tests on mounts need root"; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${ZABFS_BUILD:-$here/build}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
@@ -55,8 +57,14 @@ allow_error() {
 }
 
 wait_for() {
+	local ms=$(($1 * 1000))
+	shift
+	wait_ms $ms "$@"
+}
+
+wait_ms() {
 	local deadline
-	deadline=$(($(date +%s%3N) + $1 * 1000))
+	deadline=$(($(date +%s%3N) + $1))
 	shift
 	until "$@"; do
 		[ "$(date +%s%3N)" -lt "$deadline" ] || return 1
@@ -293,16 +301,31 @@ bad_lines() {
 	printf '%s' "$lines"
 }
 
+# SHELL…: who works in the folder, but for the script itself and these.
+stragglers() {
+	(
+		cd / || exit
+		find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' \( -lname "$T" -o -lname "$T/*" \) 2>/dev/null |
+			cut -d/ -f3 | grep -vxF "$(printf '%s\n' "$$" "$@")"
+	)
+}
+# All that the script has begun ends with what it worked on.
+all_gone() {
+	[ -z "$(stragglers "$1" "$BASHPID")" ]
+}
+
 # What of this script's is still there when everything has ended. A dead mount is no directory:
 # the table tells.
 left_behind() {
-	local dir device pid
+	local dir device pid me=$BASHPID
 	while read -r device dir; do
 		echo "a mount: $dir"
 		{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
 		umount -l "$dir" 2>/dev/null
 	done < <(awk -v dir="$T/" 'index($5, dir) == 1 { print $3, $5 }' /proc/self/mountinfo)
-	for pid in $(pgrep -f "zabfs-[a-z]* .*$T/" | grep -vx "$$") $(pgrep -P $$ -r D); do
+	wait_for 5 all_gone "$me"
+	for pid in $(pgrep -f "zabfs-[a-z]* .*$T/" | grep -vx "$$") $(pgrep -P $$ -r D) \
+		$(stragglers "$me" "$BASHPID"); do
 		echo "a process: $(ps -o pid=,stat=,args= -p "$pid")"
 		kill -KILL "$pid" 2>/dev/null
 	done

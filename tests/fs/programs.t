@@ -143,8 +143,8 @@ CREATE dir end" "Python's inotify sees what another mount does"
 # stress-ng: what of it needs no hard links, locks of fcntl, unlinked files, values beyond the limit.
 mkdir A/stress
 stressors=()
-for name in access chdir chmod chown close dentry dir dirdeep dirmany dup filename flock fstat getdent handle \
-	inotify io lease open rename splice sendfile tee touch utime; do
+for name in access chdir chmod chown close dentry dir dirdeep dirmany dnotify dup fanotify filename flock fstat getdent \
+	handle inode-flags inotify io lease open rename splice sendfile symlink tee touch utime; do
 	stressors+=("--$name" 1 "--$name-ops" 3)
 	[ "$name" != chdir ] || stressors+=(--chdir-dirs 64) # not 8,192
 done

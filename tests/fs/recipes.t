@@ -104,9 +104,9 @@ is "$("$recipes/fenced" m3/guarded 0x9 c 2>/dev/null; echo $?):$(cat m3/guarded)
 # A counter.
 echo 0 >m1/counter
 for n in 1 2 3 4 5 6; do
-	run "$n" bash -c "for i in 1 2 3; do $recipes/counter m$((n % 3 + 1))/counter; done"
+	run "$n" bash -c "for i in 1 2 3; do '$recipes/counter' m$((n % 3 + 1))/counter; done"
 done
-run killed bash -c "while :; do $recipes/counter m1/counter; done"
+run killed bash -c "while :; do '$recipes/counter' m1/counter; done"
 wait_for 60 test -s killed.out
 kill -9 "${pid_of[killed]}"
 is "$(status 1 2 3 4 5 6)" "0 0 0 0 0 0" "counter: six count at once"
@@ -184,4 +184,28 @@ wait_for 30 free
 cron 4 quick
 is "$(status 1 2 3):$(entered)" "0 0 0:turn1 turn2 turn4 " "  killed, it runs in the next turn"
 was_right cron-one
+
+# What would be no use to start again.
+hopeless() { # DIR RECIPE ARGUMENT…
+	local out status
+	out=$(timeout 60 "${@:2}" 2>&1)
+	status=$?
+	[[ $status != 0 && $status != 75 && $status -lt 124 && $out == *"$1"* ]]
+	ok $? "$(basename "$2") $1: it ends, says why, and that is not 75"
+}
+mkdir local
+touch m1/file
+for dir in m1/nowhere local m1/file; do
+	for program in "${programs[@]}"; do
+		hopeless $dir "$program" $dir me true
+	done
+	hopeless $dir "$recipes/lock" $dir/x true
+	hopeless $dir "$recipes/lock-fair" $dir true
+	hopeless $dir "$recipes/lock-shared" write $dir true
+	hopeless $dir "$recipes/barrier" $dir/x 1 true
+	hopeless $dir "$recipes/members" $dir
+	hopeless $dir "$recipes/member" $dir me
+	hopeless $dir "$recipes/config-follow" $dir/x true
+	hopeless $dir "$recipes/rendezvous" $dir/x
+done
 done_testing

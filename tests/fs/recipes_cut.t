@@ -37,7 +37,7 @@ connected() {
 run simple-old "$recipes/lock" m1/simple/x ./guarded m1/simple.value simple-old
 run fair-old "$recipes/lock-fair" m1/fair ./guarded m1/fair.value fair-old
 for kind in elect elect.py elect.c; do
-	run $kind-old ${program[$kind]} m1/$kind old ./guarded m1/$kind.value $kind-old
+	run $kind-old "${program[$kind]}" m1/$kind old ./guarded m1/$kind.value $kind-old
 done
 for who in simple fair elect elect.py elect.c; do
 	wait_for 30 test -e wrote.$who-old || ok 1 "$who: the first is in"
@@ -47,7 +47,7 @@ wait_for 30 lists m1/fair 2
 run simple-new "$recipes/lock" m2/simple/x ./guarded m2/simple.value simple-new
 run fair-new "$recipes/lock-fair" m2/fair ./guarded m2/fair.value fair-new
 for kind in elect elect.py elect.c; do
-	run $kind-new ${program[$kind]} m2/$kind new ./guarded m2/$kind.value $kind-new
+	run $kind-new "${program[$kind]}" m2/$kind new ./guarded m2/$kind.value $kind-new
 	wait_for 30 lists m2/$kind 2
 done
 run members "$recipes/members" m3/group

@@ -152,11 +152,11 @@ unclaimed() {
 }
 wait_for 30 unclaimed
 ok $? "  nothing is left"
+touch stop
 for n in 1 2 3; do
-	kill "${pid_of[worker$n]}"
 	pkill -P "${pid_of[worker$n]}"
+	wait_for 30 process_gone "${pid_of[worker$n]}"
 done
-wait_for 30 process_gone "${pid_of[worker3]}"
 
 # By priority.
 rm tried
@@ -169,6 +169,10 @@ run worker "$recipes/queue-work" m3/urgent ./work m3
 wait_for 30 lists m3/urgent/done 4
 is "$(tr '\n' ' ' <tried)" "a b c d " "a queue with priorities: the most urgent first, then in order"
 kill "${pid_of[worker]}"
+for priority in 100 099 -1 1x; do
+	is "$("$recipes/queue-put" m2/urgent v $priority 2>&1; echo $?)" "queue-put: $priority: not from 0 to 99"$'\n2' "  $priority is none"
+done
+is "$(ls m2/urgent/items)" "" "  and nothing is put"
 
 # Two-phase commit.
 tx() {

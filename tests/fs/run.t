@@ -1,13 +1,20 @@
 #!/bin/bash
-# `make run` and `make stop` (tests/node) in a folder of its own: what they print, start and leave.
+# `make run` and `make stop` (tests/node) in a folder of its own, with a blank in its name: what they
+# print, start and leave.
 . "$(dirname "$0")/lib.sh"
 
-mkdir -p "$T/src/tests" "$T/bin"
+src="$T/the source"
+mkdir -p "$src/tests" "$src/build"
 # shellcheck disable=SC2154 # lib.sh sets them
-cp "$here/tests/node" "$here/tests/free-ports" "$T/src/tests/" && cp "$build"/zabfs-* "$T/bin/"
-cd "$T/src" || exit 1
+cp "$here/tests/node" "$here/tests/free-ports" "$src/tests/" && cp "$here/Makefile" "$src" &&
+	cp "$build"/zabfs-* "$src/build/"
+cd "$src" || exit 1
 node() {
-	ZABFS_BUILD="$T/bin" timeout 60 tests/node "$@" >"$T/out" 2>&1
+	ZABFS_BUILD="$src/build" timeout 60 tests/node "$@" >"$T/out" 2>&1
+}
+# Where all is installed and built; not as the make that runs the tests was told to (SAN=1).
+by_make() {
+	env -u MAKEFLAGS -u SAN timeout 60 make -s -o all-installed "$1" >"$T/out" 2>&1
 }
 pids() {
 	cat run/1/replica.pid run/1/mountd.pid
@@ -24,11 +31,28 @@ slay() {
 	done
 }
 cleanup_first() {
-	cd "$T/src" && node stop
+	cd "$src" && node stop
 	cd / || return
 }
 
-node run
+# What is missing is asked for at once. Nothing is installed: nobody is root.
+mkdir "$T/stubs"
+cat >"$T/stubs/dpkg-query" <<END
+#!/bin/bash
+echo asked >>"$T/asked"
+printf '%s\n' 'installed make' 'config-files gcc' 'installed libc6-dev' 'installed more'
+exit 1
+END
+printf '#!/bin/bash\necho 1000\n' >"$T/stubs/id"
+chmod +x "$T/stubs/"*
+printf '%s\n' gcc make libc6-dev >tests/packages
+printf '%s\n' mo more >packages
+cp "$here/tests/install" tests
+is "$(PATH="$T/stubs:$PATH" tests/install packages 2>"$T/err"; echo "$? $(wc -l <"$T/asked")")" \
+	$'installing: gcc mo\n1 1' "what is missing is said, and found out by one question"
+is "$(cat "$T/err")" "tests/install: needs root for apt-get install" "  and who may not install it is told"
+
+by_make run
 is "$?" 0 "run"
 is "$(ls -l run/1/*.pid run/1/*.log | wc -l)" 6 "  a pid and a log of each program"
 is "$(stat -c %a run/1/data)" 700 "  the secrets in the data are nobody else's to read"
@@ -61,7 +85,7 @@ is "$(cat run/1/mnt/try/greeting)" hello "  starts what is down"
 is "$(sed -n 2p <<<"$before")" "$(cat run/1/mountd.pid)" "  and nothing else"
 
 # Built again meanwhile: other files at the same names.
-for program in "$T"/bin/zabfs-*; do
+for program in "$src"/build/zabfs-*; do
 	cp "$program" "$program.new" && mv "$program.new" "$program"
 done
 before=$(pids)
@@ -70,13 +94,13 @@ is "$?" 0 "run after another build"
 is "$(pids)" "$before" "  leaves what runs"
 grep -q 'make stop, then make run' "$T/out"
 ok $? "  and says that it is the old one"
-node stop
+by_make stop
 is "$?" 0 "stop"
 for pid in $before; do
 	ended "$pid"
 	ok $? "  a program of the old build is ended, too"
 done
-! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/src"
+! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/"
 ok $? "  nothing is mounted"
 node stop
 is "$?" 0 "stop again"
@@ -104,7 +128,7 @@ is "$(grep -Eo '127.0.0.1:[0-9]+' run/zabfs.conf | sort -u | wc -l)" 9 "  no por
 before=$(pids3)
 sed -n 's/^  //p' "$T/out" | sed 's#make run#tests/node run#' >"$T/lines"
 is "$(wc -l <"$T/lines")" 5 "  five lines to try"
-ZABFS_BUILD="$T/bin" timeout 60 bash -e "$T/lines" >"$T/tried" 2>&1
+ZABFS_BUILD="$src/build" timeout 60 bash -e "$T/lines" >"$T/tried" 2>&1
 is "$?" 0 "  they work as printed"
 # That an entry is gone is seen on another node a moment later.
 is "$(sed -E '$ { /^me$/d }; s/^([0-9]) .*:[0-9]+$/member \1/; s/ +/ /g' "$T/tried")" "hello
@@ -134,7 +158,7 @@ for pid in $before; do
 	ended "$pid"
 	ok $? "  which ends each program"
 done
-! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/src"
+! awk '{ print $5 }' /proc/self/mountinfo | grep -qF "$T/"
 ok $? "  nothing is mounted"
 rm -rf run/2/data
 node run

@@ -49,10 +49,10 @@ pauses() {
 
 watch_start A/events events-A --format '%e %f'
 watch_start B/events events-B --format '%e %f'
-for kind in open path numbers names held jobs locks whole looks; do
+for kind in open path numbers names held jobs locks whole looks multi versions queued told; do
 	work $kind A B
 done
-for kind in open names whole held locks replace; do
+for kind in open names whole held locks replace told; do
 	work $kind B A
 done
 

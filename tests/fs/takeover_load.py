@@ -4,6 +4,7 @@ wrong. usage: takeover_load.py KIND HERE THERE NAME (mounts of one tree), until 
 import fcntl
 import os
 import random
+import re
 import sys
 import time
 
@@ -186,6 +187,105 @@ def whole():
             complain("%d bytes, %s" % (len(value), sorted(set(value))))
 
 
+def read_line(fd):
+    """A read is a line, or a part of it."""
+    text = b""
+    while not text.endswith(b"\n"):
+        part = os.read(fd, 1000)
+        if not part:
+            return text + b"(end)"
+        text += part
+    return text.decode()
+
+
+def said(what, got, wanted):
+    if got != wanted:
+        complain("%s %d: %r, not %r" % (what, done, got, wanted))
+
+
+def multi():
+    """.zab/txn: done a second time its version would be another."""
+    global done
+    path = "quiet/multi-%s" % name
+    os.close(os.open("%s/%s" % (here, path), os.O_CREAT | os.O_WRONLY))
+    fd = os.open("%s/.zab/txn" % here, os.O_RDWR)
+    while not os.path.exists("stop"):
+        whole_write(fd, b"set /%s %d version=%d ; check /quiet\n" % (path.encode(), done, done))
+        done += 1
+        said("txn", read_line(fd), "ok set /%s version=%d\n" % (path, done))
+        said("txn", read_line(fd), "ok check /quiet\n")
+
+
+def versions():
+    """.zab/stream: each line is done; a result for each, in order, or a line that says how many are
+    lost. Done a second time it would be another version."""
+    global done
+    path = "quiet/versions-%s" % name
+    os.close(os.open("%s/%s" % (here, path), os.O_CREAT | os.O_WRONLY))
+    fd = os.open("%s/.zab/stream" % here, os.O_RDWR)
+    version = 0
+    while not os.path.exists("stop"):
+        n = random.choice([1, 30, 1500])
+        whole_write(fd, b"".join(b"set /%s v version=%d\n" % (path.encode(), i) for i in range(version, version + n)))
+        left = n
+        while left > 0:
+            line = read_line(fd)
+            if line.startswith("lost "):
+                left -= int(line[5:])
+                continue
+            said("versions", line, "ok set /%s version=%d\n" % (path, version + n - left + 1))
+            left -= 1
+        if left < 0:
+            complain("%d results more than lines" % -left)
+        os.fsync(fd)
+        with open("%s/.zab/stat/%s" % (here + "/quiet", os.path.basename(path))) as file:
+            there_is = int(re.search(r"^version (\d+)$", file.read(), re.M)[1])
+        if there_is != version + n:
+            complain("version %d after %d lines" % (there_is, version + n))
+        version = there_is
+        done += n
+    os.close(fd)
+
+
+def queued():
+    """DIR/.zab/async/NAME: all of it, once, in order."""
+    global done
+    fd = os.open("%s/quiet/.zab/async/async-%s" % (here, name), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    while not os.path.exists("stop") and done < 100000:
+        for _ in range(random.choice([1, 20, 300])):
+            whole_write(fd, b"%d\n" % done)
+            done += 1
+        os.fsync(fd)
+    os.close(fd)
+    with open("%s/quiet/async-%s" % (here, name)) as file:
+        got = [int(x) for x in file]
+    if got != list(range(done)):
+        complain("%d lines, not %d" % (len(got), done))
+
+
+def told():
+    """.zab/events: each change is a line, once, in order, whether its reader waits or comes late."""
+    global done
+    place = "told-%s" % name
+    os.mkdir("%s/%s" % (there, place))
+    os.close(os.open("%s/.zab/sync" % here, os.O_RDONLY))
+    fd = os.open("%s/%s/.zab/events" % (here, place), os.O_RDONLY)
+    last = 0
+    while not os.path.exists("stop"):
+        n = random.choice([1, 1, 20])
+        for i in range(done, done + n):
+            os.mkdir("%s/%s/%d" % (there, place, i))
+            os.rmdir("%s/%s/%d" % (there, place, i))
+        for _ in range(n):
+            for word, version in ("mkdir", "0"), ("rmdir", "-"):
+                zxid, line = read_line(fd).split(" ", 1)
+                said("events", line, "%s /%s/%d %s\n" % (word, place, done, version))
+                if int(zxid, 16) <= last:
+                    complain("%s after %x" % (zxid, last))
+                last = int(zxid, 16)
+            done += 1
+
+
 def looks():
     """stat, listing, opening by path."""
     global done
@@ -212,6 +312,10 @@ try:
         "locks": locks,
         "replace": replace,
         "whole": whole,
+        "multi": multi,
+        "versions": versions,
+        "queued": queued,
+        "told": told,
         "looks": looks,
     }[kind]()
 except OSError as e:

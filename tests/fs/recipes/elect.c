@@ -29,6 +29,13 @@
 
 static char session[PATH_MAX];
 
+/* Before we stand: without the directory it would be no use to start again: that is not 75. */
+static _Noreturn void
+begin_fails(const char *dir)
+{
+	err(errno == ENOENT || errno == ENOTDIR ? 1 : OUT, "%s", dir);
+}
+
 /* DIR's mount: the last directory upwards that is on the same device. */
 static void
 session_find(const char *dir)
@@ -37,8 +44,8 @@ session_find(const char *dir)
 	char root[PATH_MAX], parent[PATH_MAX];
 
 	if (realpath(dir, root) == NULL || stat(root, &first) == -1)
-		err(OUT, "%s", dir);
-	for (;;) {
+		begin_fails(dir);
+	while (root[0] != '\0') {
 		snprintf(parent, sizeof(parent), "%s", root);
 		*strrchr(parent, '/') = '\0';
 		if (stat(parent[0] != '\0' ? parent : "/", &st) == -1 || st.st_dev != first.st_dev)
@@ -140,8 +147,9 @@ main(int argc, char *argv[])
 	session_find(argv[1]);
 	/* Without O_CLOEXEC: COMMAND has it, too. If we are killed, it goes on, and leads. */
 	if (chdir(argv[1]) == -1 ||
-	    (held = open(".zab/sequence,held/candidate-", O_RDWR | O_CREAT, 0644)) == -1 ||
-	    (n = read(held, mine, sizeof(mine) - 1)) <= 0 || dprintf(held, "%s\n", argv[2]) < 0)
+	    (held = open(".zab/sequence,held/candidate-", O_RDWR | O_CREAT, 0644)) == -1)
+		begin_fails(argv[1]);
+	if ((n = read(held, mine, sizeof(mine) - 1)) <= 0 || dprintf(held, "%s\n", argv[2]) < 0)
 		err(OUT, "%s", argv[1]);
 	mine[n - 1] = '\0'; /* its newline */
 

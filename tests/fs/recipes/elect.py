@@ -30,7 +30,10 @@ def elect(directory, name, command):
 
     # O_CREAT as the shell's <> has it. The descriptor goes along to COMMAND: if we are
     # killed, it goes on, and leads.
-    held = os.open(directory + "/.zab/sequence,held/candidate-", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        held = os.open(directory + "/.zab/sequence,held/candidate-", os.O_RDWR | os.O_CREAT, 0o644)
+    except (FileNotFoundError, NotADirectoryError) as e:
+        sys.exit(e)  # it would be no use to start again: that is not 75
     os.set_inheritable(held, True)
     mine = os.read(held, 256).decode().rstrip("\n")
     os.write(held, name.encode() + b"\n")
