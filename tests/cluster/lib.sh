@@ -196,7 +196,7 @@ mounts_abort() {
 	local device
 	awk -v dir="$T/" 'index($5, dir) == 1 { print $3 }' /proc/self/mountinfo |
 		while read -r device; do
-			{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
+			{ echo 1 >"$fuse_connections/${device#*:}/abort"; } 2>/dev/null
 		done
 }
 

@@ -24,6 +24,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${ZABFS_BUILD:-$here/build}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
+# The switches of mounts that hang, and what they wait for, are where systemd would have them. (Of
+# scripts that begin at once one mounts it.)
+fuse_connections=/sys/fs/fuse/connections
+[ -d $fuse_connections ] || modprobe fuse
+mountpoint -q $fuse_connections || mount -t fusectl none $fuse_connections 2>/dev/null ||
+	mountpoint -q $fuse_connections || { echo "Bail out!  no fusectl at $fuse_connections"; exit 1; }
+
 T=$(mktemp -d "${TMPDIR:-/tmp}/zabfs-test.XXXXXX")
 declare -A mountd_pid member_pid
 watch_pids=()
@@ -320,7 +327,7 @@ left_behind() {
 	local dir device pid me=$BASHPID
 	while read -r device dir; do
 		echo "a mount: $dir"
-		{ echo 1 >"/sys/fs/fuse/connections/${device#*:}/abort"; } 2>/dev/null
+		{ echo 1 >"$fuse_connections/${device#*:}/abort"; } 2>/dev/null
 		umount -l "$dir" 2>/dev/null
 	done < <(awk -v dir="$T/" 'index($5, dir) == 1 { print $3, $5 }' /proc/self/mountinfo)
 	wait_for 5 all_gone "$me"

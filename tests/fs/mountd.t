@@ -324,10 +324,9 @@ is "$(stat -f -c %T A)" tmpfs "  what isn't ours stays"
 umount A
 
 mount_start A -o timeout=1s || exit 1
-mkdir ctl && mount -t fusectl none ctl
 device=$(awk -v dir="$T/A" '$5 == dir { print $3 }' /proc/self/mountinfo)
-echo 1 >"ctl/${device#*:}/abort"
-umount ctl
+# shellcheck disable=SC2154 # lib.sh sets it
+echo 1 >"$fuse_connections/${device#*:}/abort"
 mountd_status A
 is "$(cat status)" 0 "a connection that was aborted: mountd ends"
 not_mounted A

@@ -8,7 +8,8 @@ node_start && mount_start A && mount_start B || exit 1
 cd "$T" || exit 1
 mkdir A/busy
 echo v >A/busy/f && cat B/busy/f >/dev/null
-connection=/sys/fs/fuse/connections/$(stat -c %d B)
+device=$(awk -v dir="$T/B" '$5 == dir { print $3 }' /proc/self/mountinfo)
+connection=$fuse_connections/${device#*:}
 
 cat >overtaken.py <<'PY'
 import held, os, signal, sys, threading, time
