@@ -257,11 +257,14 @@ fsd_pid() {
 	pgrep -n -P "${mountd_pid[$1]}" -x zabfs-fsd
 }
 
-# kill -9 of mountd and fsd: the mount point stays, dead.
+# kill -9 of mountd and fsd: the mount point stays, dead. An fsd that sees mountd go before it goes
+# itself would close its session, and a mountd that sees fsd go would start another.
 mount_kill9() {
 	local fsd
 	fsd=$(fsd_pid "$1")
-	kill -9 "${mountd_pid[$1]}" "$fsd"
+	kill -STOP "${mountd_pid[$1]}"
+	kill -9 "$fsd"
+	kill -9 "${mountd_pid[$1]}"
 	wait "${mountd_pid[$1]}" 2>/dev/null
 	# While it ends a call is aborted, afterwards not connected.
 	wait_for 10 process_gone "$fsd"

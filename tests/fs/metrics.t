@@ -204,10 +204,10 @@ ok $? "  and went to mounts"
 ok $? "the log's fsyncs"
 wait_for 20 reaches "$other" zabfs_image_pass_duration_seconds_count 1
 ok $? "a pass of the image"
-cut() {
+log_is_cut() {
 	[ "$(now "$1" zabfs_log_rows)" -le 20 ]
 }
-wait_for 20 cut "$other"
+wait_for 20 log_is_cut "$other"
 ok $? "  after which the log is cut: $(now "$other" zabfs_log_rows) rows"
 [ "$(now "$other" zabfs_log_bytes)" -gt 0 ] && [ "$(now "$other" zabfs_image_bytes)" -gt 0 ] && [ "$(now "$other" zabfs_disk_free_bytes)" -gt 0 ]
 ok $? "files and their disk"
