@@ -19,6 +19,10 @@
  *
  * What a process makes at a name whose end still waits to be told is told after that
  * once more: otherwise the last that is heard of the name is that it went.
+ *
+ * Whoever goes on for a process that is dead, or on another connection, is told in the order of
+ * changes which of them were this mount's own: there they are taken as the answer would have been
+ * (echo_own_change). An answer that comes after that is old: what waits by then may be from behind it.
  */
 #include "fsd/echo_internal.h"
 
@@ -205,4 +209,53 @@ echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 	}
 out:
 	pthread_mutex_unlock(&echo->mutex);
+}
+
+static void
+arrived(struct echo *echo, uint64_t id, uint32_t mode, uint64_t dir, const char *name)
+{
+	struct wire_stat stat = { .id = id, .mode = mode };
+
+	if (id == 0)
+		return;
+	echo_own(echo, id, dir, name);
+	echo_made(echo, dir, name, &stat);
+}
+
+void
+echo_own_change(struct echo *echo, const struct wire_change *change, uint32_t op)
+{
+	struct echo_mark mark = { change->zxid, op };
+	char name[WIRE_NAME_MAX + 1], name2[WIRE_NAME_MAX + 1];
+
+	if (!echo_mark_before(&echo->owned, &mark))
+		return;
+	echo->owned = mark;
+	echo_name_copy(name, change->name);
+	echo_name_copy(name2, change->name2);
+	switch (change->kind) {
+	case WIRE_ADD:
+		arrived(echo, change->id, change->mode, change->parent, name);
+		break;
+	case WIRE_REMOVE:
+		echo_own(echo, change->id, 0, NULL);
+		break;
+	case WIRE_MOVE:
+		arrived(echo, change->id, change->mode, change->parent2, name2);
+		if (change->id2 != 0)
+			echo_own(echo, change->id2, 0, NULL);
+		break;
+	case WIRE_SWAP:
+		arrived(echo, change->id, change->mode, change->parent2, name2);
+		arrived(echo, change->id2, change->mode2, change->parent, name);
+		break;
+	default:
+		break;
+	}
+}
+
+bool
+echo_owned(const struct echo *echo, uint64_t zxid)
+{
+	return zxid != 0 && zxid <= echo->owned.zxid;
 }
