@@ -110,6 +110,30 @@ part(struct echo *echo, struct echo_job *job, uint64_t ino)
 	job->ino2 = 0;
 }
 
+/* What it would have replaced there has gone from there all the same, maybe after it was told to have come. */
+static void
+replaces_not(struct echo *echo, struct echo_job *job)
+{
+	struct echo_job *other;
+
+	if (job->ino2 == 0)
+		return;
+	other = echo->queued < ECHO_QUEUE_MAX ? malloc(sizeof *other) : NULL;
+	if (other == NULL) {
+		echo->overflows++;
+		return;
+	}
+	*other = *job;
+	turn(other);
+	other->kind = ECHO_REMOVE;
+	other->ino2 = 0;
+	other->to_nowhere = false;
+	other->moved_on = false;
+	insert_after(echo, job, other);
+	job->mark.index--;
+	job->ino2 = 0;
+}
+
 static bool
 is_of_names(const struct echo_job *job)
 {
@@ -196,8 +220,10 @@ echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 	last = last_move(echo, ino);
 	if (last != NULL && last->kind == ECHO_SWAP)
 		part(echo, last, ino);
-	if (last != NULL)
+	if (last != NULL) {
 		last->to_nowhere = true;
+		replaces_not(echo, last);
+	}
 	after = last == NULL;
 	STAILQ_FOREACH (job, &echo->queue, next) {
 		if (job->ino == ino && after)
