@@ -269,8 +269,8 @@ job_new(struct echo *echo)
 	return job;
 }
 
-static void
-name_copy(char *to, struct blob name)
+void
+echo_name_copy(char to[WIRE_NAME_MAX + 1], struct blob name)
 {
 	CHECK(name.len <= WIRE_NAME_MAX);
 	if (name.len != 0)
@@ -292,8 +292,8 @@ echo_push(struct echo *echo, const struct wire_change *change)
 	job->mode2 = change->mode2;
 	job->parent = change->parent;
 	job->parent2 = change->parent2;
-	name_copy(job->name, change->name);
-	name_copy(job->name2, change->name2);
+	echo_name_copy(job->name, change->name);
+	echo_name_copy(job->name2, change->name2);
 	job->has_stat = change->stat.len != 0 && wire_stat_unpack(change->stat, &job->stat) == 0;
 	enqueue(echo, job);
 }

@@ -111,6 +111,13 @@ void echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name);
  * name went, that the new one came is told behind it. name: borrowed.
  */
 void echo_made(struct echo *echo, uint64_t dir, const char *name, const struct wire_stat *stat);
+/*
+ * A change of this mount's own comes in the order of all, because its answer was, or will be, another
+ * connection's: both of the above, for what came before it. op: as in echo_change.
+ */
+void echo_own_change(struct echo *echo, const struct wire_change *change, uint32_t op);
+/* Whether that was said of this transaction: its answer is then to say neither. */
+bool echo_owned(const struct echo *echo, uint64_t zxid);
 
 /*
  * The kernel doubts every name. A directory that somebody walks through has none until the answer to

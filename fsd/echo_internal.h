@@ -91,6 +91,7 @@ struct echo {
 
 	/* The loop's: the change that has come last, and the last one that has. */
 	struct echo_mark at, come;
+	struct echo_mark owned; /* likewise of this mount's own that came so */
 
 	struct echo_job *current;
 	bool wrong;	       /* the kernel knew another node by the name */
@@ -112,6 +113,7 @@ struct echo {
 
 void echo_mark_set(struct echo_mark *mark, uint64_t zxid, uint64_t index);
 bool echo_mark_before(const struct echo_mark *one, const struct echo_mark *other);
+void echo_name_copy(char to[WIRE_NAME_MAX + 1], struct blob name);
 /* Under the mutex: nothing is one with this job any more. */
 void echo_waits_not(struct echo *echo, struct echo_job *job);
 /* The event of the job that runs is raised by the answer that comes next. */

@@ -19,6 +19,10 @@
  *
  * What a process makes at a name whose end still waits to be told is told after that
  * once more: otherwise the last that is heard of the name is that it went.
+ *
+ * Whoever goes on for a process that is dead, or on another connection, is told in the order of
+ * changes which of them were this mount's own: there they are taken as the answer would have been
+ * (echo_own_change). An answer that comes after that is old: what waits by then may be from behind it.
  */
 #include "fsd/echo_internal.h"
 
@@ -103,6 +107,30 @@ part(struct echo *echo, struct echo_job *job, uint64_t ino)
 		insert_after(echo, job, other);
 		job->mark.index--;
 	}
+	job->ino2 = 0;
+}
+
+/* What it would have replaced there has gone from there all the same, maybe after it was told to have come. */
+static void
+replaces_not(struct echo *echo, struct echo_job *job)
+{
+	struct echo_job *other;
+
+	if (job->ino2 == 0)
+		return;
+	other = echo->queued < ECHO_QUEUE_MAX ? malloc(sizeof *other) : NULL;
+	if (other == NULL) {
+		echo->overflows++;
+		return;
+	}
+	*other = *job;
+	turn(other);
+	other->kind = ECHO_REMOVE;
+	other->ino2 = 0;
+	other->to_nowhere = false;
+	other->moved_on = false;
+	insert_after(echo, job, other);
+	job->mark.index--;
 	job->ino2 = 0;
 }
 
@@ -192,8 +220,10 @@ echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 	last = last_move(echo, ino);
 	if (last != NULL && last->kind == ECHO_SWAP)
 		part(echo, last, ino);
-	if (last != NULL)
+	if (last != NULL) {
 		last->to_nowhere = true;
+		replaces_not(echo, last);
+	}
 	after = last == NULL;
 	STAILQ_FOREACH (job, &echo->queue, next) {
 		if (job->ino == ino && after)
@@ -205,4 +235,53 @@ echo_own(struct echo *echo, uint64_t ino, uint64_t dir, const char *name)
 	}
 out:
 	pthread_mutex_unlock(&echo->mutex);
+}
+
+static void
+arrived(struct echo *echo, uint64_t id, uint32_t mode, uint64_t dir, const char *name)
+{
+	struct wire_stat stat = { .id = id, .mode = mode };
+
+	if (id == 0)
+		return;
+	echo_own(echo, id, dir, name);
+	echo_made(echo, dir, name, &stat);
+}
+
+void
+echo_own_change(struct echo *echo, const struct wire_change *change, uint32_t op)
+{
+	struct echo_mark mark = { change->zxid, op };
+	char name[WIRE_NAME_MAX + 1], name2[WIRE_NAME_MAX + 1];
+
+	if (!echo_mark_before(&echo->owned, &mark))
+		return;
+	echo->owned = mark;
+	echo_name_copy(name, change->name);
+	echo_name_copy(name2, change->name2);
+	switch (change->kind) {
+	case WIRE_ADD:
+		arrived(echo, change->id, change->mode, change->parent, name);
+		break;
+	case WIRE_REMOVE:
+		echo_own(echo, change->id, 0, NULL);
+		break;
+	case WIRE_MOVE:
+		arrived(echo, change->id, change->mode, change->parent2, name2);
+		if (change->id2 != 0)
+			echo_own(echo, change->id2, 0, NULL);
+		break;
+	case WIRE_SWAP:
+		arrived(echo, change->id, change->mode, change->parent2, name2);
+		arrived(echo, change->id2, change->mode2, change->parent, name);
+		break;
+	default:
+		break;
+	}
+}
+
+bool
+echo_owned(const struct echo *echo, uint64_t zxid)
+{
+	return zxid != 0 && zxid <= echo->owned.zxid;
 }

@@ -304,13 +304,14 @@ try_attr(struct echo *echo, const struct echo_job *job, const struct place *at)
 }
 
 /*
- * A lost race: somebody else's lookup put a name into the kernel in between,
- * of another node, maybe of another kind.
+ * A lost race, if the operation did not arrive: somebody else's lookup put a name into the kernel in
+ * between, of another node, maybe of another kind; or of the one that is at the other place of a
+ * move: two names of one node are renamed without us, and without an event.
  */
 static bool
 lost_race(const struct echo *echo, int error)
 {
-	return echo->wrong || error == EEXIST || error == ENOENT || error == ESTALE ||
+	return echo->wrong || error == 0 || error == EEXIST || error == ENOENT || error == ESTALE ||
 	       error == ENOTDIR || error == EISDIR || error == ENOTEMPTY || error == EINVAL;
 }
 
@@ -328,7 +329,7 @@ static void
 give_up(struct echo *echo, const struct echo_job *job, int error)
 {
 	/* A race that was lost each time, whatever the kernel calls it. */
-	if (echo->wrong)
+	if (echo->wrong || error == 0)
 		error = EAGAIN;
 	if (echo->left || error == ENODEV || error == ENOTCONN || error == ECONNABORTED)
 		return; /* the mount is gone */
@@ -365,7 +366,7 @@ run_at(struct echo *echo, struct echo_job *job,
 			break;
 		forget_name(echo, &at);
 	}
-	if (!echo->answered && error != 0)
+	if (!echo->answered)
 		give_up(echo, job, error);
 	place_close(echo, &at);
 }
@@ -403,7 +404,7 @@ run_move(struct echo *echo, struct echo_job *job)
 		if (echo->answered || !lost_race(echo, error) || !goes_on(echo, &tries, error))
 			break;
 	}
-	if (!echo->answered && error != 0)
+	if (!echo->answered)
 		give_up(echo, job, error);
 out:
 	place_close(echo, &from);

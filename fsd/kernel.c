@@ -215,6 +215,8 @@ kernel_new(struct fsd *fsd, int fd, const struct kernel_handler *handler, void *
 	int flags = fcntl(fd, F_GETFL);
 
 	CHECK(kernel != NULL && posix_memalign(&buffer, 4096, KERNEL_BUFFER) == 0);
+	/* A kill while the kernel copies a request to pages that are not there yet is its caller's EIO. */
+	memset(buffer, 0, KERNEL_BUFFER);
 	*kernel = (struct kernel){
 		.fsd = fsd, .fd = fd, .handler = handler, .arg = arg, .buffer = buffer
 	};

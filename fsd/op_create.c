@@ -92,10 +92,10 @@ unseen(struct call *call)
 
 /* The kernel knows the new node by its name. */
 static void
-named(struct call *call, const struct wire_stat *stat)
+named(struct call *call, const struct wire_stat *stat, uint64_t zxid)
 {
 	inode_name_set(call->fsd, call->parent, call->name, stat->id);
-	if (call->fsd->echo != NULL)
+	if (call->fsd->echo != NULL && !echo_owned(call->fsd->echo, zxid))
 		echo_made(call->fsd->echo, call->parent, call->name, stat);
 }
 
@@ -114,7 +114,7 @@ made(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	if (ino_kind(call->parent) == INO_ZNODE) {
 		taken = reply_entry(call, stat);
 		if (taken)
-			named(call, stat);
+			named(call, stat, reply->zxid);
 	} else {
 		reply_stat(stat, &attr);
 		taken = reply_entry_zab(call, number(call, stat->id), &attr, 0);
@@ -294,7 +294,7 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	inode_outdate(call->fsd, call->parent);
 	if (reply_create(call, stat, number(call, stat->id), handle)) {
 		if (ino_kind(call->parent) == INO_ZNODE)
-			named(call, stat);
+			named(call, stat, reply->zxid);
 	} else {
 		handle_free(call->fsd, handle);
 		unseen(call);

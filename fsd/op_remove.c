@@ -89,7 +89,7 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	inode_unnamed(call->fsd, id);
 	if (id == 0)
 		told_gone(call->fsd, call->parent, call->name);
-	if (call->req != NULL)
+	if (call->req != NULL && !echo_owned(call->fsd->echo, reply->zxid))
 		own(call->fsd, id, 0, NULL);
 	inode_outdate(call->fsd, call->parent);
 	if (!reply_err(call, 0))
@@ -248,7 +248,7 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		inode_name_set(fsd, call->newparent, call->newname, moved);
 	if (target != 0 && exchange)
 		inode_name_set(fsd, call->parent, call->name, target);
-	if (call->req != NULL && !told_back(call)) {
+	if (call->req != NULL && !told_back(call) && !echo_owned(fsd->echo, reply->zxid)) {
 		own(fsd, moved, call->newparent, call->newname);
 		own(fsd, target, call->parent, exchange ? call->name : NULL);
 	}

@@ -24,6 +24,8 @@ on_change(void *arg, const struct wire_change *change)
 
 	if (!is_served(fsd))
 		return;
+	if (change->own)
+		echo_own_change(fsd->echo, change, change->op);
 	if (change->kind == WIRE_REMOVE)
 		inode_gone(fsd, change->id);
 	else if (change->kind == WIRE_MOVE && change->id2 != 0)

@@ -88,6 +88,9 @@ y dir
 end
 y" "  and both are alike"
 
+is "$(told before 'open("A/d/x", "w").close(); os.rename("A/d/f", "A/d/x")' 'os.rename("B/d/x", "B/d/y")')" \
+	"MOVED_FROM x,MOVED_TO y,CREATE x,MOVED_FROM f,DELETE x" "what was replaced by what is moved on here has gone"
+
 echo v >A/node && cat B/node >/dev/null
 inotifywait -m -e modify,attrib --format %e B/node >node 2>node.err &
 on_node=$!
