@@ -110,7 +110,7 @@ part(struct echo *echo, struct echo_job *job, uint64_t ino)
 	job->ino2 = 0;
 }
 
-/* What it would have replaced there has gone from there all the same, maybe after it was told to have come. */
+/* What it would have replaced has gone all the same, maybe after it was told that it had come. */
 static void
 replaces_not(struct echo *echo, struct echo_job *job)
 {

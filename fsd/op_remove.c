@@ -16,14 +16,14 @@
 
 /*
  * The kernel removes or moves the node by itself; what the echo still has to tell of it is
- * void. name: where it is now, NULL: nowhere.
+ * void. zxid: the answer's. name: where it is now, NULL: nowhere.
  */
 static void
-own(struct fsd *fsd, uint64_t id, uint64_t parent, const char *name)
+own(struct fsd *fsd, uint64_t zxid, uint64_t id, uint64_t parent, const char *name)
 {
 	struct wire_stat stat;
 
-	if (id == 0 || fsd->echo == NULL)
+	if (id == 0 || fsd->echo == NULL || echo_owned(fsd->echo, zxid))
 		return;
 	echo_own(fsd->echo, id, parent, name);
 	if (name != NULL && inode_last(fsd, id, &stat))
@@ -89,8 +89,8 @@ removed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	inode_unnamed(call->fsd, id);
 	if (id == 0)
 		told_gone(call->fsd, call->parent, call->name);
-	if (call->req != NULL && !echo_owned(call->fsd->echo, reply->zxid))
-		own(call->fsd, id, 0, NULL);
+	if (call->req != NULL)
+		own(call->fsd, reply->zxid, id, 0, NULL);
 	inode_outdate(call->fsd, call->parent);
 	if (!reply_err(call, 0))
 		unseen(call, call->target.dir, call->name, id);
@@ -248,9 +248,9 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		inode_name_set(fsd, call->newparent, call->newname, moved);
 	if (target != 0 && exchange)
 		inode_name_set(fsd, call->parent, call->name, target);
-	if (call->req != NULL && !told_back(call) && !echo_owned(fsd->echo, reply->zxid)) {
-		own(fsd, moved, call->newparent, call->newname);
-		own(fsd, target, call->parent, exchange ? call->name : NULL);
+	if (call->req != NULL && !told_back(call)) {
+		own(fsd, reply->zxid, moved, call->newparent, call->newname);
+		own(fsd, reply->zxid, target, call->parent, exchange ? call->name : NULL);
 	}
 	inode_outdate(fsd, call->parent);
 	inode_outdate(fsd, call->newparent);
