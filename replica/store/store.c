@@ -17,6 +17,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define LOCK_WAIT_MS 1000
+
 void
 store_wake(struct store *store)
 {
@@ -85,6 +87,20 @@ store_state(const struct store *store)
 	return &store->state;
 }
 
+/* Also from a process that was killed: it has it until its memory is freed. */
+static bool
+locked(int fd)
+{
+	uint32_t waited_ms = 0;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (waited_ms++ == LOCK_WAIT_MS)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
 /* One process at a time; the lock goes with it. */
 static int
 lock(struct store *store, char *err, size_t errlen)
@@ -97,7 +113,7 @@ lock(struct store *store, char *err, size_t errlen)
 		snprintf(err, errlen, "data directory %s: %s", store->dir, strerror(errno));
 		return EX_CANTCREAT;
 	}
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+	if (locked(store->lock_fd))
 		return 0;
 	snprintf(err, errlen, "%s: another process uses these databases", store->dir);
 	return EX_TEMPFAIL;

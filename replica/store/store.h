@@ -72,7 +72,8 @@ struct store_state {
  * put in force, and of a founding that was cut short, are removed. On failure returns a sysexits(3) code
  * and a clear line in err: EX_USAGE (found, but some exist), EX_NOINPUT (no
  * databases), EX_DATAERR (corrupt, rows missing, another member's), EX_IOERR,
- * EX_CANTCREAT, EX_TEMPFAIL (locked by another process).
+ * EX_CANTCREAT, EX_TEMPFAIL (locked by another process, and a second
+ * later still).
  */
 int store_open(const struct store_options *options, struct store **out, char *err, size_t errlen);
 

@@ -5,6 +5,10 @@
  */
 #include "tests/unit/store_harness.h"
 
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/file.h>
+
 static void
 test_rows_are_there_after_a_reopen(void **state)
 {
@@ -67,6 +71,57 @@ test_openings_that_are_refused(void **state)
 	snprintf(path, sizeof path, "%s/tree-1.db", dir);
 	unlink(path);
 	refused(options(false), EX_DATAERR, "missing");
+}
+
+/* How many descriptors of ours are of the lock. */
+static int
+locks(const char *lock)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	char target[256];
+	int n = 0;
+
+	while ((entry = readdir(fds)) != NULL) {
+		ssize_t len = readlinkat(dirfd(fds), entry->d_name, target, sizeof target - 1);
+
+		target[len < 0 ? 0 : len] = '\0';
+		n += strcmp(target, lock) == 0;
+	}
+	closedir(fds);
+	return n;
+}
+
+/* When the store has opened it too. */
+static void *
+goes(void *arg)
+{
+	char path[256];
+	int ms;
+
+	snprintf(path, sizeof path, "%s/lock", dir);
+	for (ms = 0; ms < DEADLINE_MS && locks(path) < 2; ms++)
+		usleep(1000);
+	close(*(int *)arg);
+	return NULL;
+}
+
+/* A process that was killed has the lock for a moment more. */
+static void
+test_a_lock_that_goes(void **state)
+{
+	pthread_t thread;
+	char path[256];
+	int fd;
+
+	(void)state;
+	store_close(open_store(true));
+	snprintf(path, sizeof path, "%s/lock", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(pthread_create(&thread, NULL, goes, &fd), 0);
+	store_close(open_store(false));
+	pthread_join(thread, NULL);
 }
 
 static void
@@ -477,6 +532,7 @@ main(void)
 		    test_rows_are_there_after_a_reopen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_epochs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_openings_that_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_lock_that_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_files_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_a_lost_acknowledgement_is_found, setup, teardown),
