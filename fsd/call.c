@@ -56,6 +56,12 @@ call_code(const struct wire_reply *reply, const struct wire_stat *stat)
 	return stat != NULL ? ERR_OK : ERR_PROTO;
 }
 
+int
+call_done_code(const struct wire_reply *reply, const struct wire_stat *stat)
+{
+	return reply->code == ERR_OK && stat == NULL ? ERR_NONODE : reply->code;
+}
+
 /* Whether the replica counts this answer as interest in the node that it names (wire.h). */
 static bool
 counts(enum wire_type type)

@@ -42,6 +42,11 @@ typedef void (*call_done)(
  * one.
  */
 int call_code(const struct wire_reply *reply, const struct wire_stat *stat);
+/*
+ * The same of a write: executed long ago, for a process or a connection before us, its node may be
+ * gone by now. ERR_NONODE.
+ */
+int call_done_code(const struct wire_reply *reply, const struct wire_stat *stat);
 
 struct call {
 	struct fsd *fsd;

@@ -225,6 +225,7 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 	struct fsd *fsd = call->fsd;
 	uint64_t id = ino_node(call->ino);
 	struct handle *handle = call->fh == 0 ? NULL : handle_find(fsd, call->fh);
+	int code = call_done_code(reply, stat);
 	struct stat attr;
 
 	if ((call->mode & WIRE_SET_SIZE) != 0) {
@@ -232,15 +233,15 @@ set(struct call *call, const struct wire_reply *reply, const struct wire_stat *s
 		if (handle != NULL && call->req != NULL)
 			handle_pin(fsd, handle, NULL);
 	}
-	if (handle != NULL && call_code(reply, stat) == ERR_OK) {
+	if (handle != NULL && code == ERR_OK) {
 		handle->trunc = handle->trunc && (call->mode & WIRE_SET_SIZE) == 0;
 		if (handle->expect >= 0)
 			handle->expect = stat->version;
 	}
 	if (reply->code == ERR_NONODE && call->fh == 0) {
 		set_vanished(call);
-	} else if (call_code(reply, stat) != ERR_OK) {
-		reply_code(call, call_code(reply, stat));
+	} else if (code != ERR_OK) {
+		reply_code(call, code);
 	} else {
 		if (S_ISDIR(stat->mode))
 			inode_invalidate_zab(fsd, id);

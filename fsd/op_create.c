@@ -105,8 +105,8 @@ made(struct call *call, const struct wire_reply *reply, const struct wire_stat *
 	struct stat attr;
 	bool taken;
 
-	if (call_code(reply, stat) != ERR_OK) {
-		reply_code(call, call_code(reply, stat));
+	if (call_done_code(reply, stat) != ERR_OK) {
+		reply_code(call, call_done_code(reply, stat));
 		call_free(call);
 		return;
 	}
@@ -275,10 +275,10 @@ created(struct call *call, const struct wire_reply *reply, const struct wire_sta
 		exists(call, handle);
 		return;
 	}
-	if (call_code(reply, stat) != ERR_OK) {
+	if (call_done_code(reply, stat) != ERR_OK) {
 		if (held && reply->code == ERR_UNKNOWN)
 			stray_doubt(call->fsd, call->rid, handle->fh);
-		not_opened(call, handle, err_errno(call_code(reply, stat)));
+		not_opened(call, handle, err_errno(call_done_code(reply, stat)));
 		return;
 	}
 	handle->ino = own_number(call, stat->id);

@@ -236,6 +236,44 @@ test_create_answered(void **state)
 	assert_int_equal(h_answer(unique | H_RESEND_BIT), -EEXIST);
 }
 
+/* What was made, or changed, is gone by the time that it is asked for again. */
+static void
+test_gone_meanwhile(void **state)
+{
+	struct fuse_create_in in = { .flags = O_RDWR | O_CREAT, .mode = 0644 };
+	struct fuse_mkdir_in mkdir_in = { .mode = 0755 };
+	struct fuse_setattr_in set = { .valid = FATTR_MODE, .mode = 0600 };
+	uint8_t body[sizeof in + 2], mkdir_body[sizeof mkdir_in + 2];
+	uint64_t create, mkdir, setattr;
+
+	(void)state;
+	memcpy(body, &in, sizeof in);
+	memcpy(body + sizeof in, "g", 2);
+	memcpy(mkdir_body, &mkdir_in, sizeof mkdir_in);
+	memcpy(mkdir_body + sizeof mkdir_in, "d", 2);
+	create = h_request(FUSE_CREATE, 1, body, sizeof body);
+	h_expect(WIRE_T_CREATE);
+	mkdir = h_request(FUSE_MKDIR, 1, mkdir_body, sizeof mkdir_body);
+	h_expect(WIRE_T_CREATE);
+	setattr = h_request(FUSE_SETATTR, F, &set, sizeof set);
+	h_expect(WIRE_T_SETATTR);
+	die();
+	again(FUSE_CREATE, create, 1, body, sizeof body);
+	again(FUSE_MKDIR, mkdir, 1, mkdir_body, sizeof mkdir_body);
+	again(FUSE_SETATTR, setattr, F, &set, sizeof set);
+	adopt();
+	attach(SEEN, 0);
+	h_expect(WIRE_T_CREATE);
+	h_reply(create, ERR_OK, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(create | H_RESEND_BIT), -ENOENT);
+	h_expect(WIRE_T_CREATE);
+	h_reply(mkdir, ERR_OK, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(mkdir | H_RESEND_BIT), -ENOENT);
+	h_expect(WIRE_T_SETATTR);
+	h_reply(setattr, ERR_OK, 0x111, NULL, NULL);
+	assert_int_equal(h_answer(setattr | H_RESEND_BIT), -ENOENT);
+}
+
 static uint64_t
 ttl(void)
 {
@@ -319,6 +357,7 @@ main(void)
 		T(test_stream),
 		T(test_stream_answered),
 		T(test_create_answered),
+		T(test_gone_meanwhile),
 		T(test_removed),
 		T(test_not_removed),
 		T(test_expired_meanwhile),
