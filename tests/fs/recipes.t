@@ -28,19 +28,20 @@ contend lock M/simple/x
 contend lock-fair M/fair
 contend lock-shared write M/shared
 
-# In the order of coming, none woken in vain, whoever is killed. Each wait is written down.
+# In the order of coming, none woken in vain, whoever is killed. Each wait is written down. (A mount
+# that goes to another replica for a while, on a loaded machine, says so in its session.)
 mkdir bin
 cat >bin/inotifywait <<'END'
 #!/bin/bash
-echo waits >>"$T/waits"
-/usr/bin/inotifywait "$@"
+echo "waits $PPID" >>"$T/waits"
+what=$(/usr/bin/inotifywait "${@/#-qq/-q}" --format '%w %e')
 status=$?
-echo "wakes $status" >>"$T/waits"
+echo "wakes $PPID $status $what" >>"$T/waits"
 exit $status
 END
 chmod +x bin/inotifywait
 waiting() {
-	[ "$(grep -cs waits waits)" = "$1" ]
+	[ "$(grep -s waits waits | sort -u | wc -l)" = "$1" ]
 }
 PATH=$T/bin:$PATH run first "$recipes/lock-fair" m1/fair ./section first stay
 wait_for 30 has_entered first
@@ -51,7 +52,7 @@ done
 leave first
 is "$(status w1 w2 w3 w4 w5)" "0 0 0 0 0" "lock-fair: five wait"
 is "$(entered)" "first w1 w2 w3 w4 w5 " "  and get it in the order of coming"
-is "$(grep -c 'wakes 0' waits)" 5 "  each is woken once"
+is "$(grep -c 'wakes .* 0 .*/lock-' waits)" 5 "  each is woken once" || sed 's/^/# /' waits
 was_right lock-fair
 
 run first "$recipes/lock-fair" m1/fair ./section first stay
