@@ -104,6 +104,15 @@ is "$(names mount.txt | sed -n 's/_limit$//p' | while read -r name; do
 	grep -qE "^# TYPE $name " mount.txt || echo "no $name"
 done)" "" "each limit belongs to something, which is below it"
 
+# Only then it counts what its mount asks for; one that was not ready is asked again.
+serve_their_own() {
+	local id
+	for id in 1 2 3; do
+		grep -qx "replica $id" m$id/.zab/session || return 1
+	done
+}
+wait_for 30 serve_their_own
+ok $? "each mount is served by its own replica"
 led=$(leader)
 read -rd '' other last < <(for id in 1 2 3; do [ $id = "$led" ] || echo $id; done)
 is "$(for id in 1 2 3; do now $id "zabfs_member_info{cluster=\"test\",member=\"$id\"}"; done | tr -d '\n')" 111 "each says who it is"
