@@ -84,29 +84,37 @@ insert_after(struct echo *echo, struct echo_job *before, struct echo_job *job)
 }
 
 /*
- * Two moves instead of an exchange: first the node's own, then that of the other one. Should this
- * process die in between, the next one tells both again.
+ * A second job right behind, about the other node of the two: its, from the other side. Should this
+ * process die in between, the next one tells both again. NULL: no room, it is lost.
  */
+static struct echo_job *
+split(struct echo *echo, struct echo_job *job, enum echo_kind kind)
+{
+	struct echo_job *other = echo->queued < ECHO_QUEUE_MAX ? malloc(sizeof *other) : NULL;
+
+	if (other == NULL) {
+		echo->overflows++;
+		return NULL;
+	}
+	*other = *job;
+	turn(other);
+	other->kind = kind;
+	other->ino2 = 0;
+	insert_after(echo, job, other);
+	job->mark.index--;
+	return other;
+}
+
+/* Two moves instead of an exchange: first the node's own, then that of the other one. */
 static void
 part(struct echo *echo, struct echo_job *job, uint64_t ino)
 {
-	struct echo_job *other;
-
 	echo_waits_not(echo, job);
 	if (job->ino != ino)
 		turn(job);
 	job->kind = ECHO_MOVE;
 	echo->swaps--;
-	other = echo->queued < ECHO_QUEUE_MAX ? malloc(sizeof *other) : NULL;
-	if (other == NULL) {
-		echo->overflows++;
-	} else {
-		*other = *job;
-		turn(other);
-		other->ino2 = 0;
-		insert_after(echo, job, other);
-		job->mark.index--;
-	}
+	split(echo, job, ECHO_MOVE);
 	job->ino2 = 0;
 }
 
@@ -118,19 +126,11 @@ replaces_not(struct echo *echo, struct echo_job *job)
 
 	if (job->ino2 == 0)
 		return;
-	other = echo->queued < ECHO_QUEUE_MAX ? malloc(sizeof *other) : NULL;
-	if (other == NULL) {
-		echo->overflows++;
+	other = split(echo, job, ECHO_REMOVE);
+	if (other == NULL)
 		return;
-	}
-	*other = *job;
-	turn(other);
-	other->kind = ECHO_REMOVE;
-	other->ino2 = 0;
 	other->to_nowhere = false;
 	other->moved_on = false;
-	insert_after(echo, job, other);
-	job->mark.index--;
 	job->ino2 = 0;
 }
 

@@ -6,8 +6,7 @@
 
 node_start && mount_start A && mount_start B || exit 1
 cd "$T" || exit 1
-mkdir A/busy
-echo v >A/busy/f && cat B/busy/f >/dev/null
+. "$here/tests/fs/held.sh"
 device=$(awk -v dir="$T/B" '$5 == dir { print $3 }' /proc/self/mountinfo)
 connection=$fuse_connections/${device#*:}
 
@@ -52,19 +51,9 @@ else:  # it has a directory's lock, and its answer comes when the echo waits for
         os.kill(replica, signal.SIGCONT)
     own.join()
 PY
-# told HOW ELSEWHERE HERE: what a watch of d, in which there is a file f and a directory dir, is told
-# of names then.
-round=0
+# told HOW ELSEWHERE HERE
 told() {
-	round=$((round + 1))
-	rm -rf A/d && mkdir A/d A/d/dir && echo v >A/d/f && cat B/d/f >/dev/null && ls B/d/dir
-	watch_start B/d "events$round" -e create,delete,move --format '%e %f' >/dev/null
-	# shellcheck disable=SC2154 # lib.sh sets it
-	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/tests/fs timeout 200 python3 overtaken.py "$replica_pid" "$(fsd_pid B)" "$connection" "$@" || echo failed
-	touch A/d/end
-	wait_for 60 grep -q 'CREATE end' "events$round" || echo "no end"
-	watch_stop
-	grep -v ' end$' "events$round" | sed 's/,ISDIR//' | paste -sd,
+	told_by overtaken.py "$replica_pid" "$(fsd_pid B)" "$connection" "$@"
 }
 
 is "$(told before 'os.remove("A/d/f")' 'os.close(os.open("B/d/f", os.O_CREAT | os.O_EXCL))')" \

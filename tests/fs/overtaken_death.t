@@ -6,8 +6,7 @@
 
 node_start && mount_start A && mount_start B || exit 1
 cd "$T" || exit 1
-mkdir A/busy
-echo v >A/busy/f && cat B/busy/f >/dev/null
+. "$here/tests/fs/held.sh"
 
 cat >dies.py <<'PY'
 import held, os, signal, sys
@@ -22,16 +21,9 @@ os.stat("B/.zab/session")
 open("B/.zab/session").read()  # the next one serves
 os.close(hold)
 PY
-round=0
+# told ELSEWHERE HERE
 told() {
-	round=$((round + 1))
-	rm -rf A/d && mkdir A/d A/d/dir && echo v >A/d/f && cat B/d/f >/dev/null && ls B/d/dir
-	watch_start B/d "events$round" -e create,delete,move --format '%e %f' >/dev/null
-	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/tests/fs timeout 200 python3 dies.py "$(fsd_pid B)" "$@" || echo failed
-	touch A/d/end
-	wait_for 60 grep -q 'CREATE end' "events$round" || echo "no end"
-	watch_stop
-	grep -v ' end$' "events$round" | sed 's/,ISDIR//' | paste -sd,
+	told_by dies.py "$(fsd_pid B)" "$@"
 }
 
 is "$(told 'open("A/d/x", "w").close()' 'os.remove("B/d/x")')" \
