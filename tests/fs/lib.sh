@@ -148,8 +148,9 @@ ensemble_start() {
 	for ((id = 1; id <= n; id++)); do
 		member_start "$id" -I
 	done
-	wait_for 30 leads && return 0
-	echo "# nobody leads:"
+	# All: a mount whose own member does not serve yet goes to another one.
+	wait_for 30 all_serve "$n" && return 0
+	echo "# not all of them serve:"
 	tail -n 5 "$T"/replica-*.log | sed 's/^/# /'
 	return 1
 }
@@ -204,6 +205,14 @@ leads() {
 
 serves() {
 	[[ $(member_role "$1") =~ ^(leading|following)$ ]]
+}
+
+# Members 1 to N.
+all_serve() {
+	local id
+	for ((id = 1; id <= $1; id++)); do
+		serves "$id" || return 1
+	done
 }
 
 member_mount() {
