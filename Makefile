@@ -29,7 +29,8 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 LIB_SRC = $(wildcard replica/lib/*.c)
 REPLICA_SRC = $(wildcard replica/*.c replica/zab/*.c replica/tree/*.c replica/store/*.c replica/net/*.c) $(LIB_SRC)
 FSD_SRC = $(wildcard fsd/*.c) $(LIB_SRC)
-MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c
+MOUNTD_SRC = $(wildcard mountd/*.c) replica/lib/log.c replica/lib/check.c replica/lib/daemon.c \
+	replica/lib/duration.c
 UNIT_SRC = $(wildcard tests/unit/*_test.c)
 FUZZ_SRC = $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC = $(filter-out tests/bench/client.c,$(wildcard tests/bench/*.c))

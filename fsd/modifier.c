@@ -1,6 +1,8 @@
 /* MODIFIER[,MODIFIER…] taken apart. See modifier.h. */
 #include "fsd/modifier.h"
 
+#include "replica/lib/duration.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,27 +24,10 @@ number(const char **text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-/* As -o timeout= (zabfs-mountd(8)): seconds, or with a unit. */
 static int
 parse_ttl(const char *text, struct modifier *out)
 {
-	static const struct {
-		const char *name;
-		uint64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "", 1000 }, { "m", 60000 }, { "min", 60000 },
-		{ "h", 3600000 }, { "d", 86400000 } };
-	uint64_t count;
-	size_t i;
-
-	if (!number(&text, WIRE_TTL_MAX, &count) || count == 0)
-		return EINVAL;
-	for (i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (strcmp(text, units[i].name) == 0)
-			break;
-	if (i == sizeof units / sizeof units[0] || count > WIRE_TTL_MAX / units[i].ms)
-		return EINVAL;
-	out->ttl_ms = count * units[i].ms;
-	return 0;
+	return duration_ms(text, WIRE_TTL_MAX, &out->ttl_ms) ? 0 : EINVAL;
 }
 
 static int

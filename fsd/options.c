@@ -1,6 +1,8 @@
 /* fsd's arguments. See options.h; called by main.c. */
 #include "fsd/options.h"
 
+#include "replica/lib/duration.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,24 +35,14 @@ descriptor(const char *text)
 	return (int)number;
 }
 
-/* 500ms, 10s, 1m, or seconds. */
 static uint32_t
-duration_ms(const char *text)
+timeout(const char *text)
 {
-	unsigned long number, unit = 0;
-	char *end;
+	uint64_t ms;
 
-	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (strcmp(end, "ms") == 0)
-		unit = 1;
-	else if (strcmp(end, "s") == 0 || *end == '\0')
-		unit = 1000;
-	else if (strcmp(end, "m") == 0)
-		unit = 60000;
-	if (errno != 0 || end == text || unit == 0 || number == 0 || number > UINT32_MAX / unit)
+	if (!duration_ms(text, UINT32_MAX, &ms))
 		usage();
-	return (uint32_t)(number * unit);
+	return (uint32_t)ms;
 }
 
 /* `ro` is the kernel's to enforce. */
@@ -61,7 +53,7 @@ mount_options(char *text, struct options *options)
 
 	while ((name = strsep(&next, ",")) != NULL) {
 		if (strncmp(name, "timeout=", 8) == 0)
-			options->timeout_ms = duration_ms(name + 8);
+			options->timeout_ms = timeout(name + 8);
 		else if (strcmp(name, "stale") == 0)
 			options->stale = true;
 		else if (*name != '\0' && strcmp(name, "ro") != 0)

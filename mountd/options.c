@@ -1,35 +1,18 @@
 /* The options of -o: ours, and the generic ones that mount(2) has flags for. See mountd.h. */
 #include "mountd/mountd.h"
+#include "replica/lib/duration.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 
-/* 500ms, 10s, 1m, 1h, or seconds. */
 static bool
-duration_parse(const char *text, uint32_t *ms)
+timeout_parse(const char *text, uint32_t *timeout_ms)
 {
-	unsigned long number, unit;
-	char *end;
+	uint64_t ms;
 
-	if (text == NULL || *text < '0' || *text > '9')
+	if (!duration_ms(text, TIMEOUT_MS_MAX, &ms) || ms < TIMEOUT_MS_MIN)
 		return false;
-	errno = 0;
-	number = strtoul(text, &end, 10);
-	if (strcmp(end, "ms") == 0)
-		unit = 1;
-	else if (strcmp(end, "s") == 0 || *end == '\0')
-		unit = 1000;
-	else if (strcmp(end, "m") == 0)
-		unit = 60000;
-	else if (strcmp(end, "h") == 0)
-		unit = 3600000;
-	else
-		return false;
-	if (errno != 0 || number > TIMEOUT_MS_MAX / unit || number * unit < TIMEOUT_MS_MIN)
-		return false;
-	*ms = (uint32_t)(number * unit);
+	*timeout_ms = (uint32_t)ms;
 	return true;
 }
 
@@ -85,7 +68,7 @@ options_parse(struct mountd *mountd, char *options, const char **bad)
 		if (strcmp(name, "stale") == 0)
 			mountd->stale = true;
 		else if (strncmp(name, "timeout=", 8) == 0) {
-			if (!duration_parse(name + 8, &mountd->timeout_ms))
+			if (!timeout_parse(name + 8, &mountd->timeout_ms))
 				return false;
 		} else if (!generic_parse(mountd, name))
 			return false;
