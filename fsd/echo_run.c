@@ -12,9 +12,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 2000 /* after a doubt, for directories to have a name again */
@@ -264,6 +266,32 @@ try_remove(struct echo *echo, const struct echo_job *job, const struct place *at
 }
 
 /*
+ * The node itself: not what a symbolic link leads to that somebody's look-up has put at the name, nor
+ * what is mounted over it where the mount could not be copied. Either may be any file of this machine.
+ */
+static int
+node_open(const struct place *at, int flags)
+{
+	struct open_how how = { .flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
+		.resolve = RESOLVE_NO_XDEV };
+
+	return (int)syscall(SYS_openat2, at->fd, at->name, &how, sizeof how);
+}
+
+static int
+touch(const struct place *at, const struct timespec times[2])
+{
+	int fd = node_open(at, O_PATH), error;
+
+	if (fd < 0)
+		return -1;
+	error = utimensat(fd, "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
+	close(fd);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/*
  * What is being executed can't be opened for writing, and who has a lease (fcntl(2)) may hold us up
  * for as long as /proc/sys/fs/lease-break-time says: then it is MODIFY alone.
  */
@@ -272,7 +300,7 @@ modify(const struct place *at)
 {
 	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
 
-	return utimensat(at->fd, at->name, times, AT_SYMLINK_NOFOLLOW);
+	return touch(at, times);
 }
 
 static int
@@ -282,7 +310,7 @@ try_value(struct echo *echo, const struct echo_job *job, const struct place *at)
 
 	(void)echo;
 	(void)job;
-	fd = openat(at->fd, at->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = node_open(at, O_WRONLY | O_NONBLOCK);
 	if (fd < 0 && (errno == ETXTBSY || errno == EWOULDBLOCK))
 		return modify(at);
 	if (fd < 0)
@@ -293,16 +321,13 @@ try_value(struct echo *echo, const struct echo_job *job, const struct place *at)
 	return error == 0 ? 0 : -1;
 }
 
-/*
- * Both times: ATTRIB alone. chmod(2) would follow a symbolic link that somebody's look-up has put at
- * the name, to any file of this machine.
- */
+/* Both times: ATTRIB alone. */
 static int
 try_attr(struct echo *echo, const struct echo_job *job, const struct place *at)
 {
 	(void)echo;
 	(void)job;
-	return utimensat(at->fd, at->name, NULL, AT_SYMLINK_NOFOLLOW);
+	return touch(at, NULL);
 }
 
 /*

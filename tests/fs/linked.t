@@ -1,6 +1,7 @@
 #!/bin/bash
-# What is written, or gets another mode, and is a symbolic link by the time it is told: the event comes
-# to the name, and what the link leads to is left alone, which may be any file of this machine.
+# What is written, or gets another mode, and is a symbolic link by the time it is told, or has another file
+# mounted over it: the echo works as root, and leaves alone what that leads to, which may be any file of this
+# machine.
 # shellcheck disable=SC2154 # lib.sh's
 . "$(dirname "$0")/lib.sh"
 
@@ -36,5 +37,18 @@ told() {
 is "$(told 'os.chmod("A/d/f", 0o666)')" "ATTRIB f,MOVED_TO f 600 other symbolic link" "another mode"
 is "$(told 'open("A/d/f", "w").write("new")')" "MODIFY f,MOVED_TO f 600 other symbolic link" "another value"
 is "$(grep -c 'was not raised' mount-B.log)" 0 "nothing else was lost"
+
+# A mount that can't be copied for the echo: what another file system has over a name is left alone, too.
+echo other >other && chmod 600 other && touch -d 2001-01-01 other
+mount --make-unbindable B && kill -9 "$(fsd_pid B)" && rm A/d/f && echo value >A/d/f
+is "$(cat B/d/f)" value "another fsd goes on, of a mount that can't be copied"
+mount --bind other B/d/f || exit 1
+watch_start B/d covered --format '%e %f' >/dev/null
+echo new >A/d/f && chmod 666 A/d/f && touch A/d/seen
+wait_for 60 grep -q 'CREATE seen' covered
+ok $? "what is next to it is told"
+is "$(stat -c '%a %Y' other) $(cat other)" "600 $(date -d 2001-01-01 +%s) other" "what is mounted over a name is left alone"
+umount B/d/f
+is "$(cat B/d/f) $(stat -c %a B/d/f)" "new 666" "and below it is the new value"
 
 done_testing
