@@ -14,13 +14,13 @@ cp /bin/sleep A/w/program
 told() {
 	sed -n "s/ $2\$//p" "$1" | grep -v -e CLOSE_NOWRITE -e ACCESS | sed 's/,CLOSE//' | paste -sd' '
 }
-# changed FILE: the marker of a change behind all others has been told.
+# changed FILE: a change behind all others has been told; each time another name.
+changes=0
 changed() {
-	rm -f A/w/marker
-	touch A/w/marker
-	wait_for 20 grep -q 'DELETE marker' "$1" && wait_for 20 grep -q 'CREATE marker' "$1"
+	changes=$((changes + 1))
+	touch "A/w/behind$changes"
+	wait_for 20 grep -q "CREATE behind$changes\$" "$1"
 }
-touch A/w/marker
 watch_start R/w read-only --format '%e %f'
 echo 2 >A/w/f
 chmod 600 A/w/f
