@@ -242,10 +242,23 @@ arrived(struct echo *echo, uint64_t id, uint32_t mode, uint64_t dir, const char 
 {
 	struct wire_stat stat = { .id = id, .mode = mode };
 
-	if (id == 0)
-		return;
-	echo_own(echo, id, dir, name);
-	echo_made(echo, dir, name, &stat);
+	if (id != 0)
+		echo_made(echo, dir, name, &stat);
+}
+
+/* As where the answer comes (op_remove.c): what stood at the name comes first. */
+static void
+moved(struct echo *echo, const struct wire_change *change, const char *name, const char *name2)
+{
+	bool exchange = change->kind == WIRE_SWAP;
+
+	if (change->id != 0)
+		echo_own(echo, change->id, change->parent2, name2);
+	if (change->id2 != 0)
+		echo_own(echo, change->id2, exchange ? change->parent : 0, exchange ? name : NULL);
+	arrived(echo, change->id, change->mode, change->parent2, name2);
+	if (exchange)
+		arrived(echo, change->id2, change->mode2, change->parent, name);
 }
 
 void
@@ -261,19 +274,15 @@ echo_own_change(struct echo *echo, const struct wire_change *change, uint32_t op
 	echo_name_copy(name2, change->name2);
 	switch (change->kind) {
 	case WIRE_ADD:
+		echo_own(echo, change->id, change->parent, name);
 		arrived(echo, change->id, change->mode, change->parent, name);
 		break;
 	case WIRE_REMOVE:
 		echo_own(echo, change->id, 0, NULL);
 		break;
 	case WIRE_MOVE:
-		arrived(echo, change->id, change->mode, change->parent2, name2);
-		if (change->id2 != 0)
-			echo_own(echo, change->id2, 0, NULL);
-		break;
 	case WIRE_SWAP:
-		arrived(echo, change->id, change->mode, change->parent2, name2);
-		arrived(echo, change->id2, change->mode2, change->parent, name);
+		moved(echo, change, name, name2);
 		break;
 	default:
 		break;

@@ -21,12 +21,19 @@
 static void
 own(struct fsd *fsd, uint64_t zxid, uint64_t id, uint64_t parent, const char *name)
 {
+	if (id != 0 && fsd->echo != NULL && !echo_owned(fsd->echo, zxid))
+		echo_own(fsd->echo, id, parent, name);
+}
+
+/* It is at this name now. */
+static void
+arrived(struct fsd *fsd, uint64_t zxid, uint64_t id, uint64_t parent, const char *name)
+{
 	struct wire_stat stat;
 
 	if (id == 0 || fsd->echo == NULL || echo_owned(fsd->echo, zxid))
 		return;
-	echo_own(fsd->echo, id, parent, name);
-	if (name != NULL && inode_last(fsd, id, &stat))
+	if (inode_last(fsd, id, &stat))
 		echo_made(fsd->echo, parent, name, &stat);
 }
 
@@ -251,6 +258,10 @@ renamed(struct call *call, const struct wire_reply *reply, const struct wire_sta
 	if (call->req != NULL && !told_back(call)) {
 		own(fsd, reply->zxid, moved, call->newparent, call->newname);
 		own(fsd, reply->zxid, target, call->parent, exchange ? call->name : NULL);
+		/* Behind what that has left to be told of what stood at the name before. */
+		arrived(fsd, reply->zxid, moved, call->newparent, call->newname);
+		if (exchange)
+			arrived(fsd, reply->zxid, target, call->parent, call->name);
 	}
 	inode_outdate(fsd, call->parent);
 	inode_outdate(fsd, call->newparent);

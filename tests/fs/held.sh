@@ -18,3 +18,13 @@ told_by() {
 	watch_stop
 	grep -v ' end$' "events$round" | sed 's/,ISDIR//' | paste -sd,
 }
+
+# A new file that f replaces, f and dir exchanged; a new file here that replaces NAME, and what its coming is
+# told as.
+# shellcheck disable=SC2034 # theirs
+replaced='open("A/d/x", "w").close(); os.rename("A/d/f", "A/d/x")' \
+	exchanged='import ctypes; ctypes.CDLL(None).renameat2(-100, b"A/d/f", -100, b"A/d/dir", 2)' \
+	brought="CREATE y,MOVED_FROM y,MOVED_TO"
+replace() {
+	echo "open('B/d/y', 'w').close(); os.rename('B/d/y', 'B/d/$1')"
+}

@@ -79,6 +79,10 @@ y" "  and both are alike"
 
 is "$(told before 'open("A/d/x", "w").close(); os.rename("A/d/f", "A/d/x")' 'os.rename("B/d/x", "B/d/y")')" \
 	"MOVED_FROM x,MOVED_TO y,CREATE x,MOVED_FROM f,DELETE x" "what was replaced by what is moved on here has gone"
+is "$(told before "$replaced" "$(replace x)")" \
+	"$brought x,CREATE x,MOVED_FROM f,DELETE x,CREATE x" "  so has what that replaced which is replaced here: what is there now is told once more"
+is "$(told before "$exchanged" "$(replace dir)")" \
+	"$brought dir,MOVED_FROM f,MOVED_FROM dir,MOVED_TO f,CREATE dir" "  so is what replaces what was exchanged"
 
 echo v >A/node && cat B/node >/dev/null
 inotifywait -m -e modify,attrib --format %e B/node >node 2>node.err &

@@ -34,6 +34,10 @@ is "$(told 'os.rename("A/d/f", "A/d/x")' 'os.rename("B/d/x", "B/d/y")')" \
 	"MOVED_FROM x,MOVED_TO y,MOVED_FROM f" "  what was moved has gone from where it was"
 is "$(told 'os.remove("A/d/f")' 'os.close(os.open("B/d/f", os.O_CREAT | os.O_EXCL))')" \
 	"CREATE f,DELETE f,CREATE f" "  a file that is made where another was removed is told once more behind that"
+is "$(told "$replaced" "$(replace x)")" \
+	"$brought x,CREATE x,MOVED_FROM f,DELETE x,CREATE x" "  and one that replaces what had replaced another"
+is "$(told "$exchanged" "$(replace dir)")" \
+	"$brought dir,MOVED_FROM f,MOVED_FROM dir,MOVED_TO f,CREATE dir" "  or what was exchanged"
 is "$(grep -h 'event was not raised' mount-*.log)" "" "no event was given up"
 
 cd /
