@@ -15,6 +15,8 @@
 
 /* Bytes of snapshots in kept.h; what is pinned beyond is not kept for a process after us. */
 #define HANDLE_SNAPSHOTS_MAX (256u << 20)
+/* So many that one of which all was read gives way to those that are being read. */
+#define HANDLE_SNAPSHOTS_MANY (HANDLE_SNAPSHOTS_MAX / 2)
 
 /* What is read through it, so that a process after us goes on with the same version. */
 struct handle_read {

@@ -67,8 +67,9 @@ handle_pin_unread(struct fsd *fsd, struct handle *handle, struct value *value)
 }
 
 /*
- * Who has read all of it, from its beginning, wants to know at most what comes behind it. The hash is
- * there before the bytes go: killed in between, we leave both.
+ * Who has read all of it, from its beginning, wants to know at most what comes behind it, or has it
+ * mapped, and the kernel reads its pages again: the bytes stay while there are few. The hash is there
+ * before they go: killed in between, we leave both.
  */
 void
 handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t begin, uint64_t end)
@@ -89,7 +90,10 @@ handle_was_read(struct fsd *fsd, struct handle *handle, uint64_t begin, uint64_t
 		atomic_signal_fence(memory_order_seq_cst);
 		read->hashed = true;
 	}
-	drop_snapshot(fsd, handle);
+	if (fsd->snapshots > HANDLE_SNAPSHOTS_MANY)
+		drop_snapshot(fsd, handle);
+	else if (!read->known)
+		keep_snapshot(fsd, handle);
 }
 
 bool
