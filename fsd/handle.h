@@ -58,6 +58,7 @@ struct handle {
 	uint64_t ino;
 	int flags;	       /* open(2)'s */
 	int32_t tid;	       /* who opened it; 0: not known */
+	uint32_t uid, gid;     /* likewise, of one that takes commands (zabfile.c) */
 	bool adopted;	       /* made from an unknown number */
 	bool given;	       /* the kernel has it, or is about to */
 	bool trunc;	       /* O_TRUNC waits for the first write */

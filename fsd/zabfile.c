@@ -12,6 +12,7 @@
 #include "replica/lib/check.h"
 #include "replica/lib/err.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -239,6 +240,10 @@ open_answered(struct call *call, const struct wire_reply *reply, const struct wi
 static bool
 open_commands(struct call *call, struct handle *handle)
 {
+	const struct fuse_ctx *ctx = fuse_req_ctx(call->req);
+
+	handle->uid = ctx->uid;
+	handle->gid = ctx->gid;
 	if (ino_kind(handle->ino) == INO_TXN)
 		handle_answer(call->fsd, handle, "", 0);
 	else if (ino_kind(handle->ino) == INO_STREAM)
@@ -310,10 +315,29 @@ zab_read(struct call *call, struct handle *handle)
 		read_done(call, handle, ERR_OK);
 }
 
+/*
+ * Whether who opened it writes. A command has the rights of its writer, and that may be a setuid
+ * program, which writes what others say to whatever descriptor it was started with.
+ */
+static bool
+is_opener(const struct call *call, const struct handle *handle)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(call->req);
+
+	return ctx->uid == handle->uid && ctx->gid == handle->gid;
+}
+
 void
 zab_write(struct call *call, struct handle *handle, const char *data)
 {
-	switch (ino_kind(handle->ino)) {
+	enum ino_kind kind = ino_kind(handle->ino);
+
+	if ((kind == INO_TXN || kind == INO_STREAM) && !is_opener(call, handle)) {
+		reply_err(call, EPERM);
+		call_free(call);
+		return;
+	}
+	switch (kind) {
 	case INO_TXN:
 		zabtxn_write(call, handle, data);
 		break;

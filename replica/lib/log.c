@@ -4,6 +4,7 @@
 #include "replica/lib/check.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -31,14 +32,32 @@ level_name(int priority)
 	}
 }
 
+/* A name, or what somebody sent, may be in it: it begins no line of its own, and moves no cursor. */
+static void
+plain(const char *text, char line[LINE_MAX_BYTES])
+{
+	size_t at = 0;
+
+	for (; *text != '\0' && at < LINE_MAX_BYTES - 4; text++) {
+		uint8_t c = (uint8_t)*text;
+
+		if (c >= ' ' && c != 127)
+			line[at++] = *text;
+		else
+			at += (size_t)snprintf(line + at, LINE_MAX_BYTES - at, "\\%03o", c);
+	}
+	line[at] = '\0';
+}
+
 static void
 write_line(int priority, const char *format, va_list args)
 {
-	char line[LINE_MAX_BYTES], stamp[32];
+	char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES], stamp[32];
 	struct timespec now;
 	struct tm tm;
 
-	vsnprintf(line, sizeof line, format, args);
+	vsnprintf(text, sizeof text, format, args);
+	plain(text, line);
 	if (!to_stderr) {
 		syslog(priority, "%s", line);
 		/* Until the daemon is ready somebody waits there; afterwards it is /dev/null. */

@@ -150,6 +150,15 @@ for text in 'create /d/u x' 'delete /d/a' 'set /d/a x' 'check /secret/s' 'set /w
 done
 is "$(txn $'delete /sticky/root\n' 12345 | sed -n 1p)" EPERM "  nor remove another's from a sticky directory"
 is "$(txn $'set /w/group by-group\n' 12345 | sed -n 1p):$(cat A/w/group)" all:by-group "  but write what his other group may"
+# A setuid program writes what he likes to a descriptor that he has opened.
+install -m 4755 "$(command -v cat)" "$T/deputy"
+echo 'create /secret/deputy x' >"$T/said"
+for file in txn stream; do
+	# shellcheck disable=SC2016 # $1 and $2 are its own
+	said=$(LC_ALL=C setpriv --reuid 12345 --regid 12345 --clear-groups \
+		bash -c '"$1/deputy" "$1/said" >"$1/A/.zab/$2"' - "$T" $file 2>&1)
+	is "${said##*: }:$(ls A/secret)" "Operation not permitted:s" "  nor have a setuid program say it to $file"
+done
 
 # The other mount's watchers, and the kernel's own names.
 inotifywait -m --format '%e %f' B/d >"$T/events" 2>"$T/events.err" &
