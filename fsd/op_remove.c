@@ -127,7 +127,8 @@ send_delete(struct call *call, call_done done)
 		    .name = call_blob(call->name),
 		    .dir = call->mode,
 		    .id = call->ino,
-		    .version = modifier_version(&target->modifier) } };
+		    .version = modifier_version(&target->modifier),
+		    .uid = call->attr.uid } };
 
 	call_send(call, &msg, done);
 }
@@ -195,6 +196,7 @@ remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 	if (call == NULL || !call_name(call, call->name, name))
 		return;
 	call->parent = parent;
+	call->attr.uid = fuse_req_ctx(req)->uid;
 	call->mode = dir ? 1 : 0;
 	modifier = &call->target.modifier;
 	errnum = zab_target(fsd, parent, name, &call->target);
@@ -314,7 +316,8 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newpar
 		.newname = call_blob(call->newname),
 		.how = flags,
 		.id = meant(call, parent, call->name),
-		.id2 = meant(call, newparent, call->newname) };
+		.id2 = meant(call, newparent, call->newname),
+		.uid = fuse_req_ctx(req)->uid };
 	call->ino = msg.rename.id != 0 ? msg.rename.id : msg.rename.id2;
 	call_send(call, &msg, renamed);
 }

@@ -37,7 +37,7 @@
 
 #include <stdbool.h>
 
-#define WIRE_PROTO 2	       /* one more with each message that others would not understand */
+#define WIRE_PROTO 3	       /* one more with each message that others would not understand */
 #define WIRE_NAME_MAX 255      /* bytes of a znode's name (NAME_MAX) */
 #define WIRE_VALUE_MAX 1044480 /* bytes of a value: 1 MiB - 4 KiB, fsd/README.md, fact 16 */
 #define WIRE_SECRET_LEN 16     /* bytes */
@@ -213,7 +213,9 @@ enum wire_owner {
 /*
  * By name (parent, name; dir says which kind is meant: 1 rmdir, 0 unlink), or
  * by id where parent is 0. id: 0, or the only node meant. version: -1, or the
- * only version meant.
+ * only version meant. uid: who asks; in a directory with the sticky bit only
+ * its owner, the node's owner and root may, otherwise ERR_PERM: by whom a node
+ * is, that is there now, only the leader knows.
  */
 #define WIRE_DELETE(F, S)                                                                          \
 	F(S, u64, rid, 0)                                                                          \
@@ -223,7 +225,8 @@ enum wire_owner {
 	F(S, blob, name, WIRE_NAME_MAX)                                                            \
 	F(S, u32, dir, 0)                                                                          \
 	F(S, u64, id, 0)                                                                           \
-	F(S, i64, version, 0)
+	F(S, i64, version, 0)                                                                      \
+	F(S, u32, uid, 0)
 
 /* AT: at offset, a hole is zeros. APPEND: at the end. REPLACE: the whole value is data. */
 enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
@@ -257,7 +260,7 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 
 /*
  * how: 0, RENAME_NOREPLACE (1) or RENAME_EXCHANGE (2), as renameat2(2). id: 0, or the only node
- * meant by (parent, name); id2: likewise by (newparent, newname).
+ * meant by (parent, name); id2: likewise by (newparent, newname). uid: as DELETE's.
  */
 #define WIRE_RENAME(F, S)                                                                          \
 	F(S, u64, rid, 0)                                                                          \
@@ -269,7 +272,8 @@ enum wire_write_how { WIRE_AT = 0, WIRE_APPEND = 1, WIRE_REPLACE = 2 };
 	F(S, blob, newname, WIRE_NAME_MAX)                                                         \
 	F(S, u32, how, 0)                                                                          \
 	F(S, u64, id, 0)                                                                           \
-	F(S, u64, id2, 0)
+	F(S, u64, id2, 0)                                                                          \
+	F(S, u32, uid, 0)
 
 /*
  * Several operations, all or nothing: `steps` are packed one after another (WIRE_STEP). Paths begin

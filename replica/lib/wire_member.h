@@ -27,7 +27,7 @@
 #ifndef ZABFS_LIB_WIRE_MEMBER_H
 #define ZABFS_LIB_WIRE_MEMBER_H
 
-#define WIRE_LINK_PROTO 1
+#define WIRE_LINK_PROTO 2
 #define WIRE_PART_MAX WIRE_VALUE_MAX		 /* bytes of payload in one frame */
 #define WIRE_PIECE_MAX (WIRE_VALUE_MAX + 2048)	 /* rows of an image; the largest row fits alone */
 #define WIRE_REQUEST_MAX (WIRE_VALUE_MAX + 1024) /* a packed request */

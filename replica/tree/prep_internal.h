@@ -35,6 +35,8 @@ int prep_room(const struct prep_job *job, uint64_t from, uint64_t upto, const st
 /* Each fills job->out and the view and returns 0, or returns an error and changes nothing. */
 int prep_create(struct prep_job *job, const struct wire_create *msg);
 int prep_delete(struct prep_job *job, const struct wire_delete *msg);
+/* Whether the directory's sticky bit keeps this user from taking the node away (unlink(2), EPERM). */
+bool prep_is_guarded(const struct view_node *dir, const struct view_node *node, uint32_t uid);
 int prep_write_value(struct prep_job *job, const struct wire_write *msg);
 int prep_setattr(struct prep_job *job, const struct wire_setattr *msg);
 /* prep_rename.c */

@@ -161,8 +161,7 @@ static int delete (struct prep_job *job, const struct wire_multi *msg, const str
 		return ERR_NONODE;
 	if (!may(msg, &place->dir, MAY_WRITE))
 		return ERR_ACCES;
-	if ((place->dir.mode & S_ISVTX) != 0 && msg->uid != 0 && msg->uid != place->dir.uid &&
-	    msg->uid != place->node.uid)
+	if (prep_is_guarded(&place->dir, &place->node, msg->uid))
 		return ERR_PERM;
 	if (place->name.len == 0)
 		return ERR_PERM;

@@ -248,15 +248,24 @@ find_doomed(const struct prep_job *job, const struct wire_delete *msg, struct vi
 	return !msg->dir && S_ISDIR(node->mode) ? ERR_ISDIR : 0;
 }
 
+bool
+prep_is_guarded(const struct view_node *dir, const struct view_node *node, uint32_t uid)
+{
+	return (dir->mode & S_ISVTX) != 0 && uid != 0 && uid != dir->uid && uid != node->uid;
+}
+
 int
 prep_delete(struct prep_job *job, const struct wire_delete *msg)
 {
-	struct view_node node;
+	struct view_node node, dir;
 	int code = find_doomed(job, msg, &node);
 
 	if (code != 0)
 		return code;
 	if (node.id == TREE_ROOT)
+		return ERR_PERM;
+	CHECK(view_get(job->view, node.parent, &dir));
+	if (prep_is_guarded(&dir, &node, msg->uid))
 		return ERR_PERM;
 	if (node.children != 0)
 		return ERR_NOTEMPTY;

@@ -50,7 +50,7 @@ check_replaced(const struct move *move)
 static int
 check_rename(const struct prep_job *job, const struct wire_rename *msg, struct move *move)
 {
-	struct view_node dir;
+	struct view_node dir, newdir;
 	uint64_t id, other;
 	int code;
 
@@ -62,7 +62,7 @@ check_rename(const struct prep_job *job, const struct wire_rename *msg, struct m
 	if (code == 0)
 		code = prep_get_dir(job, msg->parent, &dir);
 	if (code == 0)
-		code = prep_get_dir(job, msg->newparent, &dir);
+		code = prep_get_dir(job, msg->newparent, &newdir);
 	if (code != 0)
 		return code;
 	id = view_child(job->view, msg->parent, msg->name);
@@ -81,6 +81,9 @@ check_rename(const struct prep_job *job, const struct wire_rename *msg, struct m
 		return ERR_EXISTS;
 	if (move->exchange && other == 0)
 		return ERR_NONODE;
+	if (prep_is_guarded(&dir, &move->node, msg->uid) ||
+	    (other != 0 && prep_is_guarded(&newdir, &move->other, msg->uid)))
+		return ERR_PERM;
 	if (is_above(job, id, msg->newparent))
 		return ERR_INVAL;
 	if (move->exchange && is_above(job, other, msg->parent))

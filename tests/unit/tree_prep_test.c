@@ -554,6 +554,68 @@ test_rename_meant(void **state)
 	assert_int_equal(move_those(f, 1, "b", b, 1, "c", 0, 1), 0);
 }
 
+static int
+delete_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name, uint64_t id)
+{
+	struct wire_msg msg = { .type = WIRE_T_DELETE };
+
+	msg.delete.parent = parent;
+	msg.delete.name = blob_of(name);
+	msg.delete.id = id;
+	msg.delete.version = -1;
+	msg.delete.uid = uid;
+	return ask(fixture, msg);
+}
+
+static int
+move_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name,
+    uint64_t newparent, const char *newname, uint32_t how)
+{
+	struct wire_msg msg = { .type = WIRE_T_RENAME };
+
+	msg.rename.parent = parent;
+	msg.rename.name = blob_of(name);
+	msg.rename.newparent = newparent;
+	msg.rename.newname = blob_of(newname);
+	msg.rename.how = how;
+	msg.rename.uid = uid;
+	return ask(fixture, msg);
+}
+
+/* Nodes of user 11 and of root, in a directory with the sticky bit and in one without. */
+static void
+test_sticky(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t tmp = made(f, 1, "tmp", S_IFDIR | 01777),
+		 plain = made(f, 1, "plain", S_IFDIR | 0777);
+	uint64_t his = made(f, tmp, "his", S_IFREG | 0644),
+		 roots = made(f, tmp, "roots", S_IFREG | 0644);
+
+	assert_int_equal(setattr(f, his, WIRE_SET_UID, 0, 0), 0);
+	made(f, plain, "x", S_IFREG | 0644);
+	assert_int_equal(delete_by(f, 12, tmp, "his", 0), ERR_PERM);
+	assert_int_equal(delete_by(f, 12, 0, "", his), ERR_PERM);
+	assert_int_equal(delete_by(f, 11, tmp, "roots", roots), ERR_PERM);
+	assert_int_equal(move_by(f, 12, tmp, "his", tmp, "free", 0), ERR_PERM);
+	assert_int_equal(move_by(f, 12, tmp, "his", plain, "free", 0), ERR_PERM);
+	assert_int_equal(move_by(f, 12, plain, "x", tmp, "his", 0), ERR_PERM);
+	assert_int_equal(move_by(f, 12, plain, "x", tmp, "his", 2), ERR_PERM);
+	assert_int_equal(move_by(f, 12, tmp, "his", plain, "x", 2), ERR_PERM);
+	assert_int_equal(move_by(f, 11, tmp, "his", tmp, "roots", 0), ERR_PERM);
+	assert_int_equal(move_by(f, 11, tmp, "his", tmp, "roots", 2), ERR_PERM);
+	assert_int_equal(stat_of(f, his).parent, tmp);
+
+	/* Root's, and in no such directory. */
+	assert_int_equal(move_by(f, 12, plain, "x", tmp, "new", 0), 0);
+	assert_int_equal(move_by(f, 11, tmp, "his", tmp, "y", 0), 0);
+	assert_int_equal(move_by(f, 11, tmp, "y", plain, "y", 0), 0);
+	assert_int_equal(delete_by(f, 12, plain, "y", his), 0);
+	assert_int_equal(delete_by(f, 0, tmp, "roots", roots), 0);
+	assert_int_equal(setattr(f, tmp, WIRE_SET_UID, 0, 0), 0); /* user 11's by now */
+	assert_int_equal(delete_by(f, 11, tmp, "new", 0), 0);
+}
+
 static enum prep_verdict
 again(struct fixture *f, uint64_t rid, uint64_t acked, int *code)
 {
@@ -760,6 +822,7 @@ main(void)
 		RULES(test_setattr_version),
 		RULES(test_rename),
 		RULES(test_rename_meant),
+		RULES(test_sticky),
 		RULES(test_no_room),
 		RULES(test_slow_leader),
 		RULES(test_retry),
