@@ -35,26 +35,34 @@ def whole_write(fd, data):
 
 
 def lines(fd_of):
-    """Numbered lines, one write(2) each; in the end each is there once, in order."""
+    """Numbered lines, one write(2) each; in the end each is there once, in order. A file takes so many."""
+    files = 0
+    while not os.path.exists("stop"):
+        files += 1
+        lines_of("%s/%s-%s-%d" % (here, kind, name, files), 100000, fd_of)
+
+
+def lines_of(path, most, fd_of):
     global done
-    path = "%s/%s-%s" % (here, kind, name)
+    before = done
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
     kept = os.open(path, os.O_WRONLY | os.O_APPEND)
-    while not os.path.exists("stop"):
+    while not os.path.exists("stop") and done < before + most:
         done += 1
         fd = fd_of(kept, path)
         whole_write(fd, b"%d\n" % done)
         if fd != kept:
             os.close(fd)
     os.fsync(kept)
+    os.close(kept)
     for mount in here, there:
         fd = os.open(path.replace(here, mount, 1), os.O_RDONLY)
         os.fsync(fd)
         with os.fdopen(fd) as file:
             got = [int(x) for x in file.read().split()]
-        if got != list(range(1, done + 1)):
-            wrong = [i for i, x in enumerate(got) if x != i + 1][:3]
-            complain("%d lines for %d, from line %s" % (len(got), done, wrong))
+        if got != list(range(before + 1, done + 1)):
+            wrong = [i for i, x in enumerate(got) if x != before + i + 1][:3]
+            complain("%d lines for %d, from line %s" % (len(got), done - before, wrong))
 
 
 def numbers():
