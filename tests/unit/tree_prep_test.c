@@ -53,16 +53,34 @@ made(struct fixture *fixture, uint64_t parent, const char *name, uint32_t mode)
 	return last_result(fixture);
 }
 
-static int delete (struct fixture *fixture, uint64_t parent, const char *name, uint32_t dir,
-    uint64_t id, int64_t version)
+static struct wire_msg
+delete_of(uint64_t parent, const char *name, uint64_t id)
 {
 	struct wire_msg msg = { .type = WIRE_T_DELETE };
 
 	msg.delete.parent = parent;
 	msg.delete.name = blob_of(name);
-	msg.delete.dir = dir;
 	msg.delete.id = id;
+	msg.delete.version = -1;
+	return msg;
+}
+
+static int delete (struct fixture *fixture, uint64_t parent, const char *name, uint32_t dir,
+    uint64_t id, int64_t version)
+{
+	struct wire_msg msg = delete_of(parent, name, id);
+
+	msg.delete.dir = dir;
 	msg.delete.version = version;
+	return ask(fixture, msg);
+}
+
+static int
+delete_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name, uint64_t id)
+{
+	struct wire_msg msg = delete_of(parent, name, id);
+
+	msg.delete.uid = uid;
 	return ask(fixture, msg);
 }
 
@@ -109,10 +127,8 @@ setattr_of(struct fixture *fixture, uint64_t id, uint32_t valid, int64_t version
 	return ask(fixture, msg);
 }
 
-/* id, id2: the only nodes meant, 0: whichever stand there. */
-static int
-move_those(struct fixture *fixture, uint64_t parent, const char *name, uint64_t id,
-    uint64_t newparent, const char *newname, uint64_t id2, uint32_t how)
+static struct wire_msg
+rename_of(uint64_t parent, const char *name, uint64_t newparent, const char *newname, uint32_t how)
 {
 	struct wire_msg msg = { .type = WIRE_T_RENAME };
 
@@ -121,8 +137,28 @@ move_those(struct fixture *fixture, uint64_t parent, const char *name, uint64_t 
 	msg.rename.newparent = newparent;
 	msg.rename.newname = blob_of(newname);
 	msg.rename.how = how;
+	return msg;
+}
+
+/* id, id2: the only nodes meant, 0: whichever stand there. */
+static int
+move_those(struct fixture *fixture, uint64_t parent, const char *name, uint64_t id,
+    uint64_t newparent, const char *newname, uint64_t id2, uint32_t how)
+{
+	struct wire_msg msg = rename_of(parent, name, newparent, newname, how);
+
 	msg.rename.id = id;
 	msg.rename.id2 = id2;
+	return ask(fixture, msg);
+}
+
+static int
+move_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name,
+    uint64_t newparent, const char *newname, uint32_t how)
+{
+	struct wire_msg msg = rename_of(parent, name, newparent, newname, how);
+
+	msg.rename.uid = uid;
 	return ask(fixture, msg);
 }
 
@@ -552,34 +588,6 @@ test_rename_meant(void **state)
 	assert_int_equal(stat_of(f, b).parent, TREE_ROOT);
 	assert_null(tree_node(f->world->tree, a));
 	assert_int_equal(move_those(f, 1, "b", b, 1, "c", 0, 1), 0);
-}
-
-static int
-delete_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name, uint64_t id)
-{
-	struct wire_msg msg = { .type = WIRE_T_DELETE };
-
-	msg.delete.parent = parent;
-	msg.delete.name = blob_of(name);
-	msg.delete.id = id;
-	msg.delete.version = -1;
-	msg.delete.uid = uid;
-	return ask(fixture, msg);
-}
-
-static int
-move_by(struct fixture *fixture, uint32_t uid, uint64_t parent, const char *name,
-    uint64_t newparent, const char *newname, uint32_t how)
-{
-	struct wire_msg msg = { .type = WIRE_T_RENAME };
-
-	msg.rename.parent = parent;
-	msg.rename.name = blob_of(name);
-	msg.rename.newparent = newparent;
-	msg.rename.newname = blob_of(newname);
-	msg.rename.how = how;
-	msg.rename.uid = uid;
-	return ask(fixture, msg);
 }
 
 /* Nodes of user 11 and of root, in a directory with the sticky bit and in one without. */
